@@ -1,0 +1,1 @@
+"""The OpenStack door: session, typed errors, one file per service."""

@@ -1,0 +1,1 @@
+"""The one shape of every integration: keys, reconcile, result, retry."""

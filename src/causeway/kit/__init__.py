@@ -1,0 +1,1 @@
+"""What every layer may use: errors, progress, identifiers, logging. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The Kubernetes door: client, watches, store, queue, lease, events."""

@@ -1,0 +1,1 @@
+"""One room per integration; rooms do not import each other."""

@@ -1,0 +1,1 @@
+"""Long-running fronts: the platform's controller and the node daemon."""
