@@ -1,7 +1,7 @@
 """Running a command of the machine, with its failure told in full.
 
-Arguments are always lists, never shell text. Secrets do not belong in arguments (every user of the machine can
-read them): pass them by ``stdin`` or in a file.
+Arguments are always lists, never shell text. Secrets do not belong in arguments, which every user of the
+machine can read: pass them by ``stdin`` or in a file.
 """
 
 import subprocess
@@ -34,7 +34,8 @@ def run(
     """Run ``argv`` and return its standard output.
 
     With ``log``, both outputs are appended to that file instead and "" is returned.
-    Raises ``CommandFailed`` on a status other than zero and ``subprocess.TimeoutExpired`` past ``timeout`` seconds.
+    Raises ``CommandFailed`` on a status other than zero and ``subprocess.TimeoutExpired`` past ``timeout``
+    seconds.
     """
     words = [str(word) for word in argv]
     if log is not None:
