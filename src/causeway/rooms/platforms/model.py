@@ -1,0 +1,284 @@
+"""What a platform file says, as frozen records.
+
+The records hold every rule that can be judged from the file alone; what needs the cloud is judged by
+``preflight``. Rules over several keys raise ``Violations``, which name the keys, so that ``document`` can
+point to the line of each.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import combinations
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
+LARGEST_SERVICE_PREFIX = 11  # half of it goes to Kubernetes, whose service range is at most a /12
+SMALLEST_SERVICE_PREFIX = 27  # the lower half must hold range + 10, the address of the cluster's DNS
+SMALLEST_PREFIX = 28
+NODE_SUBNET_EXTRAS = 4  # router, DHCP, the router load balancer's VIP, and one address to spare
+
+Role = Literal["master", "infra", "compute"]
+ServerGroupPolicy = Literal["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"]
+
+_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^\S(.*\S)?$")]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken rule: the path of the key below the record that was checked, and both sides of the rule."""
+
+    path: tuple[str | int, ...]
+    expected: str
+    found: str
+
+
+class Violations(ValueError):
+    """All rules over several keys that a record breaks."""
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__(
+            "; ".join(f"expected {each.expected}, found {each.found}" for each in self.violations)
+        )
+
+
+class Record(BaseModel):
+    """Base of all parts: camelCase keys in the file, nothing unknown, no silent conversion, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class Metadata(Record):
+    """What the platform is called."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40, pattern=_LABEL)] = Field(
+        description="Name of the platform and of its Heat stack: a DNS label of at most 40 characters."
+    )
+
+
+class Kubernetes(Record):
+    """Which Kubernetes the nodes run."""
+
+    version: Annotated[str, Field(pattern=r"^v1\.\d{1,3}\.\d{1,3}$")] = Field(
+        description="Release to run, such as v1.35.4; the images of all pools must carry exactly this one."
+    )
+
+    @field_validator("version")
+    @classmethod
+    def _not_too_old(cls, version: str) -> str:
+        if int(version.split(".")[1]) < OLDEST_MINOR:
+            raise Violations([Violation((), f"v1.{OLDEST_MINOR}.0 or newer", version)])
+        return version
+
+
+class Range(Record):
+    """A network of the platform: either ``cidr`` for a new one, or ``network`` and ``subnet`` that exist."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["cidr"]}, {"required": ["network", "subnet"]}]}
+    )
+
+    cidr: IPv4Network | None = Field(None, description="Range of the network that is to be created.")
+    network: Name | None = Field(None, description="Existing network, by name or ID.")
+    subnet: Name | None = Field(None, description="Existing subnet of that network, by name or ID.")
+
+    @property
+    def exists(self) -> bool:
+        """Return whether the platform uses a network it did not create."""
+        return self.cidr is None
+
+    @field_validator("cidr")
+    @classmethod
+    def _usable(cls, cidr: IPv4Network | None) -> IPv4Network | None:
+        if cidr is None:
+            return None
+        if (
+            cidr.is_loopback
+            or cidr.is_multicast
+            or cidr.is_link_local
+            or cidr.is_unspecified
+            or cidr.is_reserved
+        ):
+            raise Violations([Violation((), "a range that hosts may have", f"{cidr}")])
+        if cidr.prefixlen > SMALLEST_PREFIX:
+            raise Violations([Violation((), f"/{SMALLEST_PREFIX} or larger", f"{cidr}")])
+        return cidr
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Range":
+        expected = "either cidr, or network and subnet of an existing one"
+        named = {"network": self.network, "subnet": self.subnet}
+        if self.cidr is not None:
+            extra = [key for key, value in named.items() if value is not None]
+            if extra:
+                raise Violations(Violation((key,), expected, f"cidr and {key}") for key in extra)
+        else:
+            absent = [key for key, value in named.items() if value is None]
+            if absent:
+                given = [key for key in named if key not in absent]
+                raise Violations([Violation((), expected, f"only {given[0]}" if given else "neither")])
+        return self
+
+
+class Networks(Record):
+    """Where nodes, pods and services have their addresses."""
+
+    external: Name = Field(description="External network the floating IPs come from, by name or ID.")
+    nodes: Range = Field(description="Network of the servers.")
+    pods: Range = Field(description="Network of the pods' ports.")
+    services: Range = Field(
+        description="Network of the services' load balancers. Kubernetes gets the lower half of the range for "
+        "its services, Neutron the upper half for ports of its own."
+    )
+    dns_nameservers: tuple[IPv4Address, ...] = Field((), description="Name servers of new subnets.")
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> "Networks":
+        violations = []
+        services = self.services.cidr
+        if services is not None and not (
+            LARGEST_SERVICE_PREFIX <= services.prefixlen <= SMALLEST_SERVICE_PREFIX
+        ):
+            expected = f"a prefix length from {LARGEST_SERVICE_PREFIX} to {SMALLEST_SERVICE_PREFIX}"
+            violations.append(Violation(("services", "cidr"), expected, f"{services}"))
+        for (one, first), (other, second) in combinations(self.new_ranges().items(), 2):
+            if first.overlaps(second):
+                expected = f"a range apart from {one} ({first})"
+                violations.append(Violation((other, "cidr"), expected, f"{second}, which overlaps it"))
+        if violations:
+            raise Violations(violations)
+        return self
+
+    def new_ranges(self) -> dict[str, IPv4Network]:
+        """Return the ranges of the networks that are to be created, by their key."""
+        ranges = {"nodes": self.nodes.cidr, "pods": self.pods.cidr, "services": self.services.cidr}
+        return {key: cidr for key, cidr in ranges.items() if cidr is not None}
+
+
+class ContainerStorage(Record):
+    """A volume for images and containers, one per server."""
+
+    size: Annotated[int, Field(ge=1, le=16384)] = Field(description="Size in GiB.")
+    type: Name | None = Field(None, description="Volume type; the cloud's default without it.")
+
+
+class Pool(Record):
+    """Servers of one kind."""
+
+    name: Annotated[str, Field(min_length=1, max_length=16, pattern=_LABEL)] = Field(
+        description="Name of the pool, part of its nodes' names: a DNS label of at most 16 characters."
+    )
+    role: Role = Field(description="What the nodes do: control plane, router and registry, or applications.")
+    count: Annotated[int, Field(ge=0, le=1000)] = Field(description="How many servers.")
+    flavor: Name = Field(description="Flavor, by name or ID.")
+    image: Name = Field(description="Node image, by name or ID.")
+    container_storage: ContainerStorage | None = Field(None, description="Volume for images and containers.")
+    zone: Name | None = Field(None, description="Availability zone of the servers and their volumes.")
+    server_group_policy: ServerGroupPolicy | None = Field(
+        None, description="How the servers are spread over the cloud's hosts; no server group without it."
+    )
+
+
+class Api(Record):
+    """How the Kubernetes API is reached."""
+
+    exposure: Literal["public", "internal"] = Field(
+        "public", description="public: with a floating IP; internal: only from the cloud's networks."
+    )
+    allowed_cidrs: tuple[IPv4Network, ...] = Field(
+        (), description="Ranges that may reach the API; everyone without it. Not every provider can do this."
+    )
+
+
+class Spec(Record):
+    """What the platform consists of."""
+
+    cloud: Name = Field(description="Entry of clouds.yaml: who deploys, in which project and region.")
+    kubernetes: Kubernetes
+    networks: Networks
+    pools: Annotated[tuple[Pool, ...], Field(min_length=1)] = Field(description="Groups of equal servers.")
+    api: Api = Field(default_factory=Api)
+    ssh_key: Name | None = Field(None, description="Key pair of the cloud put on every server.")
+    load_balancer_provider: Name | None = Field(
+        None, description="Octavia provider; without it, the one preflight finds fit (ovn before others)."
+    )
+
+    @field_validator("pools")
+    @classmethod
+    def _pools_fit(cls, pools: tuple[Pool, ...]) -> tuple[Pool, ...]:
+        violations = []
+        seen: set[str] = set()
+        for index, pool in enumerate(pools):
+            if pool.name in seen:
+                violations.append(
+                    Violation((index, "name"), "a name no other pool has", f"{pool.name!r} again")
+                )
+            seen.add(pool.name)
+        masters = [index for index, pool in enumerate(pools) if pool.role == "master"]
+        if not masters:
+            violations.append(Violation((), "one pool with role master", "none"))
+        violations += [
+            Violation((index, "role"), "one pool with role master", "another") for index in masters[1:]
+        ]
+        for index in masters[:1]:
+            if pools[index].count not in (1, 3, 5):
+                expected = "1, 3 or 5 masters, so that etcd keeps a majority"
+                violations.append(Violation((index, "count"), expected, f"{pools[index].count}"))
+        if masters and sum(pool.count for pool in pools if pool.role != "master") == 0:
+            violations.append(Violation((), "at least one node of role infra or compute", "none"))
+        if violations:
+            raise Violations(violations)
+        return pools
+
+    @model_validator(mode="after")
+    def _nodes_have_addresses(self) -> "Spec":
+        cidr = self.networks.nodes.cidr
+        if cidr is not None:
+            needed = sum(pool.count for pool in self.pools) + len({pool.role for pool in self.pools})
+            needed += NODE_SUBNET_EXTRAS
+            usable = cidr.num_addresses - 2
+            if usable < needed:
+                expected = (
+                    f"room for {needed} addresses (nodes, one more of each role, router, DHCP, load balancer)"
+                )
+                raise Violations(
+                    [Violation(("networks", "nodes", "cidr"), expected, f"{cidr} with {usable}")]
+                )
+        return self
+
+
+class Platform(Record):
+    """A container platform in an OpenStack project."""
+
+    api_version: Literal["causeway.dev/v1alpha1"]
+    kind: Literal["Platform"]
+    metadata: Metadata
+    spec: Spec
+
+    @property
+    def name(self) -> str:
+        """Return the name of the platform, which is the name of its stack."""
+        return self.metadata.name
+
+    @property
+    def masters(self) -> Pool:
+        """Return the one pool of masters."""
+        return self.pools("master")[0]
+
+    def pools(self, role: Role) -> tuple[Pool, ...]:
+        """Return the pools of a role in the order of the file."""
+        return tuple(pool for pool in self.spec.pools if pool.role == role)
+
+
+def kubernetes_services(services: IPv4Network) -> IPv4Network:
+    """Return the lower half of the services' range: where Kubernetes takes its ClusterIPs from."""
+    return next(services.subnets())
+
+
+def neutron_services(services: IPv4Network) -> IPv4Network:
+    """Return the upper half of the services' range: where Neutron puts router ports and the like."""
+    return list(services.subnets())[1]
