@@ -1,22 +1,67 @@
-# The two commands are `make demo` and `make test`; both install what they need.
+# The two commands are `make demo` and `make test`; both install what they need and can be repeated.
 SHELL := /bin/bash
-CACHE ?= $(or $(CAUSEWAY_CACHE_DIR),/var/cache/causeway)
 VENV := .venv
 PY := $(VENV)/bin/python
+CAUSEWAY := $(VENV)/bin/causeway
 
-.PHONY: demo demo-down test setup lint unit integration e2e lock clean
+# Tests have a lab of their own, beside one in use: other directory, other address ranges.
+TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_LINK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
+
+.PHONY: help demo demo-down test setup lint unit integration e2e test-lab test-env test-lab-down lock clean
+
+help:
+	@echo "make demo       an OpenStack, a platform on it and an application that answers"
+	@echo "make demo-down  remove all of it"
+	@echo "make test       all tests, in a lab of their own"
+	@echo "make lint | unit | integration | e2e    one part of the tests"
+
+demo: setup
+	@$(PY) -m demo up
+
+demo-down: setup
+	@$(PY) -m demo down
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.ready: requirements.lock pyproject.toml tools/setup
 	@tools/setup $(VENV)
 	@touch $@
 
 lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 unit: setup
 	$(PY) -m pytest tests/unit
+
+test-lab: setup
+	$(TEST_ENV) $(CAUSEWAY) lab up
+	$(TEST_ENV) $(CAUSEWAY) lab image
+
+test-lab-down: setup
+	$(TEST_ENV) $(CAUSEWAY) lab destroy
+
+test-env:
+	@printf 'export %s\n' $(TEST_ENV)
+
+integration: test-lab
+	$(TEST_ENV) $(PY) -m pytest tests/integration
+
+e2e: test-lab
+	$(TEST_ENV) $(PY) -m pytest tests/e2e
+
+# A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
+test: setup lint unit
+	$(TEST_ENV) $(CAUSEWAY) lab destroy
+	@$(MAKE) --no-print-directory integration e2e; status=$$?; \
+	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
+
+lock: setup
+	$(PY) -m pip install -q uv
+	$(PY) -m uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header -q \
+	  --python-version 3.11 --upgrade -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
