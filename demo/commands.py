@@ -1,0 +1,68 @@
+"""The commands of the demo: ``causeway`` and ``kubectl`` as a user types them, and HTTP to the guestbook."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from causeway.kit.errors import Finding, Problem
+
+
+class CommandEnded(Problem):
+    """A command of the demo ended with a status other than zero; its own words are above."""
+
+    def __init__(self, words: list[str], status: int) -> None:
+        super().__init__(Finding(" ".join(words), f"ended with status {status}", "Its message stands above."))
+
+
+def _run(words: list[str], env: dict[str, str], stdin: str | None = None) -> str:
+    done = subprocess.run(
+        words, env={**os.environ, **env}, input=stdin, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        raise CommandEnded(words, done.returncode)
+    return done.stdout
+
+
+def causeway(*words: str, env: dict[str, str] | None = None) -> str:
+    """Run ``causeway WORDS`` and return what it printed; its progress goes to standard error."""
+    return _run([sys.executable, "-m", "causeway", *words], env or {})
+
+
+def lab_environment() -> dict[str, str]:
+    """Return the variables ``causeway lab env`` exports."""
+    lines = causeway("lab", "env").splitlines()
+    pairs = (line.removeprefix("export ").partition("=") for line in lines if line.startswith("export "))
+    return {name: value.strip("'\"") for name, _, value in pairs}
+
+
+class Kubectl:
+    """``kubectl`` with one kubeconfig."""
+
+    def __init__(self, binary: Path, kubeconfig: Path) -> None:
+        self.binary, self.kubeconfig = binary, kubeconfig
+
+    def __call__(self, *words: str, stdin: str | None = None) -> str:
+        """Run ``kubectl WORDS`` and return its output."""
+        return _run([str(self.binary), "--kubeconfig", str(self.kubeconfig), *words], {}, stdin)
+
+    def json(self, *words: str) -> Any:
+        """Return the object or list that ``kubectl WORDS -o json`` prints."""
+        return json.loads(self(*words, "-o", "json"))
+
+
+def http_json(url: str, body: dict[str, str] | None = None, *, seconds: float = 5) -> Any:
+    """Return the JSON that ``url`` answers, by POST when there is a body.
+
+    Raises ``OSError`` when nothing answers in time or the status is not a success.
+    """
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    # No proxy of the environment: the address is one of the lab's own network.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=seconds) as answer:
+        return json.load(answer)

@@ -1,0 +1,35 @@
+"""Waiting for a condition with a deadline, showing what is waited for."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from causeway.kit.errors import Problem
+from causeway.kit.progress import Phase
+
+T = TypeVar("T")
+
+
+def until(phase: Phase, what: str, probe: Callable[[], T | None], *, seconds: float) -> T:
+    """Return the first true value ``probe`` gives; an ``OSError`` of it counts as not yet.
+
+    Raises ``Problem`` naming ``what`` and the last answer when ``seconds`` have passed.
+    """
+    phase.waiting_for(what)
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            value = probe()
+        except OSError as error:
+            last = error
+        else:
+            if value:
+                return value
+            last = value
+        time.sleep(0.2)
+    raise Problem.of(
+        phase.name,
+        f"{what} did not come true within {seconds:.0f} s (last: {last})",
+        "See `causeway status` and `causeway explain` for the cause.",
+    )
