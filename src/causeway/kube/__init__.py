@@ -1,1 +1,1 @@
-"""The Kubernetes door: client, watches, store, queue, lease, events."""
+"""The Kubernetes door: client, slim objects, reflector, store, work queue, lease and events."""
