@@ -34,6 +34,7 @@ class Violation:
     path: tuple[str | int, ...]
     expected: str
     found: str
+    remedy: str = ""  # without it, what the key means
 
 
 class Violations(ValueError):
@@ -131,8 +132,8 @@ class Networks(Record):
     nodes: Range = Field(description="Network of the servers.")
     pods: Range = Field(description="Network of the pods' ports.")
     services: Range = Field(
-        description="Network of the services' load balancers. Kubernetes gets the lower half of the range for "
-        "its services, Neutron the upper half for ports of its own."
+        description="Network of the services' load balancers. Kubernetes gets the lower half of the range "
+        "for its services, Neutron the upper half for ports of its own."
     )
     dns_nameservers: tuple[IPv4Address, ...] = Field((), description="Name servers of new subnets.")
 
@@ -148,7 +149,10 @@ class Networks(Record):
         for (one, first), (other, second) in combinations(self.new_ranges().items(), 2):
             if first.overlaps(second):
                 expected = f"a range apart from {one} ({first})"
-                violations.append(Violation((other, "cidr"), expected, f"{second}, which overlaps it"))
+                found = f"{second}, which overlaps it"
+                violations.append(
+                    Violation((other, "cidr"), expected, found, "Choose ranges that share nothing.")
+                )
         if violations:
             raise Violations(violations)
         return self
@@ -222,7 +226,8 @@ class Spec(Record):
         if not masters:
             violations.append(Violation((), "one pool with role master", "none"))
         violations += [
-            Violation((index, "role"), "one pool with role master", "another") for index in masters[1:]
+            Violation((index, "role"), "one pool with role master", "another", "Raise its count instead.")
+            for index in masters[1:]
         ]
         for index in masters[:1]:
             if pools[index].count not in (1, 3, 5):
