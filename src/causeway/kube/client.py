@@ -111,8 +111,8 @@ class Client:
         of: type[Any] = Object,
     ) -> Any:
         """Return one object; raises ``NotFound``."""
-        body = await self.request("GET", resource.path(namespace, name, subresource))
-        return msgspec.json.decode(body, type=of)
+        path = resource.path(namespace, name, subresource)
+        return _decoded(path, msgspec.json.Decoder(of), await self.request("GET", path))
 
     @overload
     async def list(
@@ -144,11 +144,11 @@ class Client:
     ) -> Listing[Any]:
         """Return all objects the selectors match, read in pages of one consistent version."""
         decoder = msgspec.json.Decoder(_Page[of])  # type: ignore[valid-type]  # a type given at run time
-        query = _selectors(labels, fields) | {"limit": str(PAGE)}
+        path, query = resource.path(namespace), _selectors(labels, fields) | {"limit": str(PAGE)}
         items: list[Any] = []
         while True:
             try:
-                page = decoder.decode(await self.request("GET", resource.path(namespace), query=query))
+                page = _decoded(path, decoder, await self.request("GET", path, query=query))
             except Gone:
                 if "continue" not in query:
                     raise
@@ -371,6 +371,13 @@ def _selectors(labels: str | None, fields: str | None) -> dict[str, str]:
 
 def _plain(body: bytes) -> Object:
     return msgspec.json.decode(body, type=Object)
+
+
+def _decoded(place: str, decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise Unavailable(place, f"the answer is not understood: {error}") from error
 
 
 def _told(error: BaseException) -> str:

@@ -1,0 +1,157 @@
+"""Electing one leader among several instances by a Lease of the API.
+
+Whether another's lease has run out is judged by our own monotonic clock, from when its record last changed
+before our eyes: clocks of different machines need not agree. A leader that cannot renew stops its work before
+anybody else may begin; one that stops in order gives the lease back, so that the next starts at once.
+"""
+
+import asyncio
+import contextlib
+import datetime
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from causeway.kube.errors import ApiError, Conflict, NotFound, Object
+from causeway.kube.resource import LEASES, Resource
+
+log = structlog.get_logger()
+
+
+class LeaseLost(Exception):
+    """The lease could not be renewed in time; the work was stopped."""
+
+
+class Leases(Protocol):
+    """The part of the client that an election needs."""
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
+        """Return one object."""
+        ...
+
+    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
+        """Create an object."""
+        ...
+
+    async def replace(self, resource: Resource, body: Object) -> Object:
+        """Write a whole object, refused if it changed since it was read."""
+        ...
+
+
+class Election:
+    """One candidate. A lease lasts ``duration`` seconds unrenewed and is tried every ``retry`` seconds."""
+
+    def __init__(
+        self,
+        client: Leases,
+        name: str,
+        namespace: str,
+        identity: str,
+        *,
+        duration: float = 15.0,
+        retry: float = 2.0,
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._namespace = namespace
+        self._identity = identity
+        self._duration = duration
+        self._retry = retry
+        self._seen: tuple[object, float] = (None, 0.0)  # a foreign record, and when it was first seen
+        self.leading = False
+
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Wait for the lease, then run ``work`` while holding it; return when ``work`` returns.
+
+        Raises ``LeaseLost`` if the lease was lost, after ``work`` was cancelled and has ended.
+        """
+        while True:
+            try:
+                if await self._take():
+                    break
+            except Conflict:
+                pass  # another candidate was faster
+            except ApiError as error:
+                log.warning("lease cannot be asked", lease=self._name, cause=str(error))
+            await asyncio.sleep(self._retry)
+        log.info("leading", lease=self._name, identity=self._identity)
+        self.leading = True
+        task = asyncio.ensure_future(work())
+        try:
+            await self._renew_while(task)
+            await task
+        finally:
+            self.leading = False
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+            await self._release()
+
+    async def _renew_while(self, task: "asyncio.Future[None]") -> None:
+        """Renew until ``task`` ends; raise ``LeaseLost`` two thirds of a lease after the last success."""
+        now = asyncio.get_running_loop().time
+        renewed, patience = now(), self._duration * 2 / 3
+        while True:
+            await asyncio.wait([task], timeout=self._retry)
+            if task.done():
+                return
+            started = now()
+            try:
+                async with asyncio.timeout(renewed + patience - started):
+                    if not await self._take():
+                        raise LeaseLost("another instance holds the lease")
+                renewed = started
+            except TimeoutError as error:
+                raise LeaseLost("the API did not answer in time to renew the lease") from error
+            except ApiError as error:  # a conflict too: read and tried again while there is time
+                log.warning("lease not renewed", lease=self._name, cause=str(error))
+                if now() >= renewed + patience:
+                    raise LeaseLost("the lease could not be renewed in time") from error
+
+    async def _take(self) -> bool:
+        """Take or renew the lease; False if another holds it."""
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        spec: Object = {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": max(1, int(self._duration)),
+            "renewTime": now,
+        }
+        try:
+            lease = await self._client.get(LEASES, self._name, self._namespace)
+        except NotFound:
+            meta = {"name": self._name, "namespace": self._namespace}
+            spec |= {"acquireTime": now, "leaseTransitions": 0}
+            body = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": meta, "spec": spec}
+            await self._client.create(LEASES, body, self._namespace)
+            return True
+        held = lease.get("spec") or {}
+        ours = held.get("holderIdentity") == self._identity
+        if not ours and not self._free(held):
+            return False
+        transitions = int(held.get("leaseTransitions") or 0)
+        acquired = held.get("acquireTime") if ours else None
+        spec |= {"acquireTime": acquired or now, "leaseTransitions": transitions + (not ours)}
+        await self._client.replace(LEASES, {**lease, "spec": spec})
+        return True
+
+    def _free(self, held: Object) -> bool:
+        """Return whether a foreign lease was given back, or has stood still for its whole duration."""
+        if not held.get("holderIdentity"):
+            return True
+        record = (held.get("holderIdentity"), held.get("renewTime"), held.get("leaseTransitions"))
+        now = asyncio.get_running_loop().time()
+        if self._seen[0] != record:
+            self._seen = (record, now)
+        return now - self._seen[1] > float(held.get("leaseDurationSeconds") or self._duration)
+
+    async def _release(self) -> None:
+        """Give the lease back if it is ours; failing to is harmless, it runs out."""
+        with contextlib.suppress(ApiError, TimeoutError):
+            async with asyncio.timeout(self._retry):
+                lease = await self._client.get(LEASES, self._name, self._namespace)
+                held = lease.get("spec") or {}
+                if held.get("holderIdentity") == self._identity:
+                    released = {**held, "holderIdentity": "", "leaseDurationSeconds": 1}
+                    await self._client.replace(LEASES, {**lease, "spec": released})

@@ -1,0 +1,168 @@
+"""Keeping a store equal to the API: list once, then watch, and never miss a deletion.
+
+A watch that ends is resumed from the last version seen (bookmarks keep that fresh). A version the server no
+longer keeps means listing again, and what the list lacks is reported as deleted. A watch that has gone silent
+is broken off, because a connection can die without either side noticing.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from causeway.kube.client import Client, Listing, WatchEvent
+from causeway.kube.errors import ApiError, Gone
+from causeway.kube.objects import Cached, key_of
+from causeway.kube.resource import Resource
+from causeway.kube.store import Change, Store
+
+T = TypeVar("T", bound=Cached)
+Handler = Callable[[Change[T]], None]
+
+log = structlog.get_logger()
+
+_BACKOFF_FIRST = 0.5  # seconds before the first repetition after an error
+_BACKOFF_MOST = 30.0
+
+
+def _jitter() -> float:
+    return random.uniform(0.75, 1.25)  # noqa: S311  # spreads load, guards nothing
+
+
+class Source(Protocol[T]):
+    """Where the objects come from."""
+
+    async def list(self) -> Listing[T]:
+        """Return all objects."""
+        ...
+
+    def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[T]]:
+        """Yield the changes after a version."""
+        ...
+
+
+class ApiSource(Generic[T]):
+    """All objects of a resource that selectors match, in one namespace or in all."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        of: type[T],
+        *,
+        namespace: str | None = None,
+        labels: str | None = None,
+        fields: str | None = None,
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._of = of
+        self._namespace = namespace
+        self._labels = labels
+        self._fields = fields
+
+    def __str__(self) -> str:
+        return self._resource.plural
+
+    async def list(self) -> Listing[T]:
+        """Return all objects."""
+        return await self._client.list(
+            self._resource, self._namespace, labels=self._labels, fields=self._fields, of=self._of
+        )
+
+    def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[T]]:
+        """Yield the changes after a version."""
+        return self._client.watch(
+            self._resource,
+            self._namespace,
+            of=self._of,
+            resource_version=resource_version,
+            labels=self._labels,
+            fields=self._fields,
+            seconds=300 * _jitter(),  # spread, so that many watches do not end together
+        )
+
+
+class Reflector(Generic[T]):
+    """Fills ``store`` from ``source`` and tells ``handlers`` of every change, one after another.
+
+    ``synced`` is set after the first complete list. ``silence`` is how many seconds without any event, not
+    even a bookmark, mean that the watch is dead (bookmarks come about every minute).
+    """
+
+    def __init__(self, source: Source[T], store: Store[T], *, silence: float = 150.0) -> None:
+        self._source = source
+        self._silence = silence
+        self._failures = 0
+        self.store = store
+        self.handlers: list[Handler[T]] = []
+        self.synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """Reflect until cancelled."""
+        now = asyncio.get_running_loop().time
+        version: str | None = None
+        while True:
+            try:
+                if version is None:
+                    listing = await self._source.list()
+                    for change in self.store.replace(listing.items):
+                        self._tell(change)
+                    version = listing.resource_version
+                    self.synced.set()
+                started, came = now(), False
+                async for reached in self._watch(version):
+                    version, came = reached, True
+                    self._failures = 0
+                if not came and now() - started < 1:
+                    await self._wait("the watch ended at once")
+            except Gone:
+                version = None
+                if self._failures:
+                    await self._wait("the version asked for is no longer kept")
+                else:
+                    self._failures = 1  # once is ordinary
+            except (ApiError, TimeoutError) as error:
+                await self._wait(str(error) or "the watch fell silent")
+
+    async def _watch(self, version: str) -> AsyncIterator[str]:
+        """Take in the events of one watch; yield the version each reached."""
+        events = aiter(self._source.watch(version))
+        try:
+            while True:
+                async with asyncio.timeout(self._silence):
+                    event = await anext(events, None)
+                if event is None:
+                    return
+                if event.object is not None:
+                    self._take(event.type == "DELETED", event.object)
+                yield event.resource_version
+        finally:
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _take(self, deleted: bool, thing: T) -> None:
+        key = key_of(thing)
+        known = self.store.get(key)
+        if known is not None and known.metadata.uid != thing.metadata.uid:
+            if deleted:
+                return  # the deletion of a predecessor
+            gone = self.store.remove(key)
+            if gone is not None:
+                self._tell(gone)
+        change = self.store.remove(key) if deleted else self.store.put(thing)
+        if change is not None:
+            self._tell(Change(key, thing, None) if deleted else change)
+
+    def _tell(self, change: Change[T]) -> None:
+        for handler in self.handlers:
+            handler(change)
+
+    async def _wait(self, why: str) -> None:
+        delay = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2 ** min(self._failures, 16)) * _jitter()
+        self._failures += 1
+        log.warning("watch interrupted", resource=str(self._source), cause=why, again_in=round(delay, 1))
+        await asyncio.sleep(delay)
