@@ -1,0 +1,48 @@
+"""Who owns an object of the cloud: tags given in the call that creates it.
+
+A name alone proves nothing (two clusters may have the same namespace and service). The tags carry the identity
+of the cluster and of the Kubernetes object, so that what a crash left behind is found again and what belongs
+to somebody else is never touched.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MARK = "causeway"
+_CLUSTER, _KIND, _UID = "causeway-cluster=", "causeway-kind=", "causeway-uid="
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The Kubernetes object (or, with uid "", the part of the platform) an object of the cloud belongs to."""
+
+    cluster: str
+    kind: str
+    uid: str = ""
+
+    def tags(self) -> list[str]:
+        """Return the tags that say so."""
+        uid = [_UID + self.uid] if self.uid else []
+        return [MARK, _CLUSTER + self.cluster, _KIND + self.kind, *uid]
+
+    def description(self) -> str:
+        """Return the tags as one text, for objects that cannot be tagged in the creating call."""
+        return " ".join(self.tags())
+
+
+def of_cluster(cluster: str, kind: str | None = None) -> list[str]:
+    """Return the tags to filter a list by: all objects of ``cluster``, or those of one kind."""
+    return [_CLUSTER + cluster, *([_KIND + kind] if kind else [])]
+
+
+def owner_of(tags: Iterable[str]) -> Owner | None:
+    """Return whom ``tags`` name, or None when they are not ours."""
+    values = {key: tag[len(key) :] for tag in tags for key in (_CLUSTER, _KIND, _UID) if tag.startswith(key)}
+    if MARK not in tags or _CLUSTER not in values or _KIND not in values:
+        return None
+    return Owner(values[_CLUSTER], values[_KIND], values.get(_UID, ""))
+
+
+def owner_in(description: str) -> Owner | None:
+    """Return whom a description written by ``Owner.description`` names, or None."""
+    return owner_of(description.split())
