@@ -1,0 +1,37 @@
+"""What unit tests share: an event loop whose time passes only when nothing is left to do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    """Jumps to the next timer instead of waiting for it, so that tests of hours take no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._virtual = 0.0
+
+    def time(self) -> float:
+        return self._virtual
+
+    def _run_once(self) -> None:
+        ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]  # the loop's own lists
+        if not ready and scheduled:
+            self._virtual = max(self._virtual, scheduled[0]._when)
+        super()._run_once()  # type: ignore[misc]  # the one method every iteration goes through
+
+
+@pytest.fixture
+def in_virtual_time() -> Callable[[Coroutine[Any, Any, T]], T]:
+    """Return a function that runs a coroutine to its end in virtual time."""
+
+    def run(main: Coroutine[Any, Any, T]) -> T:
+        with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+            return runner.run(main)
+
+    return run
