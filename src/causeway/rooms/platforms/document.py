@@ -81,6 +81,8 @@ def _of_another_kind(document: Source) -> list[Finding]:
 
 def _findings(document: Source, error: ValidationError) -> Iterator[Finding]:
     for each in error.errors(include_url=False, include_input=False):
+        if each["type"] == "too_short" and document.at(each["loc"]):
+            continue  # there are entries, and each that is wrong has a finding of its own
         yield from _finding(document, each["type"], each["loc"], each.get("ctx", {}), each["msg"])
 
 

@@ -40,7 +40,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Source:
-    """A YAML document: its name for messages, its value, the spot of each path, and what is bad YAML in it."""
+    """A YAML document: its name for messages, its value, each path's spot, what is bad YAML in it."""
 
     name: str
     value: Value
@@ -169,7 +169,9 @@ def _position(node: yaml.Node) -> tuple[int, int]:
 
 def _describe(node: yaml.Node) -> str:
     words = _WORDS.get(node.tag.removeprefix(_TAG), node.tag)
-    if not isinstance(node, yaml.ScalarNode) or words == "nothing":
+    if not isinstance(node, yaml.ScalarNode):
+        return words if node.value else f"an empty {words.removeprefix('a ')}"
+    if words == "nothing":
         return words
     shown = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
     return f"{shown!r} ({words})" if words == "text" else f"{shown} ({words})"
