@@ -82,7 +82,7 @@ class Credentials:
                 service_type=service,
                 interface=self._region.get_interface(service),
                 region_name=self._region.get_region_name(service),
-                discover_versions=False,
+                skip_discovery=True,
             )
         except keystone.ClientException as error:
             raise errors.MissingService(service, _cause(error)) from error

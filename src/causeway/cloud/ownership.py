@@ -1,8 +1,8 @@
 """Who owns an object of the cloud: tags given in the call that creates it.
 
-A name alone proves nothing (two clusters may have the same namespace and service). The tags carry the identity
-of the cluster and of the Kubernetes object, so that what a crash left behind is found again and what belongs
-to somebody else is never touched.
+A name alone proves nothing (two clusters may have the same namespace and service). The tags carry the
+identity of the cluster and of the Kubernetes object, so that what a crash left behind is found again and what
+belongs to somebody else is never touched.
 """
 
 from collections.abc import Iterable
