@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 CAUSEWAY := $(VENV)/bin/causeway
 
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
-TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_LINK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
+TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
 .PHONY: help demo demo-down test setup lint unit integration e2e test-lab test-env test-lab-down lock clean
 
