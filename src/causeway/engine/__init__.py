@@ -1,1 +1,1 @@
-"""The one shape of every integration: keys, reconcile, result, retry."""
+"""What turns changes into work: reconcilers, the controllers that run them, and batching of small calls."""

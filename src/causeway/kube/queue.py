@@ -55,14 +55,15 @@ class Queue:
             timer.cancel()
         self._timers[key] = loop.call_later(seconds, self.add, key)
 
-    def retry(self, key: str) -> float:
+    def retry(self, key: str, at_least: float = 0.0) -> float:
         """Have ``key`` worked on again after its growing delay, which is returned in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay = min(self._most, self._first * 2 ** min(failures, 32))
+        delay = min(self._most, self._first * 2.0 ** min(failures, 32))
         delay *= 1 + 0.2 * self._spread()  # so that many keys that failed together do not return together
+        delay = max(delay, at_least)
         self.add_after(key, delay)
-        return float(delay)
+        return delay
 
     def forget(self, key: str) -> None:
         """Let the delay of ``key`` start small again, because it succeeded."""

@@ -1,0 +1,88 @@
+"""Making one call of many small ones: requests that come while a call is under way go together in the next.
+
+An idle batcher waits a few milliseconds for company before the first call, so that a burst is one call and a
+single request is hardly delayed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+
+class Batcher(Generic[Request, Answer]):
+    """Sends requests in groups of at most ``most`` by ``send``, with at most ``flights`` calls under way.
+
+    ``send`` returns an answer for every request, in order. A group that fails with one of ``divisible``
+    (errors that one request may have caused) is sent again in halves, so that the others succeed.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Request]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int,
+        flights: int = 1,
+        linger: float = 0.02,
+        divisible: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._send = send
+        self._most = most
+        self._flights = flights
+        self._linger = linger
+        self._divisible = divisible
+        self._waiting: list[tuple[Request, asyncio.Future[Answer]]] = []
+        self._flying: set[asyncio.Task[None]] = set()
+
+    async def ask(self, request: Request) -> Answer:
+        """Send ``request`` with others and return its answer; raises what its group raised."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, answer))
+        self._launch()
+        return await answer
+
+    def _launch(self) -> None:
+        if self._waiting and len(self._flying) < self._flights:
+            flight = asyncio.create_task(self._fly())
+            self._flying.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: "asyncio.Task[None]") -> None:
+        self._flying.discard(flight)
+        self._launch()
+
+    async def _fly(self) -> None:
+        await asyncio.sleep(self._linger)
+        # Who was cancelled while waiting does not want the call any more.
+        group = [entry for entry in self._waiting if not entry[1].done()]
+        self._waiting = group[self._most :]
+        group = group[: self._most]
+        if self._waiting:
+            self._launch()
+        if group:
+            await self._deliver(group)
+
+    async def _deliver(self, group: "list[tuple[Request, asyncio.Future[Answer]]]") -> None:
+        try:
+            answers = await self._send([request for request, _ in group])
+        except self._divisible as error:
+            if len(group) > 1:
+                middle = len(group) // 2
+                await self._deliver(group[:middle])
+                await self._deliver(group[middle:])
+            else:
+                _fail(group, error)
+        except Exception as error:
+            _fail(group, error)
+        else:
+            for (_, future), answer in zip(group, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+
+
+def _fail(group: "list[tuple[Request, asyncio.Future[Answer]]]", error: Exception) -> None:
+    for _, future in group:
+        if not future.done():
+            future.set_exception(error)
