@@ -1,0 +1,81 @@
+"""Asking a neighbour who it is: the proof that a new link carries traffic.
+
+The answer to an ARP request has crossed the trunk, the cloud's switch and come back, which no reading of a
+port's status can prove; and it costs no call to the cloud.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from ipaddress import IPv4Address
+
+_ETH_P_ARP = 0x0806
+_REQUEST, _REPLY = 1, 2
+_FRAME = struct.Struct("!6s6sHHHBBH6s4s6s4s")
+_BROADCAST = b"\xff" * 6
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between requests: doubled from the first to the longest
+
+
+class NoAnswer(TimeoutError):
+    """Nobody answered for the address in time."""
+
+
+def request(mac: bytes, source: IPv4Address, target: IPv4Address) -> bytes:
+    """Return the frame that asks who has ``target``."""
+    return _FRAME.pack(
+        _BROADCAST, mac, _ETH_P_ARP, 1, 0x0800, 6, 4, _REQUEST, mac, source.packed, bytes(6), target.packed
+    )
+
+
+def answer(frame: bytes, target: IPv4Address) -> bytes | None:
+    """Return the MAC address a frame names for ``target``, or None if it is no such reply."""
+    if len(frame) < _FRAME.size:
+        return None
+    _, _, protocol, _, _, _, _, operation, mac, source, _, _ = _FRAME.unpack_from(frame)
+    if protocol == _ETH_P_ARP and operation == _REPLY and source == target.packed:
+        return bytes(mac)
+    return None
+
+
+def open_socket(interface: str) -> socket.socket:
+    """Return a packet socket for ARP on ``interface``, which must be in the namespace of the caller."""
+    sock = socket.socket(
+        socket.AF_PACKET,
+        socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK,
+        socket.htons(_ETH_P_ARP),
+    )
+    sock.bind((interface, _ETH_P_ARP))
+    return sock
+
+
+async def resolve(
+    sock: socket.socket, mac: bytes, source: IPv4Address, target: IPv4Address, deadline: float
+) -> bytes:
+    """Return the MAC address of ``target``, asked for from ``source`` again and again for ``deadline``
+    seconds.
+
+    Raises ``NoAnswer``.
+    """
+    frame = request(mac, source, target)
+    pause = _FIRST_PAUSE
+    try:
+        async with asyncio.timeout(deadline):
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    sock.send(frame)
+                try:
+                    async with asyncio.timeout(pause):
+                        return await _reply(sock, target)
+                except TimeoutError:
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+    except TimeoutError:
+        raise NoAnswer(f"{target} did not answer within {deadline:g} s") from None
+
+
+async def _reply(sock: socket.socket, target: IPv4Address) -> bytes:
+    loop = asyncio.get_running_loop()
+    while True:
+        mac = answer(await loop.sock_recv(sock, 128), target)
+        if mac is not None:
+            return mac
