@@ -1,0 +1,34 @@
+"""What the end of the lab's processes does not take away by itself: control groups and loop devices."""
+
+import json
+from pathlib import Path
+
+from causeway.host.command import run
+from causeway.lab.settings import Settings
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def clear(lab: Settings) -> None:
+    """Remove the lab's control groups and loop devices; the lab must not run."""
+    for group in control_groups(lab):
+        for directory in sorted(group.rglob("*/"), key=lambda path: len(path.parts), reverse=True):
+            directory.rmdir()
+        group.rmdir()
+    for device in loop_devices(lab):
+        run("losetup", "--detach", device)
+
+
+def control_groups(lab: Settings) -> list[Path]:
+    """Return the lab's control groups: one in each hierarchy of version 1, or one of version 2."""
+    roots = [CGROUPS, *CGROUPS.glob("*/")]
+    return [group for root in roots if not root.is_symlink() and (group := root / lab.cgroup).is_dir()]
+
+
+def loop_devices(lab: Settings) -> list[str]:
+    """Return the loop devices whose files lie in the lab's directory."""
+    text = run("losetup", "--list", "--json", "--output", "NAME,BACK-FILE")
+    devices = json.loads(text)["loopdevices"] if text.strip() else []
+    return [
+        device["name"] for device in devices if Path(device["back-file"] or "/").is_relative_to(lab.directory)
+    ]

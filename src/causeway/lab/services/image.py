@@ -1,0 +1,42 @@
+"""Glance keeps images, Placement keeps count of what servers use."""
+
+from causeway.lab.model import Directory, File, Step, Unit
+from causeway.lab.services.wsgi import api
+
+
+def units() -> tuple[Unit, ...]:
+    """Return the units of the image and placement services."""
+    glance = File("glance-api.conf.j2", "/etc/glance/glance-api.conf")
+    placement = File("placement.conf.j2", "/etc/placement/placement.conf")
+    return (
+        Step("glance-tables", ("glance-manage", "db_sync"), needs=("databases",), files=(glance,)),
+        Step(
+            "placement-tables", ("placement-manage", "db", "sync"), needs=("databases",), files=(placement,)
+        ),
+        Step(
+            "glance-directories",
+            ("true",),
+            directories=(
+                Directory("/var/lib/causeway/image-staging"),
+                Directory("/var/lib/causeway/image-tasks"),
+            ),
+            once=False,
+        ),
+        api(
+            "glance",
+            9292,
+            "glance.common.wsgi_app:init_app()",
+            needs=("mariadb", "glance-tables", "glance-directories", "identities"),
+            files=(glance,),
+            threads=4,
+            path="/versions",
+        ),
+        api(
+            "placement",
+            8778,
+            "placement.wsgi.api:application",
+            needs=("mariadb", "placement-tables", "identities"),
+            files=(placement,),
+            threads=4,
+        ),
+    )

@@ -1,0 +1,32 @@
+"""Cinder with volumes of real bytes: files of the lab's directory."""
+
+from causeway.lab.model import Copy, Directory, File, Service, Step, Unit
+from causeway.lab.services.wsgi import api
+
+ARGUMENTS = ("--config-file", "/etc/cinder/cinder.conf")
+
+
+def units() -> tuple[Unit, ...]:
+    """Return the units of the volume service."""
+    configuration = File("cinder.conf.j2", "/etc/cinder/cinder.conf")
+    needs = ("mariadb", "rabbitmq", "cinder-tables", "identities")
+    driver = Copy(
+        "drivers/cinder_file.py", "/usr/lib/python3/dist-packages/cinder/volume/drivers/cinder_file.py"
+    )
+    return (
+        Step(
+            "cinder-tables",
+            ("cinder-manage", "db", "sync"),
+            needs=("databases",),
+            files=(configuration,),
+            directories=(Directory("/var/lib/causeway/cinder/lock"),),
+        ),
+        api("cinder", 8776, "cinder.wsgi.api:application", needs=needs, files=(configuration,)),
+        Service("cinder-scheduler", ("cinder-scheduler", *ARGUMENTS), needs=needs, files=(configuration,)),
+        Service(
+            "cinder-volume",
+            ("cinder-volume", *ARGUMENTS),
+            needs=(*needs, "cinder-scheduler"),
+            files=(configuration, driver),
+        ),
+    )
