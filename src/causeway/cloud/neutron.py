@@ -179,10 +179,11 @@ class Neutron:
         path = f"/v2.0/floatingips/{floating_ip_id}/tags"
         await self._cloud.call(_SERVICE, "PUT", path, body={"tags": owner.tags()})
 
-    async def associate_floating_ip(self, floating_ip_id: str, port_id: str | None) -> None:
+    async def associate_floating_ip(self, floating_ip_id: str, port_id: str | None) -> FloatingIP:
         """Associate a floating IP with a port, or with nothing."""
         path = f"/v2.0/floatingips/{floating_ip_id}"
-        await self._cloud.call(_SERVICE, "PUT", path, body={"floatingip": {"port_id": port_id}})
+        answer = await self._cloud.call(_SERVICE, "PUT", path, body={"floatingip": {"port_id": port_id}})
+        return msgspec.json.decode(answer, type=dict[str, FloatingIP])["floatingip"]
 
     async def delete_floating_ip(self, floating_ip_id: str) -> None:
         """Give a floating IP back; one that is gone is no error."""

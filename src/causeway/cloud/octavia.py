@@ -157,9 +157,12 @@ class Octavia:
         answer = await self._cloud.call(_SERVICE, "GET", f"{_BASE}/loadbalancers/{identifier}/status")
         return msgspec.json.decode(answer, type=dict[str, dict[str, StatusTree]])["statuses"]["loadbalancer"]
 
-    async def create_load_balancer(self, request: LoadBalancerRequest) -> str:
-        """Create a load balancer with all its listeners, pools and members in one call; return its id."""
-        return await self._create("loadbalancers", "loadbalancer", request)
+    async def create_load_balancer(self, request: LoadBalancerRequest) -> LoadBalancer:
+        """Create a load balancer with all its children in one call; it is PENDING then."""
+        answer = await self._cloud.call(
+            _SERVICE, "POST", f"{_BASE}/loadbalancers", body={"loadbalancer": request}
+        )
+        return msgspec.json.decode(answer, type=dict[str, LoadBalancer])["loadbalancer"]
 
     async def delete_load_balancer(self, identifier: str) -> None:
         """Delete a load balancer with all its children; one that is gone is no error."""

@@ -152,6 +152,7 @@ class ServiceStatus(msgspec.Struct, rename="camel", gc=False, frozen=True):
     """What became of a service."""
 
     load_balancer: LoadBalancerStatus = LoadBalancerStatus()
+    conditions: tuple[Condition, ...] = ()
 
 
 class Service(msgspec.Struct, gc=False, frozen=True):

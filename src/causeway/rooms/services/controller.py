@@ -1,0 +1,212 @@
+"""Services: the wiring of watches, plan, steps and what the user is told.
+
+A key is ``namespace/name``. The queue is the retry for whatever fails; what Octavia has not finished is not
+waited for: the poller wakes the key. Only the pause between two repairs of one load balancer is remembered
+here, because a creation that ends in ERROR minutes later looks like a success to the queue.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from causeway.cloud import errors
+from causeway.cloud.neutron import Neutron
+from causeway.cloud.octavia import Octavia
+from causeway.engine.controller import Controller
+from causeway.engine.reconciler import DONE, Result
+from causeway.kit.errors import Problem
+from causeway.kube.client import Client
+from causeway.kube.errors import ApiError
+from causeway.kube.events import Recorder
+from causeway.kube.objects import EndpointSlice, Service, key_of
+from causeway.kube.reflector import ApiSource, Reflector
+from causeway.kube.resource import ENDPOINT_SLICES, SERVICES
+from causeway.kube.store import Change, Store
+from causeway.rooms.services import steps
+from causeway.rooms.services.actual import Snapshot, actual
+from causeway.rooms.services.apply import Hands
+from causeway.rooms.services.desired import PLATFORMS_OWN, desired
+from causeway.rooms.services.model import CONDITION, Actual, Desired, Setting, Verdict
+from causeway.rooms.services.plan import plan, possible
+
+_log = structlog.get_logger(__name__)
+
+_REPAIR_FIRST, _REPAIR_LAST = 5.0, 300.0  # seconds between two repairs of one Service, doubling
+SERVICE_OF_SLICE = "kubernetes.io/service-name"
+
+
+@dataclass
+class _Repairs:
+    """How often a Service's load balancer had to be made again, and until when the next time has to wait."""
+
+    count: int = 0
+    not_before: float = 0.0
+
+
+class Services:
+    """The room at work: give ``reflectors`` and ``run`` to the process that holds the lease."""
+
+    def __init__(
+        self, setting: Setting, octavia: Octavia, neutron: Neutron, kube: Client, recorder: Recorder
+    ) -> None:
+        self.services: Store[Service] = Store({"uid": lambda service: [service.metadata.uid]})
+        self.slices: Store[EndpointSlice] = Store({"service": _services_of})
+        self.snapshot = Snapshot(octavia, neutron, setting.cluster, self._wake)
+        self.controller = Controller("services", self, workers=8)
+        self.controller.after(self.snapshot.ready)
+        self._setting = setting
+        self._octavia = octavia
+        self._hands = Hands(setting, octavia, neutron, kube, self.snapshot)
+        self._kube = kube
+        self._recorder = recorder
+        self._repairs: dict[str, _Repairs] = {}
+        self._suspects: set[str] = set()
+        self._synced = asyncio.Event()
+
+    def reflectors(self) -> list[Reflector[Service] | Reflector[EndpointSlice]]:
+        """Return what has to run for the stores to be filled."""
+        services = Reflector(ApiSource(self._kube, SERVICES, Service), self.services)
+        slices = Reflector(
+            ApiSource(self._kube, ENDPOINT_SLICES, EndpointSlice, labels=SERVICE_OF_SLICE), self.slices
+        )
+        self._synced = services.synced
+        self.controller.watch(services, lambda change: [change.key])
+        self.controller.watch(slices, _keys_of_slice)
+        return [services, slices]
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self.reflectors():
+                group.create_task(reflector.run())
+            group.create_task(self.snapshot.run(each_slow=lambda: self._sweep(group)))
+            group.create_task(self.controller.run())
+
+    async def reconcile(self, key: str) -> Result:
+        """Do what is possible now for the Service ``key``."""
+        service = self.services.get(key)
+        if service is None or key == PLATFORMS_OWN:
+            return DONE  # with our finalizer a Service stays until nothing is left; else the sweep finds it
+        uid = service.metadata.uid
+        wanted = desired(service, self.slices.by("service", key), self._setting.provider)
+        present = await actual(service, self.snapshot, self._octavia)
+        remaining = plan(wanted, present)
+        now = possible(remaining, present)
+        pause = self._pause(uid, now)
+        for step in now:
+            if pause and _waits(step):
+                continue
+            _log.info("step", service=key, step=str(step))
+            await self._do(step, service, wanted)
+        if not remaining and all(not one.busy for one in present.balancers):
+            self._repairs.pop(uid, None)
+        await self._tell_stuck(service, present)
+        return Result(requeue_after=pause) if pause else DONE
+
+    async def failed(self, key: str, error: Exception) -> None:
+        """Tell the user why his Service is not served as he asked."""
+        service = self.services.get(key)
+        if service is None or not isinstance(error, errors.CloudError | Problem):
+            return
+        verdict = verdict_on(error)
+        await self._warn(service, verdict)
+        known = next((c for c in service.status.conditions if c.type == CONDITION), None)
+        if known and (known.reason, known.message) == (verdict.reason, verdict.message):
+            return
+        ingress = tuple(one.ip for one in service.status.load_balancer.ingress if one.ip)
+        try:
+            await self._hands.do(steps.WriteStatus(ingress, verdict), service)
+        except ApiError as refusal:
+            _log.warning("status not written", service=key, cause=str(refusal))
+
+    async def _do(self, step: steps.Step, service: Service, wanted: Desired) -> None:
+        try:
+            await self._hands.do(step, service)
+        except errors.Immutable:
+            # An earlier change is not finished, though the listing said so: the poller wakes us.
+            if step.balancer is not None:
+                self.snapshot.changed(step.balancer)
+            return
+        except (errors.Timeout, errors.ServerError, errors.Unreachable):
+            await self.snapshot.refresh()  # the call may have taken effect: look before it is repeated
+            raise
+        if _repairing(step):
+            repairs = self._repairs.setdefault(service.metadata.uid, _Repairs())
+            pause = min(_REPAIR_LAST, _REPAIR_FIRST * 2**repairs.count)
+            repairs.count += 1
+            repairs.not_before = asyncio.get_running_loop().time() + pause
+            await self._warn(service, Verdict(False, "LoadBalancerError", f"{step}. It is made again."))
+        if isinstance(step, steps.WriteStatus) and step.verdict is not None and wanted.notes:
+            await self._warn(service, step.verdict)
+
+    def _pause(self, uid: str, now: list[steps.Step]) -> float:
+        """Return for how many seconds repairs of this Service still have to wait."""
+        repairs = self._repairs.get(uid)
+        if repairs is None or not any(_waits(step) for step in now):
+            return 0.0
+        return max(0.0, repairs.not_before - asyncio.get_running_loop().time())
+
+    async def _tell_stuck(self, service: Service, present: Actual) -> None:
+        seconds = self.snapshot.stuck(service.metadata.uid)
+        if seconds is not None and present.balancers:
+            identifier = present.balancers[0].id
+            cause = f"Load balancer {identifier} is PENDING for {seconds:.0f} s and cannot be changed."
+            remedy = "Ask the cloud's administrator to look at Octavia's workers or the provider's agent."
+            await self._warn(service, Verdict(False, "LoadBalancerStuck", f"{cause} {remedy}"))
+
+    async def _warn(self, service: Service, verdict: Verdict) -> None:
+        await self._recorder.record(
+            SERVICES, service.metadata, reason=verdict.reason, note=verdict.message, action="LoadBalance"
+        )
+
+    def _wake(self, uid: str) -> None:
+        for service in self.services.by("uid", uid):
+            self.controller.queue.add(key_of(service))
+
+    def _sweep(self, group: asyncio.TaskGroup) -> None:
+        """Delete what is left of Services that no longer exist, when two slow polls agree on that."""
+        if not self._synced.is_set():
+            return
+        orphans = {uid for uid in self.snapshot.uids() if not self.services.by("uid", uid)}
+        for uid in orphans & self._suspects:
+            group.create_task(self._clear(uid))
+        self._suspects = orphans
+
+    async def _clear(self, uid: str) -> None:
+        balancers = [one for one in self.snapshot.balancers(uid) if not one.pending]
+        remains: list[steps.Step] = [steps.ReleaseAddress(one.id) for one in self.snapshot.addresses(uid)]
+        remains += [steps.DeleteBalancer(one.id, "its Service no longer exists") for one in balancers]
+        for step in remains:
+            _log.info("step", uid=uid, step=str(step))
+            try:
+                await self._hands.do(step, None)
+            except errors.CloudError as error:
+                _log.warning("not cleared yet", uid=uid, cause=str(error))
+
+
+def verdict_on(error: errors.CloudError | Problem) -> Verdict:
+    """Return what the user is told about a failure: its kind, cause and remedy."""
+    if isinstance(error, errors.CloudError):
+        reference = f" (request {error.request_id})" if error.request_id else ""
+        message = f"{error.service}: {error.cause}. {error.remedy}{reference}"
+        return Verdict(False, type(error).__name__, message)
+    return Verdict(False, type(error).__name__, str(error))
+
+
+def _waits(step: steps.Step) -> bool:
+    return _repairing(step) or isinstance(step, steps.CreateBalancer)
+
+
+def _repairing(step: steps.Step) -> bool:
+    return bool(getattr(step, "repair", False))
+
+
+def _services_of(part: EndpointSlice) -> Iterable[str]:
+    name = part.metadata.labels.get(SERVICE_OF_SLICE)
+    return [f"{part.metadata.namespace}/{name}"] if name else []
+
+
+def _keys_of_slice(change: Change[EndpointSlice]) -> Iterable[str]:
+    return {key for part in (change.old, change.new) if part is not None for key in _services_of(part)}
