@@ -1,0 +1,88 @@
+"""The demo's path, in order: what a user sees from the first command to the last."""
+
+import json
+
+from openstack.connection import Connection
+
+from causeway.kit.progress import Progress
+from demo.commands import Kubectl, http_json
+from demo.path import Demo
+from demo.waiting import until
+
+
+def test_the_application_answers_through_a_floating_ip(url: str) -> None:
+    assert http_json(f"{url}/api/messages")["pod"].startswith("frontend-")
+
+
+def test_a_message_is_posted_and_read_back(demo: Demo, url: str) -> None:
+    demo.messages(url)
+
+
+def test_the_address_of_a_pod_is_the_address_of_its_port(kubectl: Kubectl, cloud: Connection) -> None:
+    pods = kubectl.json("get", "pods", "-l", "app=guestbook")["items"]
+    assert len(pods) == 6
+    for pod in pods:
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        (port,) = cloud.network.ports(name=name)
+        assert port.fixed_ips[0]["ip_address"] == pod["status"]["podIP"]
+        assert f"causeway-uid={pod['metadata']['uid']}" in port.tags
+        assert port.status == "ACTIVE"
+
+
+def test_a_pod_finds_a_service_by_name(kubectl: Kubectl) -> None:
+    connect = "socket.create_connection(('redis-leader.default.svc', 6379), 5)"
+    program = f"import socket; print({connect}.getpeername()[0])"
+    address = kubectl("exec", "deployment/frontend", "--", "python3", "-c", program).strip()
+    assert address == kubectl.json("get", "service", "redis-leader")["spec"]["clusterIP"]
+
+
+def test_the_front_end_scales_and_every_replica_answers(demo: Demo, url: str) -> None:
+    demo.scale(url, 5)
+
+
+def test_deleted_pods_come_back(demo: Demo, url: str) -> None:
+    demo.heal(url)
+
+
+def test_explain_says_that_nothing_remains_to_be_done(demo: Demo, kubectl: Kubectl) -> None:
+    platform = ("--platform", str(demo.platform), "-o", "json")
+    service = json.loads(demo.causeway("explain", "service", "default/frontend", *platform))
+    assert service["steps"] == []
+    pod = kubectl.json("get", "pods", "-l", "app=guestbook")["items"][0]["metadata"]["name"]
+    assert json.loads(demo.causeway("explain", "pod", f"default/{pod}", *platform))["steps"] == []
+
+
+def test_status_shows_every_node_ready(demo: Demo) -> None:
+    status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
+    assert len(status["nodes"]) == 4
+    assert all(node["ready"] for node in status["nodes"])
+
+
+def test_applying_again_changes_nothing(demo: Demo) -> None:
+    plan = json.loads(demo.causeway("plan", str(demo.platform), "-o", "json"))
+    assert not any(plan[kind] for kind in ("create", "change", "replace", "delete"))
+
+
+def test_a_pool_grows_and_the_named_node_goes(demo: Demo, kubectl: Kubectl, cloud: Connection) -> None:
+    before = {server.name: server.id for server in cloud.compute.servers()}
+    text = demo.platform.read_text()
+    try:
+        demo.platform.write_text(text.replace("count: 2", "count: 3"))
+        demo.causeway("apply", str(demo.platform), "--yes")
+        grown = {server.name: server.id for server in cloud.compute.servers()}
+        assert before.items() <= grown.items()
+        assert len(grown) == len(before) + 1
+        demo.platform.write_text(text)
+        demo.causeway("apply", str(demo.platform), "--yes", "--remove", "demo-compute-1")
+    finally:
+        demo.platform.write_text(text)
+    after = {server.name: server.id for server in cloud.compute.servers()}
+    assert after == {name: server for name, server in grown.items() if name != "demo-compute-1"}
+    names = {node["metadata"]["name"] for node in kubectl.json("get", "nodes")["items"]}
+    assert names == set(after)
+
+
+def test_the_application_survived_all_this(demo: Demo, url: str) -> None:
+    with Progress().phase("guestbook") as phase:
+        until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=120)
+    demo.messages(url)
