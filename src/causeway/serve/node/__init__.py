@@ -31,7 +31,7 @@ from causeway.kube.access import discover
 from causeway.kube.client import Client
 from causeway.serve.node.config import NodeConfig
 from causeway.serve.node.daemon import serve
-from causeway.serve.node.ports import WatchedPorts
+from causeway.serve.node.ports import WatchedPorts, of_node
 
 
 def run(config: NodeConfig) -> None:
@@ -40,6 +40,6 @@ def run(config: NodeConfig) -> None:
 
     async def main() -> None:
         async with Client(discover()) as client:
-            await serve(config, WatchedPorts(client, config.node))
+            await serve(config, WatchedPorts(of_node(client, config.node), config.node))
 
     asyncio.run(main())

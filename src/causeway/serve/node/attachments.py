@@ -20,7 +20,7 @@ from causeway.host.vlan import NodeEnd
 from causeway.kube.objects import PodPortSpec
 from causeway.serve.node import cni
 from causeway.serve.node.cni import CniError, Code, Request
-from causeway.serve.node.ports import PortSource
+from causeway.serve.node.ports import WatchedPorts
 from causeway.serve.node.records import Attachment
 from causeway.serve.node.wiring import Wiring
 
@@ -33,7 +33,7 @@ class Attachments:
     """The attachments of this node."""
 
     def __init__(
-        self, wiring: Wiring, ports: PortSource, *, port_deadline: float, gateway_deadline: float
+        self, wiring: Wiring, ports: WatchedPorts, *, port_deadline: float, gateway_deadline: float
     ) -> None:
         self._wiring = wiring
         self._ports = ports

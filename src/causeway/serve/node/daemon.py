@@ -12,7 +12,7 @@ from causeway.kit.errors import Problem
 from causeway.serve.node.attachments import Attachments
 from causeway.serve.node.config import NodeConfig
 from causeway.serve.node.install import install_shim, write_conflist
-from causeway.serve.node.ports import PortSource
+from causeway.serve.node.ports import WatchedPorts
 from causeway.serve.node.records import Records
 from causeway.serve.node.server import Server
 from causeway.serve.node.wiring import Wiring
@@ -20,7 +20,7 @@ from causeway.serve.node.wiring import Wiring
 log = structlog.get_logger()
 
 
-async def serve(config: NodeConfig, ports: PortSource) -> None:
+async def serve(config: NodeConfig, ports: WatchedPorts) -> None:
     """Serve CNI until SIGTERM or SIGINT; the configuration files stay, so that the node stays ready."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -54,14 +54,14 @@ async def serve(config: NodeConfig, ports: PortSource) -> None:
         log.info("stopped")
 
 
-async def _announce(config: NodeConfig, ports: PortSource) -> None:
+async def _announce(config: NodeConfig, ports: WatchedPorts) -> None:
     """Tell the container runtime that the network is there, once it is."""
     await ports.wait_synced()
     path = write_conflist(config.cni_conf_dir)
     log.info("ready", configuration=str(path))
 
 
-async def _start_health(port: int, ports: PortSource) -> web.AppRunner:
+async def _start_health(port: int, ports: WatchedPorts) -> web.AppRunner:
     async def alive(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 

@@ -1,43 +1,25 @@
 """The ports of this node's pods, as the controller tells them by PodPorts."""
 
 import asyncio
-from typing import Protocol
 
 from causeway.kube.client import Client
 from causeway.kube.objects import PodPort, PodPortSpec
-from causeway.kube.reflector import ApiSource, Reflector
+from causeway.kube.reflector import ApiSource, Reflector, Source
 from causeway.kube.resource import POD_PORTS
 from causeway.kube.store import Change, Store
 
 NODE_LABEL = "causeway.dev/node"
 
 
-class PortSource(Protocol):
-    """Where the daemon learns the port of a pod."""
-
-    @property
-    def synced(self) -> bool:
-        """Say whether all ports that exist are known."""
-        ...
-
-    async def wait_synced(self) -> None:
-        """Return once ``synced``."""
-        ...
-
-    async def wait_for(self, namespace: str, name: str, uid: str) -> PodPortSpec:
-        """Return the port of the pod with that UID, as soon as there is one."""
-        ...
-
-    async def run(self) -> None:
-        """Keep up with the changes until cancelled."""
-        ...
+def of_node(client: Client, node: str) -> Source[PodPort]:
+    """Return where the PodPorts of a node come from."""
+    return ApiSource(client, POD_PORTS, PodPort, labels=f"{NODE_LABEL}={node}")
 
 
 class WatchedPorts:
     """The PodPorts of one node, kept by a watch."""
 
-    def __init__(self, client: Client, node: str) -> None:
-        source = ApiSource(client, POD_PORTS, PodPort, labels=f"{NODE_LABEL}={node}")
+    def __init__(self, source: Source[PodPort], node: str) -> None:
         self._reflector = Reflector(source, Store[PodPort]())
         self._reflector.handlers.append(self._changed)
         self._waiting: dict[str, set[asyncio.Event]] = {}
