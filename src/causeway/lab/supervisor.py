@@ -76,6 +76,10 @@ class Supervisor:
             task.cancel()
 
     async def _run(self, unit: Unit) -> None:
+        if isinstance(unit, Step) and unit.once and (self._lab.done / unit.name).exists():
+            # Done in an earlier life: what it needed then is no reason to wait now.
+            self._finished(unit)
+            return
         for need in unit.needs:
             await self._present[need].wait()
         if self._stopping:
@@ -90,20 +94,21 @@ class Supervisor:
             self._board.set(unit.name, state.FAILED, reason=repr(error))
 
     async def _do(self, step: Step) -> None:
-        """Run a step to its end, unless it was done before."""
-        marker = self._lab.done / step.name
-        if not (step.once and marker.exists()):
-            self._board.set(step.name, state.STARTING)
-            for attempt in range(step.tries):
-                if await self._attempt(step):
-                    break
-                await asyncio.sleep(min(1 + attempt, 5))
-            else:
-                reason = _last_line(self._log(step)) or "it ended with an error"
-                self._board.set(step.name, state.FAILED, reason=reason)
-                return
-            if step.once:
-                marker.touch()
+        """Run a step to its end."""
+        self._board.set(step.name, state.STARTING)
+        for attempt in range(step.tries):
+            if await self._attempt(step):
+                break
+            await asyncio.sleep(min(1 + attempt, 5))
+        else:
+            reason = _last_line(self._log(step)) or "it ended with an error"
+            self._board.set(step.name, state.FAILED, reason=reason)
+            return
+        if step.once:
+            (self._lab.done / step.name).touch()
+        self._finished(step)
+
+    def _finished(self, step: Step) -> None:
         self._board.set(step.name, state.DONE)
         self._present[step.name].set()
 

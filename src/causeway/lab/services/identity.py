@@ -49,7 +49,7 @@ def units(lab: Settings) -> tuple[Unit, ...]:
             "keystone",
             5000,
             "keystone.wsgi.api:application",
-            needs=("keystone-admin", "memcached"),
+            needs=("mariadb", "memcached", "keystone-admin"),
             files=(configuration,),
             processes=2,
             path="/v3",

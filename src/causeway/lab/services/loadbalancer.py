@@ -9,7 +9,7 @@ ARGUMENTS = ("--config-file", "/etc/octavia/octavia.conf")
 def units() -> tuple[Unit, ...]:
     """Return the units of the load balancer service."""
     configuration = File("octavia.conf.j2", "/etc/octavia/octavia.conf")
-    needs = ("rabbitmq", "octavia-tables", "identities", "ovn-nb", "ovn-sb")
+    needs = ("mariadb", "rabbitmq", "octavia-tables", "identities", "ovn-nb", "ovn-sb")
     return (
         Step(
             "octavia-tables",

@@ -133,10 +133,7 @@ def _ovn() -> tuple[Unit, ...]:
 
 def _neutron() -> tuple[Unit, ...]:
     files = (File("neutron.conf.j2", CONFIGURATION[0]), File("ml2_conf.ini.j2", CONFIGURATION[1]))
-    needs = ("rabbitmq", "neutron-tables", "identities", "ovn-nb", "ovn-sb")
-
-    def worker(name: str, command: str) -> Service:
-        return Service(name, (command, *ARGUMENTS), needs=needs, files=files)
+    needs = ("mariadb", "rabbitmq", "neutron-tables", "identities", "ovn-nb", "ovn-sb")
 
     return (
         Step(
@@ -158,7 +155,11 @@ def _neutron() -> tuple[Unit, ...]:
                 "OS_NEUTRON_CONFIG_FILES": "neutron.conf;plugins/ml2/ml2_conf.ini",
             },
         ),
-        worker("neutron-rpc", "neutron-rpc-server"),
-        worker("neutron-maintenance", "neutron-ovn-maintenance-worker"),
-        worker("neutron-periodic", "neutron-periodic-workers"),
+        # Of Neutron's other processes OVN needs only this one, and nobody waits for it.
+        Service(
+            "neutron-maintenance",
+            ("neutron-ovn-maintenance-worker", *ARGUMENTS),
+            needs=("neutron",),
+            files=files,
+        ),
     )
