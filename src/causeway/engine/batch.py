@@ -16,7 +16,8 @@ class Batcher(Generic[Request, Answer]):
     """Sends requests in groups of at most ``most`` by ``send``, with at most ``flights`` calls under way.
 
     ``send`` returns an answer for every request, in order. A group that fails with one of ``divisible``
-    (errors that one request may have caused) is sent again in halves, so that the others succeed.
+    (errors that one request may have caused) is sent again in halves, so that the others succeed; after a
+    ``final`` error of a single request (something is used up) the rest of its group is not sent any more.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class Batcher(Generic[Request, Answer]):
         flights: int = 1,
         linger: float = 0.02,
         divisible: tuple[type[Exception], ...] = (),
+        final: tuple[type[Exception], ...] = (),
     ) -> None:
         self._send = send
         self._most = most
         self._flights = flights
         self._linger = linger
         self._divisible = divisible
+        self._final = final
         self._waiting: list[tuple[Request, asyncio.Future[Answer]]] = []
         self._flying: set[asyncio.Task[None]] = set()
 
@@ -64,22 +67,24 @@ class Batcher(Generic[Request, Answer]):
         if group:
             await self._deliver(group)
 
-    async def _deliver(self, group: "list[tuple[Request, asyncio.Future[Answer]]]") -> None:
+    async def _deliver(self, group: "list[tuple[Request, asyncio.Future[Answer]]]") -> Exception | None:
+        """Send a group; return the error after which it is pointless to send more."""
         try:
             answers = await self._send([request for request, _ in group])
-        except self._divisible as error:
-            if len(group) > 1:
-                middle = len(group) // 2
-                await self._deliver(group[:middle])
-                await self._deliver(group[middle:])
-            else:
-                _fail(group, error)
         except Exception as error:
+            if len(group) > 1 and isinstance(error, self._divisible):
+                first, second = group[: len(group) // 2], group[len(group) // 2 :]
+                stop = await self._deliver(first)
+                if stop is None:
+                    return await self._deliver(second)
+                _fail(second, stop)
+                return stop
             _fail(group, error)
-        else:
-            for (_, future), answer in zip(group, answers, strict=True):
-                if not future.done():
-                    future.set_result(answer)
+            return error if isinstance(error, self._final) else None
+        for (_, future), answer in zip(group, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+        return None
 
 
 def _fail(group: "list[tuple[Request, asyncio.Future[Answer]]]", error: Exception) -> None:

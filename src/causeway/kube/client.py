@@ -270,13 +270,16 @@ class Client:
         namespace: str | None = None,
         *,
         uid: str | None = None,
+        version: str | None = None,
         propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
         grace_seconds: int | None = None,
     ) -> bool:
-        """Delete an object; return False if it, or the one with ``uid``, was gone already."""
+        """Delete an object, or only the one with ``uid`` and ``version``; return False if that was gone."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
+        expected = {"uid": uid, "resourceVersion": version}
+        conditions = {key: value for key, value in expected.items() if value is not None}
+        if conditions:
+            options["preconditions"] = conditions
         if grace_seconds is not None:
             options["gracePeriodSeconds"] = grace_seconds
         try:
@@ -284,9 +287,9 @@ class Client:
         except NotFound:
             return False
         except Conflict:
-            if uid is None:
+            if not conditions:
                 raise
-            return False  # another object has taken the name
+            return False  # another object has taken the name, or it has changed
         return True
 
     async def evict(self, name: str, namespace: str, *, grace_seconds: int | None = None) -> bool:

@@ -33,6 +33,10 @@ class Queue:
         """Return whether nothing waits for a worker, nothing is worked on, and nothing is delayed."""
         return not (self._dirty or self._processing or self._timers)
 
+    def delayed(self, key: str) -> bool:
+        """Return whether ``key`` waits for its time."""
+        return key in self._timers
+
     def add(self, key: str) -> None:
         """Have ``key`` worked on as soon as a worker is free."""
         self._cancel_timer(key)

@@ -68,6 +68,28 @@ def test_one_bad_request_fails_alone(in_virtual_time: Run) -> None:
     in_virtual_time(main())
 
 
+def test_when_something_is_used_up_the_rest_is_not_tried(in_virtual_time: Run) -> None:
+    class Store(Service):
+        left = 5
+
+        async def double(self, numbers: Sequence[int]) -> list[int]:
+            self.calls.append(list(numbers))
+            if len(numbers) > self.left:
+                raise ValueError("used up")
+            self.left -= len(numbers)
+            return [2 * number for number in numbers]
+
+    async def main() -> None:
+        service = Store()
+        batcher = Batcher(service.double, most=50, divisible=(ValueError,), final=(ValueError,))
+        results = await asyncio.gather(*(batcher.ask(number) for number in range(40)), return_exceptions=True)
+        assert results[:5] == [0, 2, 4, 6, 8]
+        assert all(isinstance(result, ValueError) for result in results[5:])
+        assert len(service.calls) <= 9
+
+    in_virtual_time(main())
+
+
 def test_other_errors_fail_the_group_and_the_batcher_goes_on(in_virtual_time: Run) -> None:
     async def main() -> None:
         service = Service()
