@@ -7,6 +7,7 @@ its way out.
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import structlog
 
@@ -18,11 +19,11 @@ from causeway.kit.errors import Problem
 from causeway.kube.client import Client
 from causeway.kube.events import Recorder
 from causeway.kube.objects import Pod, PodPort
-from causeway.kube.reflector import ApiSource, Reflector
+from causeway.kube.reflector import ApiSource, Reflector, Source
 from causeway.kube.resource import POD_PORTS, PODS
 from causeway.kube.store import Change, Store
-from causeway.rooms.pods.actual import Poller, View
-from causeway.rooms.pods.apply import Applier, told_of
+from causeway.rooms.pods.actual import Lister, Poller, View
+from causeway.rooms.pods.apply import Applier, PodPorts, Ports, told_of
 from causeway.rooms.pods.desired import desired_of
 from causeway.rooms.pods.model import Actual, DeletePodPort, Desired, Site, Told, WritePodPort
 from causeway.rooms.pods.plan import plan
@@ -175,23 +176,48 @@ async def site_of(
     )
 
 
+class Network(Lister, Ports, Protocol):
+    """All this room does with Neutron."""
+
+
 class Room:
     """The running room: two reflectors, one poller, one controller."""
 
-    def __init__(self, client: Client, neutron: Neutron, recorder: Recorder, site: Site) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        neutron: Network,
+        kube: PodPorts,
+        recorder: Recorder,
+        pods: Source[Pod],
+        pod_ports: Source[PodPort],
+    ) -> None:
         known, view = stores(), View(site.cluster)
         self._poller = Poller(neutron, view, site.cluster)
-        applier = Applier(neutron, client, view, site)
+        applier = Applier(neutron, kube, view, site)
         self.reconciler = Reconciler(
             site, known=known, view=view, poller=self._poller, applier=applier, recorder=recorder
         )
-        fields = "spec.nodeName!=,spec.hostNetwork=false"
-        self._pods = Reflector(ApiSource(client, PODS, Pod, fields=fields), known.pods)
-        self._pod_ports = Reflector(ApiSource(client, POD_PORTS, PodPort), known.pod_ports)
+        self._pods = Reflector(pods, known.pods)
+        self._pod_ports = Reflector(pod_ports, known.pod_ports)
         self.controller = Controller("pods", self.reconciler, workers=_WORKERS)
         self.controller.watch(self._pods, self.reconciler.pod_changed)
         self.controller.watch(self._pod_ports, self.reconciler.pod_port_changed)
         self.controller.after(self._poller.synced)
+
+    @classmethod
+    def at(cls, client: Client, neutron: Neutron, recorder: Recorder, site: Site) -> Self:
+        """Return the room of the platform that ``client`` reaches."""
+        fields = "spec.nodeName!=,spec.hostNetwork=false"  # no others are of interest, nor kept
+        return cls(
+            site,
+            neutron=neutron,
+            kube=client,
+            recorder=recorder,
+            pods=ApiSource(client, PODS, Pod, fields=fields),
+            pod_ports=ApiSource(client, POD_PORTS, PodPort),
+        )
 
     async def run(self) -> None:
         """Work until cancelled."""
