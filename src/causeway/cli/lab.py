@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from causeway.cli import lab_image
 from causeway.kit.errors import Exit, Problem
 from causeway.kit.progress import Progress
 from causeway.lab import life, packages, settings, state, tree
@@ -18,6 +19,8 @@ from causeway.lab import life, packages, settings, state, tree
 app = typer.Typer(no_args_is_help=True, help="A real OpenStack on this machine, to try and to test on.")
 
 Output = Annotated[str, typer.Option("-o", "--output", help="text or json", metavar="FORMAT")]
+
+app.command("image", epilog=lab_image.EPILOG)(lab_image.image)
 
 
 @app.command(epilog="Example: causeway lab up --with dns,shares")

@@ -1,0 +1,54 @@
+"""Making the node image, stage by stage, from what the cache has and what it lacks."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from causeway.kit.progress import Progress
+from causeway.lab.images import debian, kubernetes, node
+from causeway.lab.images.containers import Archive, Builder
+
+
+@dataclass(frozen=True)
+class NodeImage:
+    """A packed node image: archive, digest of its content, container images, ``kubectl`` of its release."""
+
+    path: Path
+    content: str
+    version: str
+    containers: tuple[Archive, ...]
+    kubectl: Path
+
+
+def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImage:
+    """Return the node image of this source tree; with ``rebuild`` nothing but the Kubernetes programs is
+    reused.
+
+    Raises ``Problem`` when something it needs can be found nowhere.
+    """
+    directory = cache / "images"
+    if rebuild and directory.exists():
+        debian.discard(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    log = directory / "build.log"
+    binaries = kubernetes.obtain(cache, log, progress)
+    containers = Builder(cache, log)
+    with progress.phase("images of the Kubernetes release"):
+        release = containers.platform(binaries)
+    with progress.phase("images of Causeway and the guestbook"):
+        own = containers.own()
+    with progress.phase("node: Debian, Kubernetes and its images"):
+        stage = node.stage(cache, binaries, release, release=kubernetes.VERSION, log=log)
+    with progress.phase("node: Causeway, the guestbook; packing"):
+        packed = node.pack(cache, stage, own, log=log)
+    _forget_older(directory, [stage, packed, *(each.path for each in (*release, *own))])
+    return NodeImage(
+        packed, node.content(stage, own), kubernetes.VERSION, (*release, *own), binaries["kubectl"]
+    )
+
+
+def _forget_older(directory: Path, current: list[Path]) -> None:
+    """Remove what was made for earlier contents; trees and layers are kept, they are shared."""
+    for path in directory.iterdir():
+        if path.name.startswith(("node-", "image-", "pack-")) and path not in current:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
