@@ -8,13 +8,14 @@ import asyncio
 import contextlib
 import socket
 import struct
+import threading
 from ipaddress import IPv4Address
 
 _ETH_P_ARP = 0x0806
 _REQUEST, _REPLY = 1, 2
 _FRAME = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 _BROADCAST = b"\xff" * 6
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5  # seconds between requests: doubled from the first to the longest
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds between requests: doubled from the first to the longest
 
 
 class NoAnswer(TimeoutError):
@@ -39,14 +40,19 @@ def answer(frame: bytes, target: IPv4Address) -> bytes | None:
 
 
 def open_socket(interface: str) -> socket.socket:
-    """Return a packet socket for ARP on ``interface``, which must be in the namespace of the caller."""
-    sock = socket.socket(
-        socket.AF_PACKET,
-        socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK,
-        socket.htons(_ETH_P_ARP),
-    )
+    """Return a packet socket for ARP on ``interface``, which must be in the namespace of the caller.
+
+    Close it by ``close_socket``.
+    """
+    # Without a protocol of its own until it is bound: to change it would wait for the kernel's grace period.
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
     sock.bind((interface, _ETH_P_ARP))
     return sock
+
+
+def close_socket(sock: socket.socket) -> None:
+    """Close a packet socket without waiting for it: the kernel takes a grace period of 10 to 20 ms."""
+    threading.Thread(target=sock.close, name="close").start()
 
 
 async def resolve(

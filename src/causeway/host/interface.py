@@ -77,8 +77,11 @@ async def reach_gateway(
             continue
         gateway = ip_address(address.gateway)
         if gateway.version == 4:
-            with netns.inside(namespace, lambda: arp.open_socket(name)) as sock:
+            sock = netns.inside(namespace, lambda: arp.open_socket(name))
+            try:
                 await arp.resolve(sock, links.mac_bytes(mac), interface.ip, gateway, deadline)
+            finally:
+                arp.close_socket(sock)
             return
 
 
