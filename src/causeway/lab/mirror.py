@@ -65,7 +65,7 @@ def of_machine() -> Mirror | None:
 def _one_line(text: str) -> Iterator[_Source]:
     for line in text.splitlines():
         words = line.split("#")[0].split()
-        if not words or words[0] != "deb":
+        if len(words) < 4 or words[0] != "deb":
             continue
         if words[1].startswith("["):
             end = next(index for index, word in enumerate(words) if word.endswith("]"))
