@@ -6,6 +6,7 @@ A call that was begun takes effect even when its caller was killed meanwhile, as
 import asyncio
 import itertools
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -72,12 +73,14 @@ class World:
         self.chance = random.Random(seed)
         self.faults = 0.0
         self.calls = 0
-        self.created = 0
+        self.created = Counter[str]()  # ports made, by owner
+        self.kills = 0
         self.quota = 10_000
         self.effects: set[asyncio.Task[Any]] = set()
         self.pods = Feed[Pod]()
         self.pod_ports = Feed[PodPort]()
         self.events: list[str] = []
+        self.sins: list[BaseException | None] = []  # what must never be asked of a cloud
         self.ids = itertools.count(1)
         self.ports: dict[str, Port] = {}
         self.trunks: dict[str, Trunk] = {}
@@ -118,10 +121,13 @@ class World:
 
         task = asyncio.create_task(serve())
         self.effects.add(task)
-        task.add_done_callback(
-            lambda done: (self.effects.discard(done), done.cancelled() or done.exception())
-        )
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, effect: "asyncio.Task[Any]") -> None:
+        self.effects.discard(effect)
+        if not effect.cancelled() and isinstance(effect.exception(), AssertionError):
+            self.sins.append(effect.exception())
 
     # Neutron
 
@@ -144,7 +150,7 @@ class World:
             pods = sum(port.id.startswith("p") and port.id[1:].isdigit() for port in self.ports.values())
             if pods + len(requests) > self.quota:
                 raise errors.Quota("network", "Quota exceeded for resources: ['port'].", status=409)
-            self.created += len(requests)
+            self.created.update(request.tags[-1] for request in requests)
             made = []
             for request in requests:
                 assert request.security_groups == ["sg"]
@@ -169,6 +175,7 @@ class World:
     async def add_subports(self, trunk_id: str, subports: Sequence[Subport]) -> Trunk:
         def add() -> Trunk:
             trunk = self.trunks[trunk_id]
+            assert trunk_id != "t-other"
             taken = {sub.segmentation_id for sub in trunk.sub_ports}
             attached = {sub.port_id for each in self.trunks.values() for sub in each.sub_ports}
             for sub in subports:
@@ -258,6 +265,8 @@ class World:
 
     def check(self) -> None:
         """Assert that everything is as the pods there are ask for, and the rest as it was."""
+        assert not self.sins
+        assert max(self.created.values(), default=0) <= 1 + self.kills  # doubled only by being killed
         live = {pod.metadata.uid: pod for pod in self.pods.objects.values() if pod.status.phase == "Pending"}
         ours = {port.id: port for port in self.ports.values() if port.owner == Owner("c", "pod", _uid(port))}
         assert sorted(_uid(port) for port in ours.values()) == sorted(live)
@@ -297,7 +306,7 @@ def test_twenty_pods_take_few_calls_and_their_end_leaves_nothing(in_virtual_time
             world.add_pod(f"pod{number}", "w1" if number % 2 else "w2")
         await asyncio.sleep(15)
         world.check()
-        assert world.created == 20
+        assert world.created.total() == 20
         assert world.calls - listed <= 1 + 2 * 2 + 20  # one bulk create, a few additions, a PodPort each
         for number in range(20):
             world.drop_pod(f"pod{number}")
@@ -317,7 +326,7 @@ def test_a_used_up_quota_is_told_and_heals(in_virtual_time: Run) -> None:
         for number in range(20):
             world.add_pod(f"pod{number}", "w1")
         await asyncio.sleep(30)
-        assert world.created == 5
+        assert world.created.total() == 5
         assert any("Quota: network: Quota exceeded" in event for event in world.events)
         assert any("higher quota" in event for event in world.events)
         world.quota = 100
@@ -335,7 +344,7 @@ def test_a_node_without_a_trunk_is_told_and_heals(in_virtual_time: Run) -> None:
         task = world.start()
         await asyncio.sleep(30)
         assert any("node w9 has no trunk" in event for event in world.events)
-        assert world.created == 0
+        assert world.created.total() == 0
         world._port("parent-w9", Owner("c", "node", "w9").tags())
         world.trunks["t-w9"] = Trunk("t-w9", "w9", "ACTIVE", "parent-w9")
         await asyncio.sleep(100)
@@ -374,6 +383,7 @@ def test_whatever_happens_all_converges_with_nothing_doubled_or_left(
                     world.end_pod(*what)
                 case "kill":
                     await stop(task)
+                    world.kills += 1
                     await asyncio.sleep(what[0])
                     task = world.start()
                 case "wait":
