@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from causeway.cli import lab, preflight
+from causeway.cli import lab, preflight, serve
 from causeway.kit.errors import Exit, Problem
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     epilog="Example: causeway lab up && causeway preflight platform.yaml",
 )
 app.add_typer(lab.app, name="lab")
+app.add_typer(serve.app, name="serve")
 app.command("preflight", epilog=preflight.EPILOG)(preflight.command)
 
 
