@@ -14,9 +14,10 @@ REQUIRED_EXTENSIONS = {
     "security-group": "security groups",
     "net-mtu": "the pods' MTU",
     "standard-attr-tag": "marking what belongs to the platform",
-    "tag-ports-during-bulk-creation": "marking ports in the call that creates them",
+    "tag-creation": "marking ports in the call that creates them",
     "trunk": "ports of pods on a server",
 }
+OLDER_NAMES = {"tag-creation": "tag-ports-during-bulk-creation"}  # the same ability in earlier releases
 WELCOME_EXTENSIONS = {
     "address-group": "network policies as one rule instead of one per address",
     "quota_details": "telling what is left of Neutron's quotas",
@@ -55,7 +56,7 @@ def extensions(facts: CloudFacts) -> Check:
     remarks = [
         blocker(f"network extension {each}", f"it is not there, needed for {what}", "Have Neutron load it.")
         for each, what in REQUIRED_EXTENSIONS.items()
-        if each not in present
+        if each not in present and OLDER_NAMES.get(each) not in present
     ]
     remarks += [
         warning(f"network extension {each}", f"it is not there, useful for {what}", "Have Neutron load it.")

@@ -51,12 +51,16 @@ def _check(service: str, kinds: Iterable[Kind], part: object, wanted: Need, held
         for kind in kinds
         for remark in judge(kind, limits, wanted.steady[kind], wanted.surge[kind], held.get(kind, 0))
     ]
-    needs = ", ".join(
-        f"{kind.replace('_', ' ')} {wanted.steady[kind]}+{wanted.surge[kind]}"
+    needs = [
+        f"{_words(kind)} {wanted.steady[kind]}" + (f" (+{wanted.surge[kind]})" if wanted.surge[kind] else "")
         for kind in kinds
         if wanted.steady[kind]
-    )
-    return Check(name, f"needs {needs}", tuple(remarks))
+    ]
+    return Check(name, f"takes (+ while nodes are replaced) {', '.join(needs)}", tuple(remarks))
+
+
+def _words(kind: Kind) -> str:
+    return {Kind.RAM: "MiB of RAM", Kind.GIGABYTES: "GiB"}.get(kind) or kind.replace("_", " ")
 
 
 def judge(kind: Kind, limits: Quotas, steady: int, surge: int, held: int) -> list[Remark]:

@@ -1,0 +1,130 @@
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.need import Flavor, Kind, need, resources, taken
+
+FLAVORS = {
+    name: Flavor(name, name, cores, cores * 1024, 10) for name, cores in (("s", 1), ("m", 2), ("l", 8))
+}
+
+pools = st.builds(
+    lambda role, count, flavor, size, policy: {
+        "role": role,
+        "count": count,
+        "flavor": flavor,
+        "image": "i",
+        "containerStorage": {"size": size} if size else None,
+        "serverGroupPolicy": policy,
+    },
+    st.sampled_from(["infra", "compute"]),
+    st.integers(0, 20),
+    st.sampled_from(sorted(FLAVORS)),
+    st.integers(0, 50),
+    st.none() | st.just("soft-anti-affinity"),
+)
+masters = st.builds(
+    lambda count, flavor: {"role": "master", "count": count, "flavor": flavor, "image": "i"},
+    st.sampled_from([1, 3, 5]),
+    st.sampled_from(sorted(FLAVORS)),
+)
+
+
+def platform(*given: dict[str, Any]) -> Platform:
+    return Platform.model_validate_json(
+        json.dumps(
+            {
+                "apiVersion": "causeway.dev/v1alpha1",
+                "kind": "Platform",
+                "metadata": {"name": "p"},
+                "spec": {
+                    "cloud": "c",
+                    "kubernetes": {"version": "v1.35.4"},
+                    "networks": {
+                        "external": "e",
+                        "nodes": {"cidr": "10.0.0.0/16"},
+                        "pods": {"cidr": "10.1.0.0/16"},
+                        "services": {"cidr": "10.2.0.0/16"},
+                    },
+                    "pools": [{"name": f"p{index}", **pool} for index, pool in enumerate(given)],
+                },
+            }
+        )
+    )
+
+
+WORKER = {"role": "compute", "count": 1, "flavor": "s", "image": "i"}
+platforms = st.builds(
+    lambda master, others: platform(master, WORKER, *others), masters, st.lists(pools, max_size=4)
+)
+
+
+@given(platforms)
+def test_the_steady_need_is_the_sum_of_the_servers(given: Platform) -> None:
+    steady = need(given, FLAVORS).steady
+    servers = [pool for pool in given.spec.pools for _ in range(pool.count)]
+    assert steady[Kind.INSTANCES] == len(servers)
+    assert steady[Kind.CORES] == sum(FLAVORS[pool.flavor].cores for pool in servers)
+    assert steady[Kind.RAM] == sum(FLAVORS[pool.flavor].ram for pool in servers)
+    sizes = [pool.container_storage.size for pool in servers if pool.container_storage]
+    assert (steady[Kind.VOLUMES], steady[Kind.GIGABYTES]) == (len(sizes), sum(sizes))
+    assert steady[Kind.PORTS] > steady[Kind.INSTANCES]
+
+
+@given(platforms)
+def test_one_more_node_of_any_role_fits_into_the_surge(given: Platform) -> None:
+    wanted = need(given, FLAVORS)
+    for index, pool in enumerate(given.spec.pools):
+        if pool.role == "master" or pool.count == 0:
+            continue
+        larger = pool.model_copy(update={"count": pool.count + 1})
+        pools = (*given.spec.pools[:index], larger, *given.spec.pools[index + 1 :])
+        more = need(
+            given.model_copy(update={"spec": given.spec.model_copy(update={"pools": pools})}), FLAVORS
+        )
+        for kind in Kind:
+            assert more.steady[kind] <= wanted.steady[kind] + wanted.surge[kind], kind
+
+
+@given(platforms)
+def test_nothing_is_negative_and_every_kind_is_told(given: Platform) -> None:
+    wanted = need(given, FLAVORS)
+    for amounts in (wanted.steady, wanted.surge):
+        assert set(amounts) == set(Kind)
+        assert all(amount >= 0 for amount in amounts.values())
+
+
+@given(platforms)
+def test_what_the_stack_holds_never_exceeds_the_need(given: Platform) -> None:
+    """Else a second run would pass where the first was refused."""
+    steady = need(given, FLAVORS).steady
+    held = taken(resources(given))
+    assert all(held[kind] <= steady[kind] for kind in held)
+
+
+@given(platforms, st.sampled_from(sorted(FLAVORS)))
+def test_more_nodes_never_need_less(given: Platform, flavor: str) -> None:
+    before = need(given, FLAVORS)
+    raw = [pool.model_dump(by_alias=True) for pool in given.spec.pools]
+    for pool in raw:
+        del pool["name"]
+    after = need(platform(*raw, {**WORKER, "flavor": flavor}), FLAVORS)
+    assert all(after.steady[kind] >= before.steady[kind] for kind in Kind)
+    assert all(after.surge[kind] >= before.surge[kind] for kind in Kind)
+
+
+def test_an_unknown_flavor_counts_no_cores() -> None:
+    wanted = need(platform({"role": "master", "count": 1, "flavor": "x", "image": "i"}, WORKER), FLAVORS)
+    assert wanted.steady[Kind.CORES] == 1
+
+
+def test_existing_networks_are_not_needed() -> None:
+    new = platform({"role": "master", "count": 1, "flavor": "s", "image": "i"}, WORKER)
+    existing = {"network": "n", "subnet": "s"}
+    raw = new.model_dump(mode="json", by_alias=True)
+    raw["spec"]["networks"] |= dict.fromkeys(("nodes", "pods", "services"), existing)
+    wanted = need(Platform.model_validate_json(json.dumps(raw)), FLAVORS).steady
+    assert (wanted[Kind.NETWORKS], wanted[Kind.SUBNETS], wanted[Kind.ROUTERS]) == (0, 0, 0)
