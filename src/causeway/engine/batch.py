@@ -46,6 +46,11 @@ class Batcher(Generic[Request, Answer]):
         self._launch()
         return await answer
 
+    def close(self) -> None:
+        """Break off the calls under way; whether they take effect is not known."""
+        for flight in list(self._flying):
+            flight.cancel()
+
     def _launch(self) -> None:
         if self._waiting and len(self._flying) < self._flights:
             flight = asyncio.create_task(self._fly())
@@ -54,7 +59,8 @@ class Batcher(Generic[Request, Answer]):
 
     def _landed(self, flight: "asyncio.Task[None]") -> None:
         self._flying.discard(flight)
-        self._launch()
+        if not flight.cancelled():
+            self._launch()
 
     async def _fly(self) -> None:
         await asyncio.sleep(self._linger)

@@ -134,6 +134,13 @@ class Applier:
                 raise Problem(finding)
         return None
 
+    def close(self) -> None:
+        """Break off what is under way."""
+        self._creating.close()
+        for calls in self._trunks.values():
+            calls.adding.close()
+            calls.removing.close()
+
     async def _create_ports(self, pods: Sequence[Desired]) -> list[None]:
         requests = [
             PortRequest(

@@ -195,9 +195,9 @@ class Room:
     ) -> None:
         known, view = stores(), View(site.cluster)
         self._poller = Poller(neutron, view, site.cluster)
-        applier = Applier(neutron, kube, view, site)
+        self._applier = Applier(neutron, kube, view, site)
         self.reconciler = Reconciler(
-            site, known=known, view=view, poller=self._poller, applier=applier, recorder=recorder
+            site, known=known, view=view, poller=self._poller, applier=self._applier, recorder=recorder
         )
         self._pods = Reflector(pods, known.pods)
         self._pod_ports = Reflector(pod_ports, known.pod_ports)
@@ -221,10 +221,13 @@ class Room:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for part in (self._pods, self._pod_ports, self.controller):
-                group.create_task(part.run())
-            group.create_task(self._poll())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in (self._pods, self._pod_ports, self.controller):
+                    group.create_task(part.run())
+                group.create_task(self._poll())
+        finally:
+            self._applier.close()
 
     async def _poll(self) -> None:
         await self._pods.synced.wait()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -347,6 +348,41 @@ def test_a_node_without_a_trunk_is_told_and_heals(in_virtual_time: Run) -> None:
         assert world.created.total() == 0
         world._port("parent-w9", Owner("c", "node", "w9").tags())
         world.trunks["t-w9"] = Trunk("t-w9", "w9", "ACTIVE", "parent-w9")
+        await asyncio.sleep(100)
+        world.check()
+        await stop(task)
+
+    in_virtual_time(main())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_calls_that_fail_after_taking_effect_double_nothing(in_virtual_time: Run, seed: int) -> None:
+    async def main() -> None:
+        world = World(seed)
+        world.faults = 0.3
+        task = world.start()
+        for number in range(10):
+            world.add_pod(f"pod{number}", "w1")
+            await asyncio.sleep(5)
+        world.faults = 0.0
+        await asyncio.sleep(240)
+        world.check()
+        await stop(task)
+
+    in_virtual_time(main())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_list_that_is_older_than_our_writes_is_not_believed(in_virtual_time: Run, seed: int) -> None:
+    async def main() -> None:
+        world = World(seed)
+        task = world.start()
+        await asyncio.sleep(25)
+        for number in range(40):  # the cloud is listed meanwhile
+            world.add_pod(f"pod{number}", "w1")
+            if number > 20:
+                world.drop_pod(f"pod{number - 15}")
+            await asyncio.sleep(0.3)
         await asyncio.sleep(100)
         world.check()
         await stop(task)
