@@ -18,7 +18,7 @@ from causeway.lab.images import checkout, debian, kubernetes
 from causeway.lab.images.oci import Entry, Layer, entries, write_archive, write_layer
 
 # Bump when the images are put together differently from equal inputs.
-RECIPE = 1
+RECIPE = 2
 CAUSEWAY = "localhost/causeway:0.1.0"
 FRONTEND = "localhost/guestbook-frontend:0.1.0"
 REDIS = "localhost/guestbook-redis:0.1.0"
@@ -126,7 +126,11 @@ class Builder:
         }
 
         def layers() -> list[Layer]:
-            files = [Entry(f"app/{path.name}", path, mode=0o644) for path in sorted(source.glob("*.py"))]
+            files = [
+                Entry(f"app/{path.name}", path, mode=0o644)
+                for path in sorted(source.iterdir())
+                if path.suffix in {".py", ".html"}
+            ]
             return [self._python(), self._layer("guestbook-frontend", [code], lambda _: files)]
 
         return self._archive(FRONTEND, [code], config, layers)

@@ -19,7 +19,7 @@ from causeway.lab.images import debian
 
 # The oldest toolchain that fetches a newer one by itself when a module asks for it.
 OLDEST = (1, 21)
-# Arguments: the tree, a directory, where that directory is mounted in the tree, and a command to run in it. Names
+# Arguments: the tree, a directory, where that is mounted in the tree, and a command to run in it. Names
 # and authorities are looked up as the machine does.
 ENTER = """set -e
 root=$1 shared=$2 inside=$3

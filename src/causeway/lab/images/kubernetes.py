@@ -152,7 +152,7 @@ def _store(
     partial = target.with_name(f"{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    if not (_from_assets(component, assets, partial, say) or _downloaded(component, partial, say)):
+    if not (_from_assets(component, assets, partial, say) or downloaded(component, partial, say)):
         say("building from its sources; this takes minutes")
         toolchain = Toolchain(cache, log)
         toolchain.build(component.module(toolchain), partial)
@@ -185,7 +185,7 @@ def _from_assets(
     return False
 
 
-def _downloaded(component: Component, partial: Path, say: Callable[[str], None]) -> bool:
+def downloaded(component: Component, partial: Path, say: Callable[[str], None]) -> bool:
     """Download the component; False when it is not offered or the site does not answer."""
     if component.downloads is None:
         return False
