@@ -52,7 +52,9 @@ spec:
 
 
 def controllers(kubectl: Kubectl) -> list[dict[str, Any]]:
-    found = kubectl.json("get", "pods", "-n", "kube-system", "-l", "app=causeway-controller")["items"]
+    found = kubectl.json(
+        "get", "pods", "-n", "kube-system", "-l", "app.kubernetes.io/name=causeway-controller"
+    )["items"]
     return [pod for pod in found if pod["status"]["phase"] == "Running"]
 
 
