@@ -1,5 +1,6 @@
 """Configuration files from the package's templates; a value nobody set is an error, never an empty string."""
 
+import base64
 import os
 from collections.abc import Mapping
 from importlib import resources
@@ -25,6 +26,7 @@ class Renderer:
             autoescape=False,  # noqa: S701 - configuration files, not HTML
         )
         self._templates.globals |= {"lab": lab, "secrets": secrets}
+        self._templates.filters["b64encode"] = lambda text: base64.b64encode(text.encode()).decode()
 
     def text(self, template: str, values: Mapping[str, object] | None = None) -> str:
         """Return the text of ``template``."""

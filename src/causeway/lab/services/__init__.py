@@ -1,18 +1,31 @@
 """All services of the lab as data, one small module per group."""
 
-from causeway.lab.model import Unit, checked
+import sys
+
+from causeway.lab.model import Step, Unit, checked
 from causeway.lab.services import (
+    baremetal,
     compute,
     identity,
     image,
     infra,
     loadbalancer,
+    names,
     network,
+    objects,
     orchestration,
     seed,
+    shares,
     volume,
 )
 from causeway.lab.settings import Settings
+
+EXTRAS = {
+    "dns": names.units,
+    "shares": shares.units,
+    "objects": objects.units,
+    "baremetal": baremetal.units,
+}
 
 
 def units(lab: Settings) -> tuple[Unit, ...]:
@@ -28,4 +41,9 @@ def units(lab: Settings) -> tuple[Unit, ...]:
         loadbalancer.units(),
         seed.units(lab),
     ]
+    for extra in lab.extras:
+        # The same program as for the base: it adds what is not there, for whatever extras the lab has now.
+        command = (sys.executable, "-m", "causeway.lab.seed", "identities", str(lab.directory))
+        groups.append((Step(f"{extra}-identities", command, needs=("keystone", "identities"), chroot=False),))
+        groups.append(EXTRAS[extra]())
     return checked(unit for group in groups for unit in group)
