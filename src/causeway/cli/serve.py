@@ -9,9 +9,16 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def serve() -> None:
-    """Keep the name of the part an argument, also while there is a single one."""
+@app.command(epilog="Example: KUBECONFIG=/etc/kubernetes/admin.conf OS_CLOUD=lab causeway serve controller")
+def controller() -> None:
+    """Give pods their ports and services their load balancers, as long as this instance leads, until SIGTERM.
+
+    Settings come from the environment and CAUSEWAY_CONFIG, a file that `causeway apply` makes.
+    """
+    from causeway.serve.controller import run  # noqa: PLC0415  # the node's process need not hold it
+    from causeway.serve.controller.settings import Settings  # noqa: PLC0415
+
+    run(Settings.from_environment(os.environ))
 
 
 @app.command(epilog="Example: NODE_NAME=worker-1 KUBECONFIG=/etc/kubernetes/admin.conf causeway serve node")

@@ -35,6 +35,8 @@ from causeway.rooms.pods.model import (
 from causeway.rooms.pods.plan import VLANS, free_vlans
 
 MANAGER = "causeway-pods"
+NODE_LABEL = "causeway.dev/node"
+"""By this label of its PodPorts a node finds them without seeing others'."""
 _PORTS_A_CALL = 20  # more are hardly cheaper each, and all wait for the last
 _SUBPORTS_A_CALL = 50
 _DELETIONS = 8  # at a time; Neutron deletes ports one by one
@@ -159,7 +161,8 @@ class Applier:
     async def _write(self, step: WritePodPort) -> Told:
         pod, spec = step.pod, step.spec
         owner = {"apiVersion": PODS.api_version, "kind": PODS.kind, "name": pod.name, "uid": pod.uid}
-        meta = {"name": pod.name, "namespace": pod.namespace, "ownerReferences": [owner]}
+        labels = {NODE_LABEL: pod.node}
+        meta = {"name": pod.name, "namespace": pod.namespace, "labels": labels, "ownerReferences": [owner]}
         body = {
             "apiVersion": POD_PORTS.api_version,
             "kind": POD_PORTS.kind,
