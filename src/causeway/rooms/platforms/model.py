@@ -208,7 +208,8 @@ class Spec(Record):
     api: Api = Field(default_factory=Api)
     ssh_key: Name | None = Field(None, description="Key pair of the cloud put on every server.")
     load_balancer_provider: Name | None = Field(
-        None, description="Octavia provider; without it, the one preflight finds fit (ovn before others)."
+        None,
+        description="Octavia provider, ovn or amphora; without it ovn where the cloud has it, else amphora.",
     )
 
     @field_validator("pools")

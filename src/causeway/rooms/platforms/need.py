@@ -65,8 +65,9 @@ class Need:
 
 SECURITY_GROUPS = 7  # common, master, node, infra, lb, etcd, pods
 RULES_PER_GROUP = 6  # two that come with a group, and those of the template on average, rounded up
-API_LISTENERS = 2
-ROUTER_LISTENERS = 2
+API_LISTENERS = 2  # with one pool behind both
+ROUTER_LISTENERS = 2  # with a pool each
+POOLS_OF: Mapping[Role, int] = {"master": 1, "infra": ROUTER_LISTENERS, "compute": 0}
 DNS: Amounts = {
     Kind.PORTS: 3,
     Kind.LOAD_BALANCERS: 1,
@@ -109,7 +110,7 @@ def need(platform: Platform, flavors: Mapping[str, Flavor]) -> Need:
         pools = [pool for pool in platform.pools(role) if pool.count]
         if not pools:
             continue
-        surge.update({Kind.INSTANCES: 1, Kind.PORTS: 1, Kind.MEMBERS: _members(role)})
+        surge.update({Kind.INSTANCES: 1, Kind.PORTS: 1, Kind.MEMBERS: POOLS_OF[role]})
         sizes = [_sizes(pool, flavors) for pool in pools]
         surge.update({kind: max(size[kind] for size in sizes) for kind in sizes[0]})
         surge.update({Kind.VOLUMES: int(any(pool.container_storage for pool in pools))})
@@ -123,6 +124,8 @@ def need(platform: Platform, flavors: Mapping[str, Flavor]) -> Need:
 def resources(platform: Platform) -> Mapping[str, int]:
     """Return how many resources of each type the platform's stack has, as far as they take any quota."""
     networks = platform.spec.networks
+    public = int(platform.spec.api.exposure == "public")
+    router = int(bool(platform.pools("infra")))
     new = len(networks.new_ranges())
     nodes = sum(pool.count for pool in platform.spec.pools)
     return {
@@ -133,12 +136,12 @@ def resources(platform: Platform) -> Mapping[str, int]:
         "OS::Neutron::Subnet": new,
         "OS::Neutron::Router": int(new == 3),
         "OS::Neutron::SecurityGroup": SECURITY_GROUPS,
-        "OS::Neutron::FloatingIP": 1 + int(platform.spec.api.exposure == "public"),
+        "OS::Neutron::FloatingIP": router + public,
         "OS::Cinder::Volume": sum(pool.count for pool in platform.spec.pools if pool.container_storage),
-        "OS::Octavia::LoadBalancer": 2,
-        "OS::Octavia::Listener": API_LISTENERS + ROUTER_LISTENERS,
-        "OS::Octavia::Pool": API_LISTENERS + ROUTER_LISTENERS,
-        "OS::Octavia::PoolMember": sum(pool.count * _members(pool.role) for pool in platform.spec.pools),
+        "OS::Octavia::LoadBalancer": 1 + router,
+        "OS::Octavia::Listener": API_LISTENERS + router * ROUTER_LISTENERS,
+        "OS::Octavia::Pool": 1 + router * ROUTER_LISTENERS,
+        "OS::Octavia::PoolMember": sum(pool.count * POOLS_OF[pool.role] for pool in platform.spec.pools),
     }
 
 
@@ -149,11 +152,6 @@ def taken(types: Mapping[str, int]) -> Amounts:
         for kind, amount in TAKES.get(name, {}).items():
             amounts[kind] += amount * count
     return amounts
-
-
-def _members(role: Role) -> int:
-    """Return how many pools of load balancers a node of the role is a member of."""
-    return {"master": API_LISTENERS, "infra": ROUTER_LISTENERS, "compute": 0}[role]
 
 
 def _sizes(pool: Pool, flavors: Mapping[str, Flavor]) -> dict[Kind, int]:

@@ -1,12 +1,19 @@
 import json
+from collections import Counter
 from typing import Any
 
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from causeway.cloud.octavia_providers import OVN
+from causeway.rooms.platforms import groups, template
 from causeway.rooms.platforms.model import Platform
-from causeway.rooms.platforms.need import Flavor, Kind, need, resources, taken
+from causeway.rooms.platforms.need import TAKES, Flavor, Kind, need, resources, taken
+from causeway.rooms.platforms.pki import make_pki
+from causeway.rooms.platforms.site import Place, Site
 
+PKI = make_pki()
 FLAVORS = {
     name: Flavor(name, name, cores, cores * 1024, 10) for name, cores in (("s", 1), ("m", 2), ("l", 8))
 }
@@ -128,3 +135,38 @@ def test_existing_networks_are_not_needed() -> None:
     raw["spec"]["networks"] |= dict.fromkeys(("nodes", "pods", "services"), existing)
     wanted = need(Platform.model_validate_json(json.dumps(raw)), FLAVORS).steady
     assert (wanted[Kind.NETWORKS], wanted[Kind.SUBNETS], wanted[Kind.ROUTERS]) == (0, 0, 0)
+
+
+# What the template really makes
+
+
+def counted(given: Platform) -> tuple[Counter[str], int]:
+    """Return the resources of the rendered stack by type, and all rules of its security groups."""
+    services = given.spec.networks.services.cidr
+    nodes, pods = given.spec.networks.nodes.cidr, given.spec.networks.pods.cidr
+    assert nodes and pods and services
+    site = Site("x", OVN, Place(nodes), Place(pods), Place(services))
+    stack = template.render(
+        given, site, groups.assign(given), cluster_id="c", pki=PKI, joining=template.Joining("t", "m")
+    )
+    body = stack.body["resources"].values()
+    found = Counter(each["type"] for each in body if each["type"] != "OS::Heat::ResourceGroup")
+    node = yaml.safe_load(stack.files["node.yaml"])["resources"].values()
+    for pool in given.spec.pools:
+        true = {f"is_{pool.role}", "has_volume" if pool.container_storage else ""}
+        for each in node:
+            if each.get("condition") in {None, *true}:
+                found[each["type"]] += pool.count
+    rules = [each["properties"]["rules"] for each in body if each["type"] == "OS::Neutron::SecurityGroup"]
+    explicit = sum(len(each) if isinstance(each, list) else 1 for each in rules)
+    return found, explicit + 2 * len(rules)  # two come with each group
+
+
+@given(platforms)
+@settings(deadline=None, max_examples=10)  # each renders a whole template
+def test_the_need_is_what_the_template_makes(given: Platform) -> None:
+    found, rules = counted(given)
+    expected = {name: count for name, count in resources(given).items() if count}
+    assert {name: count for name, count in found.items() if name in TAKES and count} == expected
+    wanted = need(given, FLAVORS).steady[Kind.RULES]
+    assert rules <= wanted <= 2 * rules

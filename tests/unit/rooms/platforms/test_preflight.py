@@ -86,11 +86,11 @@ SPOILT = {
         "spec.networks.external",
         "is not external",
     ),
-    "no addresses": (with_network(free={"x1": 2}), "spec.networks.external", "needs 3 of its addresses, 2"),
+    "no addresses": (with_network(free={"x1": 1}), "spec.networks.external", "needs 2 of its addresses, 1"),
     "small pool": (
-        with_network(free={}, subnets=(subnet("s", "x1", "172.24.4.0/24", 2, 3),)),
+        with_network(free={}, subnets=(subnet("s", "x1", "172.24.4.0/24", 2, 2),)),
         "spec.networks.external",
-        "at most 2",
+        "at most 1",
     ),
     "overlap with outside": (
         with_network(subnets=(subnet("out", "x1", "10.20.128.0/20"),)),
@@ -100,7 +100,7 @@ SPOILT = {
     "no provider": (
         replace(CLOUD, load_balancing=LoadBalancing(frozenset(), LOAD_BALANCING.quotas)),
         "spec.loadBalancerProvider",
-        "no provider enabled",
+        "no provider we know",
     ),
     "no quota for volumes": (
         replace(CLOUD, volumes=replace(VOLUMES, quotas={**VOLUMES.quotas, Kind.GIGABYTES: Quota(25, 10)})),
@@ -271,9 +271,10 @@ def test_the_best_provider_is_chosen(enabled: set[str], chosen: str) -> None:
     assert check.fact.startswith(chosen)
 
 
-def test_a_provider_nobody_knows_is_a_warning() -> None:
-    cloud = replace(CLOUD, load_balancing=replace(LOAD_BALANCING, providers=frozenset({"f5"})))
-    assert [each.place for each in findings(BASE, cloud, Severity.WARNING)] == ["spec.loadBalancerProvider"]
+def test_a_provider_nobody_knows_is_refused() -> None:
+    cloud = replace(CLOUD, load_balancing=replace(LOAD_BALANCING, providers=frozenset({"f5", "ovn"})))
+    text = edited(("cloud: lab", "cloud: lab\n  loadBalancerProvider: f5"))
+    assert the_blocker(text, cloud).remedy == "Use one of: ovn."
 
 
 # Quotas

@@ -1,6 +1,6 @@
 """Which Octavia provider the platform gets, and whether it can do what the platform needs."""
 
-from causeway.cloud.octavia_providers import known, preferred
+from causeway.cloud.octavia_providers import PROVIDERS, known, preferred
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms.checks import Check, Remark, blocker, listing, unreadable, warning
 from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing
@@ -10,10 +10,10 @@ PROTOCOLS = frozenset({"TCP", "UDP"})  # the API and HTTP are TCP; the cluster's
 
 
 def choose(platform: Platform, load_balancing: LoadBalancing) -> str | None:
-    """Return the name of the provider the platform's load balancers get; None if there is none."""
+    """Return the provider the platform's load balancers get; None if none is known."""
     if platform.spec.load_balancer_provider:
         return platform.spec.load_balancer_provider
-    return preferred(load_balancing.providers) or min(load_balancing.providers, default=None)
+    return preferred(load_balancing.providers)
 
 
 def provider(platform: Platform, facts: CloudFacts) -> Check:
@@ -24,13 +24,14 @@ def provider(platform: Platform, facts: CloudFacts) -> Check:
     name = choose(platform, facts.load_balancing)
     place = "spec.loadBalancerProvider"
     if name is None or name not in enabled:
-        cause = f"Octavia has no provider {name}" if name else "Octavia has no provider enabled"
-        remark = blocker(place, cause, f"Use one of: {listing(enabled)}.")
+        cause = f"Octavia has no provider {name}" if name else "Octavia has no provider we know"
+        remedy = f"Use one of: {listing(each for each in enabled if known(each))}."
+        remark = blocker(place, cause, remedy if name else f"Have one of {listing(PROVIDERS)} enabled.")
         return Check("load balancer provider", name or "none", (remark,))
     able = known(name)
     if able is None:
-        cause = f"nothing is known of what provider {name} can do"
-        remark = warning(place, cause, "Go on if it serves TCP and UDP with members on other networks.")
+        cause = f"what provider {name} can do is not known, nor how it chooses members"
+        remark = blocker(place, cause, f"Use one of: {listing(each for each in enabled if known(each))}.")
         return Check("load balancer provider", name, (remark,))
     remarks: list[Remark] = []
     if not able.listener_protocols >= PROTOCOLS:

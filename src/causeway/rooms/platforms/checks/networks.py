@@ -14,6 +14,7 @@ from causeway.rooms.platforms.model import (
     Range,
     neutron_services,
 )
+from causeway.rooms.platforms.need import resources
 
 SMALLEST_MTU = 1280
 
@@ -35,7 +36,7 @@ def external(platform: Platform, facts: CloudFacts) -> Check:
             blocker("spec.networks.external", f"network {name} is not external", f"Use one of: {outside}.")
         )
     elif not isinstance(facts.stack, Stack):
-        wanted = 1 + int(platform.spec.api.exposure == "public") + int(not existing(platform))
+        wanted = resources(platform)["OS::Neutron::FloatingIP"] + resources(platform)["OS::Neutron::Router"]
         free, told = _free_addresses(found, facts.network)
         fact = f"{found.name}, {free} addresses free" if told else fact
         if free is not None and free < wanted:
