@@ -47,16 +47,19 @@ storage() {
 
 settings() {
   STEP=settings
-  local instance driver
+  local instance driver resolv=/etc/resolv.conf
   instance=$(cat /var/lib/cloud/data/instance-id)
   # The kubelet must use the cgroup driver that the container runtime of this image uses.
   if grep -Eqs 'SystemdCgroup *= *true' /etc/containerd/config.toml; then driver=systemd; else driver=cgroupfs; fi
+  # Pods cannot ask a resolver that listens on the node's loopback: they get the servers behind it.
+  [ ! -s /run/systemd/resolve/resolv.conf ] || resolv=/run/systemd/resolve/resolv.conf
   mkdir -p /etc/kubernetes/patches
   cat >/etc/kubernetes/patches/kubeletconfiguration+merge.yaml <<PATCH
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 cgroupDriver: $driver
 providerID: openstack:///$instance
+resolvConf: $resolv
 PATCH
   if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
     # kubeadm refuses the first version of control groups, with which the kubelet still works.

@@ -1,0 +1,1 @@
+"""Manifests that ``apply`` puts into a platform, as package data."""

@@ -1,0 +1,102 @@
+"""What Causeway puts into a platform: settings, credentials, controller and node daemon.
+
+The manifests are package data; ``manifests`` fills them in (pure), ``install`` declares them by server-side
+apply, so that a second run changes nothing and settings of others stay.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from causeway import __version__
+from causeway.kube.client import Client
+from causeway.kube.errors import Object
+from causeway.kube.resource import NAMESPACES
+
+MANAGER = "causeway"
+NAMESPACE = "kube-system"
+IMAGE = f"localhost/causeway:{__version__}"
+"""Where our own pods' image is by default: preloaded on the node image."""
+
+_CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name."""
+
+    config: Mapping[str, Any]
+    cloud_files: Mapping[str, str]
+    masters: int
+    image: str = IMAGE
+
+    def __repr__(self) -> str:
+        return f"Settings(config={self.config!r})"
+
+
+def manifests(settings: Settings) -> list[Object]:
+    """Return all objects in the order in which they are to be applied."""
+    environment = _environment()
+    config = json.dumps(settings.config, sort_keys=True)
+    values = {
+        "config": config,
+        "cloud_files": dict(settings.cloud_files),
+        "settings_digest": hashlib.sha256(config.encode()).hexdigest()[:16],
+        "controllers": min(_CONTROLLERS, settings.masters),
+        "image": settings.image,
+    }
+    names = sorted(each.name for each in files("causeway.deploy").iterdir() if each.name.endswith(".yaml"))
+    return [
+        document
+        for name in names
+        for document in yaml.safe_load_all(environment.get_template(name).render(values))
+        if document
+    ]
+
+
+async def install(client: Client, objects: Sequence[Object]) -> None:
+    """Declare the objects; those there already are changed where they differ."""
+    await client.get(NAMESPACES, NAMESPACE)
+    for each in objects:
+        await client.apply(each, manager=MANAGER)
+
+
+def config_of(
+    *,
+    cluster_id: str,
+    platform: str,
+    external_network: str,
+    provider: str,
+    service_cidr: str,
+    outputs: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the settings the controller reads, from the outputs of the platform's stack."""
+    return {
+        "clusterId": cluster_id,
+        "platform": platform,
+        "externalNetworkId": external_network,
+        "podNetworkId": outputs["pod_network"],
+        "podSubnetId": outputs["pod_subnet"],
+        "podSecurityGroupId": outputs["pod_security_group"],
+        "serviceNetworkId": outputs["service_network"],
+        "serviceSubnetId": outputs["service_subnet"],
+        "nodeSubnetId": outputs["node_subnet"],
+        "loadBalancerProvider": provider,
+        "serviceCidr": service_cidr,
+    }
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("causeway", "deploy"),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  # YAML for Kubernetes, not markup for a browser
+    )
