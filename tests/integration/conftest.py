@@ -1,0 +1,20 @@
+"""What integration tests share: a lab that is up. It stays up afterwards, for the next run and for people."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from causeway.lab.settings import Settings, from_environment
+
+
+@pytest.fixture(scope="session")
+def lab() -> Settings:
+    """Bring the lab up, or verify the one that is, and point clients of this process to it."""
+    program = "from causeway.main import main; main()"
+    subprocess.run([sys.executable, "-c", program, "lab", "up"], check=True)
+    settings = from_environment()
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(settings.clouds_file)
+    os.environ["OS_CLOUD"] = "lab"
+    return settings
