@@ -218,7 +218,7 @@ def test_what_the_platforms_stack_holds_is_no_obstacle(ready: Tenant) -> None:
     project = ready.project.id
     ready.admin.set_network_quotas(project, router=1, network=1)
     cloud = ready.connect()
-    stack = cloud.orchestration.create_stack(name="demo", template=STACK)
+    stack = cloud.orchestration.create_stack(name="demo", template=STACK, tags="causeway")
     cloud.orchestration.wait_for_status(
         stack, "CREATE_COMPLETE", failures=["CREATE_FAILED"], interval=1, wait=120
     )
@@ -227,6 +227,13 @@ def test_what_the_platforms_stack_holds_is_no_obstacle(ready: Tenant) -> None:
     assert "needs 2 more, but 0 are left" in result.findings["quota networks"]["cause"]
     (check,) = [each for each in result.report["checks"] if each["name"] == "stack"]
     assert check["fact"].startswith("CREATE_COMPLETE")
+
+
+def test_somebody_elses_stack_is_not_taken_over(ready: Tenant) -> None:
+    cloud = ready.connect()
+    stack = cloud.orchestration.create_stack(name="demo", template={**STACK, "resources": {}})
+    cloud.orchestration.wait_for_status(stack, "CREATE_COMPLETE", interval=1, wait=60)
+    assert "which is no platform" in ready.run().findings["metadata.name"]["cause"]
 
 
 def test_things_that_do_not_exist_are_named_together(tenant: Tenant) -> None:

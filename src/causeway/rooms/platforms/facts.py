@@ -128,11 +128,12 @@ class LoadBalancing:
 
 @dataclass(frozen=True)
 class Stack:
-    """The platform's stack, if it exists: its status, what of each kind it holds, its resources' IDs."""
+    """The stack of the platform's name: its status, what of each kind it holds, its resources' IDs."""
 
     status: str
     holds: Amounts
     ids: frozenset[str]
+    ours: bool = True  # else somebody else's, which only has the name; it holds nothing of ours
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 from openstack.proxy import Proxy
 
+from causeway.cloud import ownership
 from causeway.cloud.connection import explain, explained
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms import need
@@ -267,6 +268,8 @@ def _stack(cloud: Connection, platform: Platform) -> Stack | None:
     if not stacks:
         return None
     stack = stacks[0]
+    if ownership.MARK not in (stack.get("tags") or ()):
+        return Stack(stack["stack_status"], {}, frozenset(), ours=False)
     listed = _get(heat, f"/stacks/{stack['stack_name']}/{stack['id']}/resources", nested_depth="5")[
         "resources"
     ]

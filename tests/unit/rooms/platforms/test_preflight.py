@@ -64,6 +64,11 @@ SPOILT = {
         "stack demo",
         "DELETE_IN_PROGRESS",
     ),
+    "foreign stack": (
+        replace(CLOUD, stack=Stack("CREATE_COMPLETE", {}, frozenset(), ours=False)),
+        "metadata.name",
+        "a stack of this name exists which is no platform",
+    ),
     "no trunks": (with_network(extensions=EXTENSIONS - {"trunk"}), "network extension trunk", "not there"),
     "no image": (replace(CLOUD, images=()), "spec.pools[0].image", "no image node"),
     "two images": (

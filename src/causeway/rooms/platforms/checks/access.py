@@ -73,6 +73,12 @@ def stack(platform: Platform, facts: CloudFacts) -> Check:
             return unreadable("stack", finding)
         case None:
             return Check("stack", "none yet")
+        case Stack(ours=False):
+            cause, remedy = (
+                "a stack of this name exists which is no platform",
+                "Give the platform another name.",
+            )
+            return Check("stack", "not ours", (blocker("metadata.name", cause, remedy),))
         case Stack(status=status) if status.startswith(("DELETE", "ROLLBACK")):
             remedy = "Wait for it to end, or end it by destroy."
             return Check("stack", status, (blocker(f"stack {platform.name}", f"it is in {status}", remedy),))
