@@ -1,0 +1,34 @@
+"""``causeway lab exec``: a command inside a server of the lab, without network or password."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from causeway.lab.servers.enter import command_in, find
+from causeway.lab.servers.layout import Layout
+from causeway.lab.settings import from_environment
+
+
+def lab_exec(
+    server: Annotated[str, typer.Argument(help="Name or id of the server (the beginning of an id will do).")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="The command; a shell when there is none.")
+    ] = None,
+) -> None:
+    """Run a command as root inside a server of the lab and end with its exit code.
+
+    Works when the server's network does not.
+    """
+    layout = Layout(from_environment())
+    argv = command_in(find(layout, server), command or ["/bin/bash", "--login"])
+    os.execvp(argv[0], argv)  # noqa: S606  # its terminal, signals and exit code become ours
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command(
+        "exec",
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+        epilog="Example: causeway lab exec demo-master-0 journalctl -u kubelet -n 20",
+    )(lab_exec)
