@@ -1,14 +1,16 @@
 """Octavia with the OVN provider: the network itself balances, no machine per load balancer."""
 
-from causeway.lab.model import Directory, Exists, File, Service, Step, Unit
+from causeway.lab.model import Copy, Directory, Exists, File, Service, Step, Unit
 from causeway.lab.services.wsgi import api
 
+PACKAGES = "/usr/lib/python3/dist-packages"
 ARGUMENTS = ("--config-file", "/etc/octavia/octavia.conf")
 
 
 def units() -> tuple[Unit, ...]:
     """Return the units of the load balancer service."""
     configuration = File("octavia.conf.j2", "/etc/octavia/octavia.conf")
+    conversation = Copy("drivers/octavia_conversation.py", f"{PACKAGES}/octavia_conversation.py")
     needs = ("mariadb", "rabbitmq", "octavia-tables", "identities", "ovn-nb", "ovn-sb")
     return (
         Step(
@@ -20,17 +22,17 @@ def units() -> tuple[Unit, ...]:
         api(
             "octavia",
             9876,
-            "octavia.api.app:setup_app()",
+            "octavia_conversation:api()",
             needs=needs,
-            files=(configuration,),
+            files=(configuration, conversation),
             processes=2,
             arguments=" ".join(ARGUMENTS),
         ),
         Service(
             "octavia-driver-agent",
-            ("octavia-driver-agent", *ARGUMENTS),
+            ("python3", "-m", "octavia_conversation", *ARGUMENTS),
             needs=needs,
-            files=(configuration,),
+            files=(configuration, conversation),
             directories=(Directory("/run/octavia"),),
             ready=Exists("/run/octavia/status.sock"),
         ),
