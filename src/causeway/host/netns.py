@@ -6,6 +6,7 @@ namespace, nothing is forked, and there is no way back that could fail.
 """
 
 import ctypes
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -35,7 +36,10 @@ def open_namespace(path: str) -> BinaryIO:
 def _enter(namespace: BinaryIO) -> None:
     if _libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"cannot enter the network namespace: {os.strerror(number)}")
+        why = os.strerror(number)
+        if number == errno.EINVAL:  # the file of a namespace whose mount is not seen here
+            why = "it is none here; its directory must be mounted with propagation from the host"
+        raise OSError(number, f"cannot enter the network namespace {namespace.name}: {why}")
 
 
 def inside(namespace: BinaryIO, work: Callable[[], T]) -> T:
