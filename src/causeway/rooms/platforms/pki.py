@@ -7,6 +7,7 @@ without asking any server. Elliptic keys throughout: they are made in no time an
 
 import base64
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -91,6 +92,11 @@ def make_pki(now: datetime | None = None) -> Pki:
         etcd_ca=_authority("etcd-ca", moment),
         sa=_key_pair(),
     )
+
+
+def make_token() -> str:
+    """Return a new bootstrap token: a public identifier and a secret."""
+    return f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
 
 
 def admin_kubeconfig(

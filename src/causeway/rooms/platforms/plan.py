@@ -15,6 +15,7 @@ from causeway.rooms.platforms.groups import Group, LiveGroup, node_name
 from causeway.rooms.platforms.hot import Path, Resource, references
 
 SERVER = "OS::Nova::Server"
+FAILED_BEFORE = "failed before"
 
 
 class Action(StrEnum):
@@ -76,6 +77,7 @@ class Status:
 
     exists: bool
     failure: str = ""
+    type: str = ""
 
 
 def diff(
@@ -91,8 +93,11 @@ def diff(
     earlier run left unfinished. A resource ``status`` does not know is taken to exist.
     """
     known = status or {}
+    # What an interrupted deletion left is in neither stack, but there.
+    left = {path for path, state in known.items() if state.exists}
     changes = {
-        path: _one(path, before.get(path), after.get(path), updatable, known) for path in {**after, **before}
+        path: _one(path, before.get(path), after.get(path), updatable, known)
+        for path in {*after, *before, *left}
     }
     while True:
         renewed = {
@@ -132,13 +137,13 @@ def _one(
     updatable: Mapping[str, frozenset[str]],
     status: Mapping[Path, Status],
 ) -> Change:
-    if after is None:
-        return Change(Action.DELETE, path, before.type if before else "")
     state = status.get(path, Status(exists=before is not None))
+    if after is None:
+        return Change(Action.DELETE, path, before.type if before else state.type)
     if before is None or not state.exists:
         return Change(Action.CREATE, path, after.type)
     if state.failure:
-        return Change(Action.REPLACE, path, after.type, f"failed before: {state.failure}")
+        return Change(Action.REPLACE, path, after.type, f"{FAILED_BEFORE}: {state.failure}")
     if before.type != after.type:
         return Change(Action.REPLACE, path, after.type, f"was a {before.type}")
     differing = sorted(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from causeway.kit.errors import Problem
 from causeway.kit.progress import Timing
-from causeway.rooms.platforms.pki import Pki, make_pki
+from causeway.rooms.platforms.pki import Pki, make_pki, make_token
 
 _NAMES = (
     *("ca.crt", "ca.key", "front-proxy-ca.crt", "front-proxy-ca.key"),
@@ -23,11 +23,17 @@ _NAMES = (
 
 @dataclass(frozen=True)
 class State:
-    """The kept facts of one platform."""
+    """The kept facts of one platform.
+
+    ``token`` is what the nodes of the first deployment join with: until the cluster has ``started`` it stays
+    the same, however often apply is interrupted, because servers that exist already know it.
+    """
 
     directory: Path
     cluster_id: str
     pki: Pki
+    token: str
+    started: bool = False
     last_apply: tuple[Timing, ...] = field(default=())
 
 
@@ -50,6 +56,7 @@ def load(directory: Path) -> State | None:
         content = json.loads(facts.read_text())
         cluster_id = str(uuid.UUID(content["clusterId"]))
         timings = tuple(Timing(str(name), float(took)) for name, took in content.get("lastApply", []))
+        token, started = str(content["token"]), bool(content["started"])
         pki = Pki.from_files({name: (directory / "pki" / name).read_text() for name in _NAMES})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Problem.of(
@@ -57,25 +64,31 @@ def load(directory: Path) -> State | None:
             f"the platform's keys cannot be read: {error}",
             "Restore this directory from a backup; without it no node can be added.",
         ) from error
-    return State(directory, cluster_id, pki, timings)
+    return State(directory, cluster_id, pki, token, started, timings)
 
 
-def create(directory: Path) -> State:
-    """Make a new cluster UUID and new authorities and keep them."""
-    state = State(directory, str(uuid.uuid4()), make_pki())
+def fresh(directory: Path) -> State:
+    """Return the facts of a new platform: another UUID, other authorities. Nothing is written."""
+    return State(directory, str(uuid.uuid4()), make_pki(), make_token())
+
+
+def create(state: State) -> None:
+    """Keep the facts of a new platform."""
+    directory = state.directory
     directory.parent.mkdir(mode=0o700, exist_ok=True)
     directory.mkdir(mode=0o700, exist_ok=True)
     (directory / "pki" / "etcd").mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in state.pki.files().items():
         _write(directory / "pki" / name, text)
     save(state)  # last: its presence says that everything else is there
-    return state
 
 
 def save(state: State) -> None:
     """Write the facts that may change."""
     content = {
         "clusterId": state.cluster_id,
+        "token": state.token,
+        "started": state.started,
         "lastApply": [[timing.phase, timing.seconds] for timing in state.last_apply],
     }
     _write(state.directory / "platform.json", json.dumps(content, indent=2) + "\n")

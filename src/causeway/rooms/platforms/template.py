@@ -4,7 +4,6 @@ The structure follows the platform file, every value is a parameter. Two equal p
 that a second apply has nothing to do.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -53,11 +52,6 @@ class Joining:
 
     def __repr__(self) -> str:
         return f"Joining(bootstrap_master={self.bootstrap_master!r})"
-
-
-def make_token() -> str:
-    """Return a new bootstrap token: a public identifier and a secret."""
-    return f"{secrets.token_hex(3)}.{secrets.token_hex(8)}"
 
 
 def api_address(site: Site) -> str:

@@ -1,0 +1,186 @@
+"""Carrying out a plan: from what the survey found to a platform whose nodes are ready and whose parts work.
+
+Every step can be repeated, and a run that was interrupted anywhere is taken up by the next: the stack, the
+nodes and the objects in the platform are the only record of how far it came.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from openstack.connection import Connection
+
+from causeway.cloud.connection import explained
+from causeway.kit.errors import Finding, Problem
+from causeway.kit.progress import Phase, Progress
+from causeway.kube.client import Client
+from causeway.rooms.platforms import addons, causes, cluster, credential, nodes, stack, state, template
+from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.cluster import Component
+from causeway.rooms.platforms.pki import make_token
+from causeway.rooms.platforms.stack import LiveStack
+from causeway.rooms.platforms.state import State
+from causeway.rooms.platforms.survey import Survey, access, api_url, server_ids
+from causeway.rooms.platforms.template import Joining
+from causeway.rooms.platforms.waiting import settled
+
+_CONSOLE_EVERY = 3.0  # seconds between two looks at a console
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What stands after an apply."""
+
+    live: LiveStack
+    kept: State
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every step needs; the credentials in it are never shown."""
+
+    cloud: Connection
+    surveyed: Survey
+    progress: Progress
+    image: str
+
+
+def apply(cloud: Connection, surveyed: Survey, progress: Progress, *, image: str = addons.IMAGE) -> Applied:
+    """Carry out the plan of a survey; ``image`` is where the platform finds Causeway's own container image.
+
+    Raises ``Problem`` with the first causes when something fails; what was done stays, and the next apply
+    goes on from it.
+    """
+    work = _Work(cloud, surveyed, progress, image)
+    kept = surveyed.kept
+    if state.load(kept.directory) is None:
+        state.create(kept)  # the keys are on disk before anything is made with them
+    if surveyed.live is not None and surveyed.plan.leaving and kept.started:
+        asyncio.run(_drain(work, surveyed.live))
+    # Until the cluster has started every new server gets the same token: the first master made it known.
+    token = make_token() if kept.started else kept.token
+    joining = Joining(token, surveyed.bootstrap_master) if surveyed.plan.joining else None
+    live = _stack(work, joining)
+    kept = asyncio.run(_inside(work, live, joining))
+    state.save(kept)
+    return Applied(live, kept)
+
+
+def _stack(work: _Work, joining: Joining | None) -> LiveStack:
+    """Bring the stack to what the file says."""
+    surveyed, name, heat = work.surveyed, work.surveyed.platform.name, stack.heat_of(work.cloud)
+    live = surveyed.live
+    if live is not None and surveyed.plan.empty and not live.failed:
+        return live
+    target = template.render(
+        surveyed.platform,
+        surveyed.site,
+        surveyed.groups,
+        cluster_id=surveyed.kept.cluster_id,
+        pki=surveyed.kept.pki,
+        joining=joining,
+    )
+    with work.progress.phase("stack") as phase, explained(f"stack {name}"):
+        if live is None:
+            stack.create(heat, name, target, cluster_id=surveyed.kept.cluster_id)
+        else:
+            stack.update(heat, live, target)
+        begun = stack.find(heat, name)
+        if begun is None:
+            raise Problem.of(f"stack {name}", "is gone right after it was made", "Run apply again.")
+        live = settled(heat, begun, phase)
+        if live.failed:
+            phase.waiting_for("the causes")
+            raise Problem(*causes.rank(causes.gather(work.cloud, live)))
+    return live
+
+
+async def _drain(work: _Work, live: LiveStack) -> None:
+    surveyed = work.surveyed
+    with work.progress.phase("drain nodes") as phase:
+        async with Client(access(surveyed.platform, surveyed.kept, live)) as client:
+            await cluster.take_out(client, surveyed.plan.leaving, phase.waiting_for)
+
+
+async def _inside(work: _Work, live: LiveStack, joining: Joining | None) -> State:
+    """Everything that is done through the platform's own API; return the facts to keep."""
+    surveyed, kept = work.surveyed, work.surveyed.kept
+    with explained(f"stack {live.name}"):
+        servers = server_ids(stack.resources(stack.heat_of(work.cloud), live), surveyed)
+    async with Client(access(surveyed.platform, kept, live)) as client:
+        with work.progress.phase("Kubernetes API") as phase:
+            await _api(work, live, client, servers, phase)
+        if not kept.started:
+            # From its first answer on, no master may ever start the cluster again.
+            kept = replace(kept, started=True)
+            state.save(kept)
+        with work.progress.phase("settings and controllers") as phase:
+            if joining is not None:
+                await nodes.offer_token(client, joining.token)
+            await _furnish(work, live, client, phase)
+        with work.progress.phase("nodes") as phase:
+            await nodes.forget(client, surveyed.plan.leaving)
+            missing = await cluster.await_nodes(client, surveyed.roles, phase.waiting_for)
+            if missing:
+                raise Problem(*causes.node_findings(work.cloud, servers, missing))
+        with work.progress.phase("components") as phase:
+            lame = await cluster.await_components(client, phase.waiting_for)
+            if lame:
+                raise Problem(*(_lame(each) for each in lame))
+    return replace(kept, last_apply=tuple(work.progress.timings))
+
+
+async def _api(
+    work: _Work, live: LiveStack, client: Client, servers: Mapping[str, str], phase: Phase
+) -> None:
+    """Wait for the API, showing what the console of the first master says meanwhile."""
+    masters = [name for name, role in work.surveyed.roles.items() if role == "master"]
+    first = work.surveyed.bootstrap_master or masters[0]
+    looked_at = 0.0
+
+    def look() -> None:
+        nonlocal looked_at
+        if first in servers and time.monotonic() - looked_at >= _CONSOLE_EVERY:
+            tail = causes.console_tail(work.cloud, servers[first], lines=1)
+            phase.waiting_for(f"{first}: {tail[-1] if tail else 'boots'}")
+            looked_at = time.monotonic()
+
+    if await cluster.await_api(client, look):
+        return
+    finding = Finding(
+        "Kubernetes API",
+        f"does not answer at {api_url(live)} after {cluster.API_SECONDS:.0f} s",
+        "Check that the address can be reached from here; how far the masters came:",
+    )
+    raise Problem(finding, *causes.node_findings(work.cloud, servers, masters))
+
+
+async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -> None:
+    """Put settings, credentials and controllers into the platform."""
+    surveyed = work.surveyed
+    name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
+    phase.waiting_for("the application credential")
+    files = credential.ensure(work.cloud, name, await cluster.cloud_files(client))
+    settings = Settings(
+        config=addons.config_of(
+            cluster_id=surveyed.kept.cluster_id,
+            platform=surveyed.platform.name,
+            external_network=surveyed.site.external_network,
+            provider=surveyed.site.provider.name,
+            service_cidr=str(live.parameters["kubernetes_service_cidr"]),
+            outputs=live.outputs,
+        ),
+        cloud_files=files,
+        masters=surveyed.platform.masters.count,
+        image=work.image,
+    )
+    objects = addons.manifests(settings)
+    phase.waiting_for(f"{len(objects)} objects")
+    await addons.install(client, objects)
+
+
+def _lame(component: Component) -> Finding:
+    cause = f"{component.ready} of {component.wanted} are ready" if component.wanted else "is not there"
+    remedy = "See its pods and their logs: kubectl -n kube-system get pods; `causeway status` shows the rest."
+    return Finding(component.name, cause, remedy)
