@@ -33,18 +33,18 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
     log = directory / "build.log"
     binaries = kubernetes.obtain(cache, log, progress)
     containers = Builder(cache, log)
-    with progress.phase("images of the Kubernetes release"):
-        release = containers.platform(binaries)
-    with progress.phase("images of Causeway and the guestbook"):
-        own = containers.own()
-    with progress.phase("node: Debian, Kubernetes and its images"):
-        stage = node.stage(cache, binaries, release, release=kubernetes.VERSION, log=log)
-    with progress.phase("node: Causeway, the guestbook; packing"):
-        packed = node.pack(cache, stage, own, log=log)
-    _forget_older(directory, [stage, packed, *(each.path for each in (*release, *own))])
-    return NodeImage(
-        packed, node.content(stage, own), kubernetes.VERSION, (*release, *own), binaries["kubectl"]
-    )
+    with progress.phase("container images of Kubernetes and the guestbook"):
+        lasting = containers.lasting(binaries)
+    with progress.phase("node: Debian, Kubernetes and those images"):
+        stage = node.stage(cache, binaries, lasting, release=kubernetes.VERSION, log=log)
+    with progress.phase("container image of Causeway"):
+        causeway = containers.causeway()
+    with progress.phase("node: Causeway"):
+        packed = node.pack(cache, stage, causeway, log=log)
+    everything = (*lasting, causeway)
+    _forget_older(directory, [stage, packed, *(each.path for each in everything)])
+    content = node.content(stage, causeway)
+    return NodeImage(packed, content, kubernetes.VERSION, everything, binaries["kubectl"])
 
 
 def _forget_older(directory: Path, current: list[Path]) -> None:

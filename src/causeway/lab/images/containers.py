@@ -20,6 +20,7 @@ from causeway.lab.images.oci import Entry, Layer, entries, write_archive, write_
 # Bump when the images are put together differently from equal inputs.
 RECIPE = 2
 CAUSEWAY = "localhost/causeway:0.1.0"
+NEEDS = "localhost/causeway-needs:0.1.0"
 FRONTEND = "localhost/guestbook-frontend:0.1.0"
 REDIS = "localhost/guestbook-redis:0.1.0"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -69,13 +70,10 @@ class Builder:
         self.directory = cache / "images"
         self.directory.mkdir(parents=True, exist_ok=True)
 
-    def platform(self, binaries: Mapping[str, Path]) -> list[Archive]:
-        """Return kubeadm's images: they change with the Kubernetes release only."""
-        return [self._of_kubeadm(name, binaries) for name in kubeadm_image_names(binaries["kubeadm"])]
-
-    def own(self) -> list[Archive]:
-        """Return the images made of this source tree: Causeway itself and the guestbook."""
-        return [self._causeway(), self._frontend(), self._redis()]
+    def lasting(self, binaries: Mapping[str, Path]) -> list[Archive]:
+        """Return the images that seldom change: kubeadm's, the guestbook's, and what Causeway needs."""
+        kubeadm = [self._of_kubeadm(name, binaries) for name in kubeadm_image_names(binaries["kubeadm"])]
+        return [*kubeadm, self._needs(), self._frontend(), self._redis()]
 
     def _of_kubeadm(self, name: str, binaries: Mapping[str, Path]) -> Archive:
         """An image of one static binary, at the path and with the entry point kubeadm's manifests expect."""
@@ -99,21 +97,31 @@ class Builder:
         members = [*ACCOUNTS, Entry(target, source)]
         return self._archive(name, facts, config, lambda: [self._layer(program, facts, lambda _: members)])
 
-    def _causeway(self) -> Archive:
-        """Causeway: what it needs is a layer of its own, since only our code changes often."""
+    def causeway(self) -> Archive:
+        """Return Causeway's image: what it needs, and a layer of this source tree's code."""
         top = checkout.root()
-        lock = checkout.locked_runtime((top / "requirements.lock").read_text(), checkout.runtime_projects())
+        lock = self._lock()
         code = checkout.fingerprint([top / "src" / "causeway", top / "pyproject.toml"])
         config = {"Entrypoint": ["/usr/bin/python3", "-m", "causeway"], "Env": [PATH, "PYTHONUNBUFFERED=1"]}
 
         def layers() -> list[Layer]:
-            return [
-                self._python(),
-                self._layer("causeway-needs", [lock], lambda scratch: self._locked(lock, scratch)),
-                self._layer("causeway-code", [code], lambda scratch: self._project(top, scratch)),
-            ]
+            project = self._layer("causeway-code", [code], lambda scratch: self._project(top, scratch))
+            return [*self._needed_layers(lock), project]
 
         return self._archive(CAUSEWAY, [lock, code], config, layers)
+
+    def _needs(self) -> Archive:
+        """What Causeway needs, as an image: a node that has it gets Causeway itself in a moment."""
+        lock = self._lock()
+        return self._archive(NEEDS, [lock], {}, lambda: self._needed_layers(lock))
+
+    def _needed_layers(self, lock: str) -> list[Layer]:
+        needs = self._layer("causeway-needs", [lock], lambda scratch: self._locked(lock, scratch))
+        return [self._python(), needs]
+
+    def _lock(self) -> str:
+        lock = (checkout.root() / "requirements.lock").read_text()
+        return checkout.locked_runtime(lock, checkout.runtime_projects())
 
     def _frontend(self) -> Archive:
         source = checkout.root() / "demo/guestbook"

@@ -2,8 +2,8 @@
 daily.
 
 1. Debian packages;
-2. the Kubernetes release: programs, units and configuration, and kubeadm's container images;
-3. the container images made of this source tree, laid over stage 2 without copying it, and packed.
+2. the Kubernetes release: programs, units and configuration, and all container images but one; packed;
+3. the container image of Causeway itself, as a small archive appended to the packed stage 2.
 
 Container images are put in by the containerd of the root file system itself, see ``files/import.sh``.
 """
@@ -57,18 +57,18 @@ REMOVED = (
 )
 
 
-def content(stage: Path, own: Sequence[Archive]) -> str:
+def content(stage: Path, causeway: Archive) -> str:
     """Return the digest that names the packed image: of all it is made of."""
-    return debian.digest(RECIPE, stage.name, [[each.name, each.path.name] for each in own], _script_facts())
+    return debian.digest(RECIPE, stage.name, causeway.name, causeway.path.name, _script_facts())
 
 
 def stage(
     cache: Path, binaries: Mapping[str, Path], archives: Sequence[Archive], *, release: str, log: Path
 ) -> Path:
-    """Return stage 2, a directory, making it unless it is cached.
+    """Return stage 2, a directory with ``root`` and ``packed.tar.zst``, making it unless it is cached.
 
-    ``binaries`` are Kubernetes' programs by name, ``archives`` kubeadm's images, ``release`` the
-    Kubernetes version.
+    ``binaries`` are Kubernetes' programs by name, ``archives`` the images that seldom change, kubeadm's among
+    them, ``release`` the Kubernetes version.
     """
     packages = debian.tree(cache, "node", PACKAGES, variant="minbase", log=log)
     facts = [
@@ -80,23 +80,24 @@ def stage(
     if not target.is_dir():
         partial = target.with_name(f"{target.name}.partial")
         debian.discard(partial)
-        run("cp", "--archive", "--reflink=auto", packages, partial)
-        _configure(
-            partial, binaries, next(each.name for each in archives if short_name(each.name) == "pause")
-        )
-        _in_namespaces("import.sh", partial, *(each.path for each in archives), log=log)
+        partial.mkdir()
+        root = partial / "root"
+        run("cp", "--archive", "--reflink=auto", packages, root)
+        pause = next(each.name for each in archives if short_name(each.name) == "pause")
+        _configure(root, binaries, pause)
+        _in_namespaces("stage.sh", partial, *(each.path for each in archives), log=log)
         partial.rename(target)
     return target
 
 
-def pack(cache: Path, stage: Path, own: Sequence[Archive], *, log: Path) -> Path:
-    """Return the packed image (tar, zstd) of ``stage`` with ``own``, making it unless it is cached."""
-    target = cache / "images" / f"node-{content(stage, own)}.tar.zst"
+def pack(cache: Path, stage: Path, causeway: Archive, *, log: Path) -> Path:
+    """Return the packed image (tar, zstd) of ``stage`` with ``causeway``, making it unless it is cached."""
+    target = cache / "images" / f"node-{content(stage, causeway)}.tar.zst"
     if not target.exists():
         partial = target.with_name(f"{target.name}.partial")
         partial.unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix="pack-") as scratch:
-            _in_namespaces("pack.sh", stage, scratch, partial, *(each.path for each in own), log=log)
+            _in_namespaces("pack.sh", stage, scratch, partial, causeway.path, log=log)
         partial.rename(target)
     return target
 
@@ -138,7 +139,7 @@ def _link(path: Path, target: str) -> None:
 
 
 def _script_facts() -> str:
-    return checkout.fingerprint([FILES / "import.sh", FILES / "pack.sh"])
+    return checkout.fingerprint([FILES / name for name in ("import.sh", "stage.sh", "pack.sh")])
 
 
 def _in_namespaces(script: str, *arguments: Path | str, log: Path) -> None:

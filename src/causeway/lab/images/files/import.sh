@@ -29,10 +29,15 @@ done
 for image in $(ctr images list --quiet); do
     ctr images label "$image" io.cri-containerd.pinned=pinned
 done
-# An unpacked layer is not needed in its packed form any more.
-for layer in $(ctr content list | awk '/containerd.io\/uncompressed/ {print $1}'); do
-    ctr content delete "$layer"
-done
+# An unpacked layer is not needed in its packed form any more: manifests name their layers in labels.
+ctr content list > "$root/tmp/content"
+grep -o 'gc.ref.content.l.[0-9]*=sha256:[0-9a-f]*' "$root/tmp/content" | cut -d = -f 2 | sort -u |
+    while read -r layer; do
+        if grep -q "^$layer" "$root/tmp/content"; then ctr content delete "$layer"; fi
+    done
+# What is deleted goes away with the next collection, which the synchronous end of a lease waits for.
+lease=$(ctr leases create)
+ctr leases delete --sync "$lease"
 
 kill $server
 wait $server || true
