@@ -7,6 +7,9 @@ import sys
 import pytest
 
 from causeway.lab.settings import Settings, from_environment
+from tests.integration.kube_api import kube_api, kubernetes_binaries
+
+__all__ = ["kube_api", "kubernetes_binaries", "lab"]
 
 
 @pytest.fixture(scope="session")
