@@ -4,6 +4,7 @@ PyYAML's constructor forgets lines, keeps the last of two equal keys and turns d
 tree is read here, and what a person can get wrong in YAML itself is found here.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,10 @@ Path = tuple[str | int, ...]
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 
 MAX_NODES = 20_000  # aliases can make a few lines mean billions of values
+MAX_DEPTH = 30  # far more than any right file has, and far from Python's own limit
 
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _TAG = "tag:yaml.org,2002:"
 _WORDS = {
     "str": "text",
@@ -78,6 +82,8 @@ def read(text: str, name: str) -> Source | Finding:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         return _syntax(error, name)
+    except RecursionError:
+        return Finding(f"{name}:1:1", "it is nested too deeply", "Close what is opened.")
     except yaml.YAMLError as error:  # a character YAML does not allow
         before = text[: getattr(error, "position", 0)].split("\n")
         place = f"{name}:{len(before)}:{len(before[-1]) + 1}"
@@ -107,7 +113,10 @@ class _Reader:
         self._visited += 1
         if id(node) in self._above or self._visited > MAX_NODES:
             if self._visited <= MAX_NODES + 1:
-                self._refuse(node, "an alias repeats what it is part of, or too much", "Write it out.")
+                self._refuse(path, node, "an alias repeats what it is part of, or too much", "Write it out.")
+            return None
+        if len(path) > MAX_DEPTH:
+            self._refuse(path, node, "it is nested too deeply", "Close what is opened.")
             return None
         self.spots[path] = Spot(key, _position(node), _describe(node))
         self._above.add(id(node))
@@ -119,10 +128,10 @@ class _Reader:
                     self.value((*path, index), item, _position(item)) for index, item in enumerate(node.value)
                 ]
             if isinstance(node, yaml.ScalarNode):
-                return self._scalar(node)
+                return self._scalar(path, node)
         finally:
             self._above.discard(id(node))
-        self._refuse(node, f"the tag {node.tag} has no meaning here", "Take the tag out.")
+        self._refuse(path, node, f"the tag {node.tag} has no meaning here", "Take the tag out.")
         return None
 
     def _entries(self, path: Path, node: yaml.MappingNode) -> Iterator[tuple[str, Value]]:
@@ -130,30 +139,44 @@ class _Reader:
         for key, child in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
                 self._refuse(
-                    key, f"expected text as a key, found {_describe(key)}", "Quote it, or correct it."
+                    path, key, f"expected text as a key, found {_describe(key)}", "Quote it, or correct it."
                 )
+            elif _UNPRINTABLE.search(key.value):
+                self._refuse(path, key, "a character that no text has here", "Take it out.")
             elif key.value in seen:
-                cause = f"{dotted((*path, key.value))}: the key stands in line {seen[key.value]} already"
-                self._refuse(key, cause, "Keep one of the two.")
+                cause = f"the key stands in line {seen[key.value]} already"
+                self._refuse((*path, key.value), key, cause, "Keep one of the two.")
             else:
                 seen[key.value] = key.start_mark.line + 1
                 yield key.value, self.value((*path, key.value), child, _position(key))
 
-    def _scalar(self, node: yaml.ScalarNode) -> Value:
+    def _scalar(self, path: Path, node: yaml.ScalarNode) -> Value:
         if node.tag == f"{_TAG}timestamp":
             return {}  # no key wants a date; a mapping is refused everywhere a scalar is wanted
         if node.tag.removeprefix(_TAG) not in _WORDS:
-            self._refuse(node, f"the tag {node.tag} has no meaning here", "Take the tag out.")
+            self._refuse(path, node, f"the tag {node.tag} has no meaning here", "Take the tag out.")
+            return None
+        if _UNPRINTABLE.search(node.value):
+            self._refuse(path, node, "a character that no text has here", "Take it out.")
+            return None
+        if node.tag == f"{_TAG}int" and not _DECIMAL.fullmatch(node.value):
+            # YAML would read 010 as 8 and 1:30 as 90.
+            self._refuse(
+                path, node, f"expected a decimal number, found {_short(node)}", "Write plain digits."
+            )
             return None
         try:
             value: Value = self._constructor.construct_object(node)
-        except (ValueError, yaml.YAMLError):  # !!int x
-            self._refuse(node, f"{node.value!r} is not {_WORDS[node.tag.removeprefix(_TAG)]}", "Correct it.")
+        except (ValueError, yaml.YAMLError):  # !!float x
+            self._refuse(
+                path, node, f"{_short(node)} is not {_WORDS[node.tag.removeprefix(_TAG)]}", "Correct it."
+            )
             return None
         return value
 
-    def _refuse(self, node: yaml.Node, cause: str, remedy: str) -> None:
+    def _refuse(self, path: Path, node: yaml.Node, cause: str, remedy: str) -> None:
         line, column = _position(node)
+        cause = f"{dotted(path)}: {cause}"
         self.findings.append(Finding(f"{self.name}:{line}:{column}", cause, remedy))
 
 
@@ -173,8 +196,12 @@ def _describe(node: yaml.Node) -> str:
         return words if node.value else f"an empty {words.removeprefix('a ')}"
     if words == "nothing":
         return words
-    shown = node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
+    shown = _short(node)
     return f"{shown!r} ({words})" if words == "text" else f"{shown} ({words})"
+
+
+def _short(node: yaml.ScalarNode) -> str:
+    return node.value if len(node.value) <= 60 else f"{node.value[:57]}..."
 
 
 def _syntax(error: yaml.MarkedYAMLError, name: str) -> Finding:

@@ -76,6 +76,17 @@ WRONG = (
     ),
     edit("python tag", "name: demo", "name: !!python/name:os.system x", "4:9", "tag", "python"),
     edit("endless alias", "pods: {cidr: 10.20.0.0/16}", "pods: &a {cidr: *a}", "12:11", "alias"),
+    whole("too deep", "[" * 5000, "1:1", "nested too deeply"),
+    Wrong(
+        "rather deep",
+        BASE.replace("cloud: lab", "cloud: " + "[" * 200 + "]" * 200),
+        (("6:10", ("expected text, found a list",)), ("6:39", ("nested too deeply",))),
+    ),
+    edit("no character", "cloud: lab", 'cloud: "\\0"', "6:10", "a character that no text has"),
+    edit("half a character", "cloud: lab", 'cloud: "\\ud800"', "6:10", "a character that no text has"),
+    edit("octal", "count: 2", "count: 010", "22:14", "expected a decimal number, found 010"),
+    edit("sixties", "count: 2", "count: 1:30", "22:14", "expected a decimal number, found 1:30"),
+    edit("endless number", "count: 2", "count: " + "9" * 5000, "22:14", "expected a decimal number"),
     # Another thing than a platform
     edit(
         "wrong kind", "kind: Platform", "kind: Deployment", "2:7", "kind: expected Platform", "'Deployment'"
