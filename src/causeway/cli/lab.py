@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from causeway.cli import lab_image
+from causeway.cli import lab_exec, lab_image
 from causeway.kit.errors import Exit, Problem
 from causeway.kit.progress import Progress
 from causeway.lab import life, packages, settings, state, tree
@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="A real OpenStack on this machine, 
 Output = Annotated[str, typer.Option("-o", "--output", help="text or json", metavar="FORMAT")]
 
 app.command("image", epilog=lab_image.EPILOG)(lab_image.image)
+app.command("exec", epilog=lab_exec.EPILOG, context_settings=lab_exec.CONTEXT)(lab_exec.lab_exec)
 
 
 @app.command(epilog="Example: causeway lab up --with dns,shares")

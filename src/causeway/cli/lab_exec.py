@@ -9,6 +9,10 @@ from causeway.lab.servers.enter import command_in, find
 from causeway.lab.servers.layout import Layout
 from causeway.lab.settings import from_environment
 
+EPILOG = "Example: causeway lab exec demo-master-0 journalctl -u kubelet -n 20"
+# Everything after the server's name belongs to the command, its options too.
+CONTEXT = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
 
 def lab_exec(
     server: Annotated[str, typer.Argument(help="Name or id of the server (the beginning of an id will do).")],
@@ -23,12 +27,3 @@ def lab_exec(
     layout = Layout(from_environment())
     argv = command_in(find(layout, server), command or ["/bin/bash", "--login"])
     os.execvp(argv[0], argv)  # noqa: S606  # its terminal, signals and exit code become ours
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
-    app.command(
-        "exec",
-        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-        epilog="Example: causeway lab exec demo-master-0 journalctl -u kubelet -n 20",
-    )(lab_exec)

@@ -1,8 +1,8 @@
 """The lab's hypervisor: ``python -m causeway.lab.servers.agent LAB_DIR``, asked by Nova's driver.
 
 Keeps nothing in memory that matters: the servers' own files say what exists and what runs, so it may be
-killed and started at any moment. SIGTERM is how the lab says good-bye: it powers off all servers first. Any
-other end leaves them running.
+killed and started at any moment and its end leaves the servers running. Only when the whole lab stops does
+it power them off, so that they end in order and not with the lab's namespaces.
 """
 
 import signal
@@ -18,12 +18,13 @@ from pathlib import Path
 import msgspec
 
 from causeway.kit.errors import Problem
+from causeway.lab import state
 from causeway.lab.servers import console, images, lifecycle, protocol, volumes
 from causeway.lab.servers.layout import Layout
 from causeway.lab.servers.record import Record, Volume
 
-# A node of a platform with all its pods stops within this many seconds.
-GOODBYE_TIMEOUT = 15.0
+# Seconds the servers have to power off when the lab stops; the supervisor grants the agent a little more.
+GOODBYE_TIMEOUT = 8.0
 
 
 class Agent:
@@ -51,9 +52,12 @@ class Agent:
             print(f"{name} {time.monotonic() - began:.2f} s", flush=True)
         return reply
 
-    def goodbye(self) -> None:
-        """Power off all servers, at the same time."""
-        on = [each for each, state in lifecycle.states(self._layout).items() if state == "running"]
+    def leave(self) -> None:
+        """Power off all servers at the same time, if it is the lab that stops and not the agent alone."""
+        lab = state.read(self._layout.lab.state_file)
+        if lab is None or not lab.stopping:
+            return
+        on = [each for each, found in lifecycle.states(self._layout).items() if found == "running"]
         with ThreadPoolExecutor(max_workers=max(1, len(on))) as pool:
             for server_id in on:
                 pool.submit(lifecycle.stop, self._layout, server_id, GOODBYE_TIMEOUT)
@@ -150,7 +154,7 @@ def main() -> None:
         try:
             server.serve_forever(poll_interval=3600)
         except SystemExit:
-            agent.goodbye()
+            agent.leave()
 
 
 def _leave(*_: object) -> None:
