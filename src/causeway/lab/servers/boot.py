@@ -102,6 +102,8 @@ def _become_init(files: ServerFiles) -> None:
     syscalls.pivot_root(Path(), Path())
     syscalls.unmount_detached(Path())
     os.chdir("/")
+    # As on any machine, where systemd does it: mounts made later reach the containers that ask for them.
+    syscalls.mount("", Path("/"), "", mounts.MS_SHARED | mounts.MS_REC, "")
     terminal = os.open("/dev/console", os.O_RDWR | os.O_NOCTTY)
     for descriptor in (0, 1, 2):
         os.dup2(terminal, descriptor)
