@@ -197,7 +197,7 @@ def test_preflight_changes_nothing(ready: Tenant) -> None:
 def test_exhausted_quotas_are_named_together(ready: Tenant) -> None:
     project = ready.project.id
     ready.admin.set_compute_quotas(project, instances=2, cores=3)
-    ready.admin.set_network_quotas(project, network=2, floatingip=1)
+    ready.admin.set_network_quotas(project, network=2, floatingip=0)
     ready.admin.set_volume_quotas(project, gigabytes=2)
     ready.admin.load_balancer.update_quota(project, load_balancers=1)
     result = ready.run()
