@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from tests.integration.kube_api import kube_api, kubernetes_binaries
 
 from causeway.lab.settings import Settings, from_environment
-from tests.integration.kube_api import kube_api, kubernetes_binaries
 
 __all__ = ["kube_api", "kubernetes_binaries", "lab"]
 
