@@ -1,8 +1,9 @@
 """Services: the wiring of watches, plan, steps and what the user is told.
 
 A key is ``namespace/name``. The queue is the retry for whatever fails; what Octavia has not finished is not
-waited for: the poller wakes the key. Only the pause between two repairs of one load balancer is remembered
-here, because a creation that ends in ERROR minutes later looks like a success to the queue.
+waited for: the poller wakes the key. Two things are remembered here that no listing tells: when a load
+balancer was repaired, because a creation that ends in ERROR later looks like a success to the queue; and what
+was changed last, because a provider may say ACTIVE before the members it is to remove are gone.
 """
 
 import asyncio
@@ -16,7 +17,6 @@ from causeway.cloud.neutron import Neutron
 from causeway.cloud.octavia import Octavia
 from causeway.engine.controller import Controller
 from causeway.engine.reconciler import DONE, Result
-from causeway.kit.errors import Problem
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
 from causeway.kube.events import Recorder
@@ -25,7 +25,7 @@ from causeway.kube.reflector import ApiSource, Reflector
 from causeway.kube.resource import ENDPOINT_SLICES, SERVICES
 from causeway.kube.store import Change, Store
 from causeway.rooms.services import steps
-from causeway.rooms.services.actual import Snapshot, actual
+from causeway.rooms.services.actual import STUCK_AFTER, Snapshot, actual
 from causeway.rooms.services.apply import Hands
 from causeway.rooms.services.desired import PLATFORMS_OWN, desired
 from causeway.rooms.services.model import CONDITION, Actual, Desired, Setting, Verdict
@@ -34,6 +34,7 @@ from causeway.rooms.services.plan import plan, possible
 _log = structlog.get_logger(__name__)
 
 _REPAIR_FIRST, _REPAIR_LAST = 5.0, 300.0  # seconds between two repairs of one Service, doubling
+_PATIENCE = 15.0  # seconds before a change that shows no effect is made once more
 SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
@@ -62,6 +63,7 @@ class Services:
         self._kube = kube
         self._recorder = recorder
         self._repairs: dict[str, _Repairs] = {}
+        self._last: dict[str, tuple[steps.Step, float]] = {}
         self._suspects: set[str] = set()
         self._synced = asyncio.Event()
 
@@ -96,20 +98,21 @@ class Services:
         now = possible(remaining, present)
         pause = self._pause(uid, now)
         for step in now:
-            if pause and _waits(step):
+            if (pause and _waits(step)) or self._just_done(uid, step):
                 continue
             _log.info("step", service=key, step=str(step))
             await self._do(step, service, wanted)
         if not remaining and all(not one.busy for one in present.balancers):
             self._repairs.pop(uid, None)
+            self._last.pop(uid, None)
         await self._tell_stuck(service, present)
         return Result(requeue_after=pause) if pause else DONE
 
     async def failed(self, key: str, error: Exception) -> None:
         """Tell the user why his Service is not served as he asked."""
         service = self.services.get(key)
-        if service is None or not isinstance(error, errors.CloudError | Problem):
-            return
+        if service is None or not isinstance(error, errors.CloudError):
+            return  # what Kubernetes refuses is in the log; writing to it once more would not help
         verdict = verdict_on(error)
         await self._warn(service, verdict)
         known = next((c for c in service.status.conditions if c.type == CONDITION), None)
@@ -132,6 +135,8 @@ class Services:
         except (errors.Timeout, errors.ServerError, errors.Unreachable):
             await self.snapshot.refresh()  # the call may have taken effect: look before it is repeated
             raise
+        if step.changes and step.balancer is not None:
+            self._last[service.metadata.uid] = (step, asyncio.get_running_loop().time())
         if _repairing(step):
             repairs = self._repairs.setdefault(service.metadata.uid, _Repairs())
             pause = min(_REPAIR_LAST, _REPAIR_FIRST * 2**repairs.count)
@@ -141,6 +146,15 @@ class Services:
         if isinstance(step, steps.WriteStatus) and step.verdict is not None and wanted.notes:
             await self._warn(service, step.verdict)
 
+    def _just_done(self, uid: str, step: steps.Step) -> bool:
+        """Return whether the last change was this one, a moment ago: its effect is still to be seen."""
+        done, when = self._last.get(uid, (None, 0.0))
+        if step != done or asyncio.get_running_loop().time() - when > _PATIENCE:
+            return False
+        if step.balancer is not None:
+            self.snapshot.unsettled(step.balancer)
+        return True
+
     def _pause(self, uid: str, now: list[steps.Step]) -> float:
         """Return for how many seconds repairs of this Service still have to wait."""
         repairs = self._repairs.get(uid)
@@ -149,10 +163,10 @@ class Services:
         return max(0.0, repairs.not_before - asyncio.get_running_loop().time())
 
     async def _tell_stuck(self, service: Service, present: Actual) -> None:
-        seconds = self.snapshot.stuck(service.metadata.uid)
-        if seconds is not None and present.balancers:
+        if self.snapshot.stuck(service.metadata.uid) is not None and present.balancers:
             identifier = present.balancers[0].id
-            cause = f"Load balancer {identifier} is PENDING for {seconds:.0f} s and cannot be changed."
+            minutes = STUCK_AFTER / 60
+            cause = f"Load balancer {identifier} is PENDING for over {minutes:.0f} minutes."
             remedy = "Ask the cloud's administrator to look at Octavia's workers or the provider's agent."
             await self._warn(service, Verdict(False, "LoadBalancerStuck", f"{cause} {remedy}"))
 
@@ -186,13 +200,9 @@ class Services:
                 _log.warning("not cleared yet", uid=uid, cause=str(error))
 
 
-def verdict_on(error: errors.CloudError | Problem) -> Verdict:
-    """Return what the user is told about a failure: its kind, cause and remedy."""
-    if isinstance(error, errors.CloudError):
-        reference = f" (request {error.request_id})" if error.request_id else ""
-        message = f"{error.service}: {error.cause}. {error.remedy}{reference}"
-        return Verdict(False, type(error).__name__, message)
-    return Verdict(False, type(error).__name__, str(error))
+def verdict_on(error: errors.CloudError) -> Verdict:
+    """Return what the user is told about a failure; the request id, new each time, is in the log."""
+    return Verdict(False, type(error).__name__, f"{error.service}: {error.cause}. {error.remedy}")
 
 
 def _waits(step: steps.Step) -> bool:
