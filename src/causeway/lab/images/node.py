@@ -113,9 +113,9 @@ def _configure(root: Path, binaries: Mapping[str, Path], pause: str) -> None:
         shutil.copy(binaries[program], root / "usr/bin" / program)
     shutil.copytree(FILES / "node", root, dirs_exist_ok=True)
     (root / "usr/libexec/causeway/stop-pods").chmod(0o755)
-    sandbox = f'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "{pause}"\n'
-    (root / "etc/containerd/conf.d").mkdir(exist_ok=True)
-    (root / "etc/containerd/conf.d/pause.toml").write_text(sandbox)
+    # Not in a file that is imported: containerd 1.7 replaces a plugin's whole section by an imported one.
+    containerd = root / "etc/containerd/config.toml"
+    containerd.write_text(containerd.read_text().replace("@PAUSE@", pause))
     # The one plugin containerd itself calls; the network's own is put beside it when it is installed.
     (root / "opt/cni/bin/loopback").symlink_to("/usr/lib/cni/loopback")
     # Settings of the kernel are the machine's, but for those of the node's own network.
