@@ -12,6 +12,8 @@ Messages are read from the Redis followers and written to the leader, each found
 import html
 import json
 import os
+import signal
+import sys
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -157,7 +159,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve until the pod ends."""
+    """Serve until the pod ends; a first process ends on a signal only when it says so."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     ThreadingHTTPServer(("", PORT), Handler).serve_forever()
 
 
