@@ -70,7 +70,7 @@ def units(lab: Settings) -> tuple[Unit, ...]:
                     "/usr/lib/python3/dist-packages/nova/virt/nova_system_container.py",
                 ),
             ),
-            ready=Logged("Compute node record"),
+            ready=Logged("Starting compute node"),
         ),
         Step(
             "nova-host",
