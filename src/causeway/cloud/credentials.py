@@ -4,6 +4,7 @@
 may run in an event loop; ``session`` calls it from a thread, and only for what happens rarely.
 """
 
+import os
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +42,11 @@ class Credentials:
         """
         self._place = f"cloud {name}" if name else "cloud of OS_CLOUD"
         try:
-            config = OpenStackConfig(config_files=[str(config_file)] if config_file else None)
+            if config_file is None:
+                config = OpenStackConfig()
+            else:  # of the environment OS_CLIENT_CONFIG_FILE would go before the file that was named
+                config = OpenStackConfig(config_files=[str(config_file)], load_envvars=False)
+                name = name or os.environ.get("OS_CLOUD")
             self._region = config.get_one(cloud=name)
             self._session = self._region.get_session()
         except (ConfigException, keystone.ClientException) as error:

@@ -136,6 +136,15 @@ async def test_changed_credentials_are_used_without_a_restart(
         assert small.passwords == ["right", "rotated"]
 
 
+async def test_the_file_that_is_named_goes_before_the_environment(
+    small: SmallCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(write(tmp_path / "other", small.url, "wrong")))
+    monkeypatch.setenv("OS_CLOUD", "c")
+    async with await Cloud.open(None, write(tmp_path / "clouds.yaml", small.url)):
+        assert small.passwords == ["right"]
+
+
 async def test_a_silent_service_is_a_timeout(small: SmallCloud, tmp_path: Path) -> None:
     async with await Cloud.open("c", write(tmp_path / "clouds.yaml", small.url)) as cloud:
         small.answer_after.clear()
