@@ -142,8 +142,10 @@ async def _api(
     def look() -> None:
         nonlocal looked_at
         if first in servers and time.monotonic() - looked_at >= _CONSOLE_EVERY:
-            tail = causes.console_tail(work.cloud, servers[first], lines=1)
-            phase.waiting_for(f"{first}: {tail[-1] if tail else 'boots'}")
+            told = causes.console_tail(work.cloud, servers[first])
+            if first == work.surveyed.bootstrap_master and causes.gave_up(told):
+                raise Problem(*causes.node_findings(work.cloud, servers, [first]))
+            phase.waiting_for(f"{first}: {told[-1] if told else 'boots'}")
             looked_at = time.monotonic()
 
     if await cluster.await_api(client, look):

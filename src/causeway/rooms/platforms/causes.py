@@ -17,7 +17,7 @@ from causeway.kit.errors import Finding
 from causeway.rooms.platforms import stack as heat
 from causeway.rooms.platforms.stack import LiveStack, StackResource
 
-CONSOLE_LINES = 12
+CONSOLE_LINES = 16
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,9 @@ PATTERNS = (
         "The user lacks a role for this: ask the cloud's administrator for it.",
     ),
 )
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\x7e]")
+_OURS = re.compile(r"causeway(:|\|) ")
+_FAILED = "FAILED in step"
 _OTHERWISE = "Remove the cause and run apply again: it goes on where it stopped."
 _CONSEQUENCES = re.compile(
     r"^(?:Resource (?:CREATE|UPDATE|DELETE) failed: )?(?:resources(?:\.|\[)|ResourceFailure: resources)"
@@ -148,9 +151,19 @@ def console_tail(cloud: Connection, server_id: str, lines: int = CONSOLE_LINES) 
         output = str(cloud.compute.get_server_console_output(server_id, length=400)["output"])
     except sdk.SDKException:
         return []
-    text = [line.rstrip() for line in output.splitlines() if line.strip()]
-    ours = [line for line in text if "causeway" in line]
-    return (ours or text)[-lines:]
+    return told_on(output)[-lines:]
+
+
+def told_on(console: str) -> list[str]:
+    """Return what our own script told on a console, without terminals' control codes, else all there is."""
+    text = [_CONTROL.sub("", line).rstrip() for line in console.splitlines()]
+    ours = [line[line.index("causeway") :] for line in text if _OURS.search(line)]
+    return ours or [line for line in text if line]
+
+
+def gave_up(told: Sequence[str]) -> bool:
+    """Return whether the script that makes a server a node says that it failed."""
+    return any(_FAILED in line for line in told) and not any("done after" in line for line in told[-1:])
 
 
 def node_findings(cloud: Connection, servers: Mapping[str, str], missing: Sequence[str]) -> list[Finding]:

@@ -13,8 +13,10 @@ say() {
 }
 
 failed() {
+  trap - ERR
+  tail -n 8 "$LOG" >/run/causeway-node.tail
   say "FAILED in step $STEP; the last lines of $LOG:"
-  tail -n 12 "$LOG" | tr -cd '\11\12\40-\176' | sed 's/^/causeway| /' >/dev/console || true
+  tr -cd '\12\40-\176' </run/causeway-node.tail | sed 's/\[[0-9;]*m//g; s/^/causeway| /; s/^\(.\{300\}\).*/\1/' >/dev/console || true
   exit 1
 }
 trap failed ERR
@@ -43,6 +45,8 @@ metadata_route() {
 storage() {
   STEP=storage
   [ -z "$VOLUME" ] || /usr/local/sbin/causeway-storage
+  STEP="container runtime"
+  until_true 120 "the container runtime" ctr --connect-timeout 2s version
 }
 
 settings() {
@@ -68,9 +72,8 @@ PATCH
 }
 
 api_knows_token() {
-  kubectl --server "https://$API:6443" --certificate-authority /etc/causeway/pki/ca.crt \
-    --request-timeout 5s get --raw /api/v1/namespaces/kube-public/configmaps/cluster-info |
-    grep -q "jws-kubeconfig-$TOKEN_ID"
+  curl -sf -m 5 --cacert /etc/causeway/pki/ca.crt \
+    "https://$API:6443/api/v1/namespaces/kube-public/configmaps/cluster-info" | grep -q "jws-kubeconfig-$TOKEN_ID"
 }
 
 join() {

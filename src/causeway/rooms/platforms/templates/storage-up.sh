@@ -22,7 +22,10 @@ done
 
 systemctl stop containerd.service || true
 mkdir -p "$IMAGE"
-mountpoint -q "$IMAGE" || mount --bind "$ROOT" "$IMAGE"
+if ! mountpoint -q "$IMAGE"; then
+  mount --bind "$ROOT" "$IMAGE"
+  mount --make-private "$IMAGE" # else the volume would appear here as well
+fi
 mount "$DEVICE" "$ROOT"
 if [ ! -e "$ROOT/.causeway-volume" ]; then
   # Interrupted or new: begin again. The mark is set when everything is there.
