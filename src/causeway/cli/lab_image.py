@@ -26,9 +26,10 @@ def image(
     """
     lab = settings.from_environment()
     progress = Progress()
-    made = build.build(lab.cache, progress, rebuild=rebuild)
-    with progress.phase("registering the image"):
-        identity, uploaded = glance.register(made, lab.clouds_file)
+    with build.alone(lab.cache, progress):
+        made = build.build(lab.cache, progress, rebuild=rebuild)
+        with progress.phase("registering the image"):
+            identity, uploaded = glance.register(made, lab)
     facts = {
         "name": glance.name_of(made.version),
         "id": identity,

@@ -46,6 +46,16 @@ def find(texts: dict[str, str], codename: str) -> Mirror | None:
     return Mirror(archives[0], security[0] if security else None)
 
 
+def lines(mirror: Mirror | None, suite: str) -> list[str]:
+    """Return the apt source lines of ``suite``; none, for the tools' own default, when no mirror is known."""
+    if mirror is None:
+        return []
+    suites = [(mirror.archive, suite), (mirror.archive, f"{suite}-updates")]
+    if mirror.security:
+        suites.append((mirror.security, f"{suite}-security"))
+    return [f"deb {address} {name} main" for address, name in suites]
+
+
 def of_machine() -> Mirror | None:
     """Return the mirror this machine uses; None when it is not Debian or has no usable apt source."""
     release = dict(

@@ -48,7 +48,14 @@ def build_base(cache: Path, log: Path) -> None:
     partial = target.with_name(target.name + ".partial")
     _discard(partial)
     try:
-        run("mmdebstrap", *_arguments(), packages.SUITE, partial, *_sources(mirror.of_machine()), log=log)
+        run(
+            "mmdebstrap",
+            *_arguments(),
+            packages.SUITE,
+            partial,
+            *mirror.lines(mirror.of_machine(), packages.SUITE),
+            log=log,
+        )
     except CommandFailed as failure:
         raise _explained(failure, log) from failure
     (partial / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
@@ -115,19 +122,6 @@ def _arguments() -> list[str]:
         '--aptopt=Acquire::Languages "none"',
         '--aptopt=Acquire::Retries "3"',
     ]
-
-
-def _sources(found: mirror.Mirror | None) -> list[str]:
-    """Return mmdebstrap's source lines; none makes it use Debian's default."""
-    if found is None:
-        return []
-    lines = [
-        f"deb {found.archive} {packages.SUITE} main",
-        f"deb {found.archive} {packages.SUITE}-updates main",
-    ]
-    if found.security:
-        lines.append(f"deb {found.security} {packages.SUITE}-security main")
-    return lines
 
 
 def _patch_messaging(path: Path) -> None:

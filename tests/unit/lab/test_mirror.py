@@ -1,4 +1,4 @@
-from causeway.lab.mirror import Mirror, find
+from causeway.lab.mirror import Mirror, find, lines
 
 DEB822 = """\
 # a comment with: a colon
@@ -32,6 +32,15 @@ def test_other_repositories_are_not_taken_for_debian() -> None:
 
 def test_disabled_sources_do_not_count() -> None:
     assert find({"debian.sources": "Enabled: no\n" + DEB822.split("\n\n", maxsplit=1)[0]}, "bookworm") is None
+
+
+def test_source_lines_name_updates_and_security() -> None:
+    made = lines(Mirror("http://a/debian", "http://a/security"), "trixie")
+    assert [line.split()[2] for line in made] == ["trixie", "trixie-updates", "trixie-security"]
+    assert [line.split()[2] for line in lines(Mirror("http://a/debian", None), "trixie")][1:] == [
+        "trixie-updates"
+    ]
+    assert lines(None, "trixie") == []
 
 
 def test_short_and_empty_lines_are_passed_over() -> None:

@@ -5,7 +5,6 @@ import pytest
 from causeway.host.command import CommandFailed
 from causeway.kit.errors import Problem
 from causeway.lab import packages, rootfs
-from causeway.lab.mirror import Mirror
 
 
 def test_another_list_of_packages_is_another_root_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +56,3 @@ def test_a_dead_mirror_is_told_apart_from_other_failures(
     with pytest.raises(Problem, match="mirror"):
         rootfs.build_base(tmp_path, tmp_path / "log")
     assert not rootfs.base_path(tmp_path).exists()
-
-
-def test_sources_name_updates_and_security() -> None:
-    lines = rootfs._sources(Mirror("http://a/debian", "http://a/security"))
-    assert [line.split()[2] for line in lines] == ["trixie", "trixie-updates", "trixie-security"]
-    assert rootfs._sources(None) == []

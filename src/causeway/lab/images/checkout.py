@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import tomllib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distribution, requires
 from itertools import pairwise
@@ -44,16 +45,19 @@ def locked_runtime(lock: str, needed: Iterable[str]) -> str:
     return "".join(block for block in blocks if _normal(block.split("==")[0]) in wanted)
 
 
-def runtime_projects(project: str = "causeway") -> set[str]:
-    """Return the names of all projects ``project`` needs at run time, directly or not, as installed here."""
+def runtime_projects(project: str) -> set[str]:
+    """Return the names of all projects Causeway needs at run time, directly or not, as installed here.
+
+    ``project`` is the text of its ``pyproject.toml``: what is installed may be of an older one.
+    """
     found: set[str] = set()
-    waiting = [project]
-    while waiting:
-        for requirement in requires(waiting.pop()) or []:
-            name = _normal(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
-            if "extra ==" not in requirement and name not in found and _installed(name):
-                found.add(name)
-                waiting.append(name)
+    requirements = list(tomllib.loads(project)["project"]["dependencies"])
+    while requirements:
+        requirement = requirements.pop()
+        name = _normal(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+        if "extra ==" not in requirement and name not in found and _installed(name):
+            found.add(name)
+            requirements += requires(name) or []
     return found
 
 

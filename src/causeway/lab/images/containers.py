@@ -120,8 +120,9 @@ class Builder:
         return [self._python(), needs]
 
     def _lock(self) -> str:
-        lock = (checkout.root() / "requirements.lock").read_text()
-        return checkout.locked_runtime(lock, checkout.runtime_projects())
+        top = checkout.root()
+        needed = checkout.runtime_projects((top / "pyproject.toml").read_text())
+        return checkout.locked_runtime((top / "requirements.lock").read_text(), needed)
 
     def _frontend(self) -> Archive:
         source = checkout.root() / "demo/guestbook"

@@ -54,7 +54,14 @@ def tree(cache: Path, name: str, included: Sequence[str], *, log: Path, variant:
         '--aptopt=Acquire::Retries "3"',
     ]
     try:
-        run("mmdebstrap", *words, packages.SUITE, partial, *_sources(mirror.of_machine()), log=log)
+        run(
+            "mmdebstrap",
+            *words,
+            packages.SUITE,
+            partial,
+            *mirror.lines(mirror.of_machine(), packages.SUITE),
+            log=log,
+        )
     except CommandFailed as failure:
         raise Problem.of(
             f"root file system {name}",
@@ -73,13 +80,3 @@ def discard(directory: Path) -> None:
             run("umount", "--lazy", where)
     if directory.exists():
         shutil.rmtree(directory)
-
-
-def _sources(found: mirror.Mirror | None) -> list[str]:
-    """Return mmdebstrap's source lines; none makes it use its own default."""
-    if found is None:
-        return []
-    suites = [(found.archive, packages.SUITE), (found.archive, f"{packages.SUITE}-updates")]
-    if found.security:
-        suites.append((found.security, f"{packages.SUITE}-security"))
-    return [f"deb {address} {suite} main" for address, suite in suites]

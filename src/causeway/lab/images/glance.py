@@ -6,15 +6,16 @@ other images of the name give way to a new one.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import openstack
+from keystoneauth1.exceptions import ClientException
 from openstack import exceptions
-from openstack.config import OpenStackConfig
+from openstack.connection import Connection
 
 from causeway.kit.errors import Problem
 from causeway.lab.images.build import NodeImage
+from causeway.lab.settings import Settings
+from causeway.lab.verify import connect
 
 CLOUD = "lab-admin"
 CONTENT = "causeway_content"
@@ -61,26 +62,25 @@ def plan(known: Sequence[Known], used: Collection[str], content: str) -> Plan:
     )
 
 
-def register(image: NodeImage, clouds_file: Path) -> tuple[str, bool]:
-    """Make ``image`` the one of its name and return its id, and whether it had to be uploaded.
+def register(image: NodeImage, lab: Settings) -> tuple[str, bool]:
+    """Make ``image`` the one of its name in ``lab`` and return its id, and whether it had to be uploaded.
 
-    ``clouds_file`` is the lab's clouds.yaml. Raises ``Problem`` when the lab is not up.
+    Raises ``Problem`` when the lab is not up.
     """
-    if not clouds_file.exists():
-        raise Problem.of("lab", f"there is no {clouds_file}", "Run `causeway lab up` first.")
-    region = OpenStackConfig(config_files=[str(clouds_file)], load_envvars=False).get_one(cloud=CLOUD)
-    with openstack.connection.Connection(config=region) as cloud:
+    if not lab.clouds_file.exists():
+        raise Problem.of("lab", f"there is no {lab.clouds_file}", "Run `causeway lab up` first.")
+    with connect(lab, CLOUD) as cloud:
         try:
             return _register(cloud, image)
-        except exceptions.SDKException as error:
+        except (exceptions.SDKException, ClientException) as error:
             raise Problem.of(
                 f"image {name_of(image.version)}",
-                f"the lab's image service refused: {error}",
-                "See `causeway lab status` and `causeway lab logs glance`.",
+                f"it could not be registered: {error}",
+                "See `causeway lab status`, `causeway lab logs glance`, and run the command again.",
             ) from error
 
 
-def _register(cloud: openstack.connection.Connection, image: NodeImage) -> tuple[str, bool]:
+def _register(cloud: Connection, image: NodeImage) -> tuple[str, bool]:
     name = name_of(image.version)
     known = [
         Known(each.id, each.properties.get(CONTENT), each.status) for each in cloud.image.images(name=name)
@@ -104,7 +104,7 @@ def _register(cloud: openstack.connection.Connection, image: NodeImage) -> tuple
     return new, uploaded
 
 
-def _upload(cloud: openstack.connection.Connection, image: NodeImage, name: str) -> str:
+def _upload(cloud: Connection, image: NodeImage, name: str) -> str:
     """Create the image and send its data; it becomes active only when all of it is there."""
     facts = {
         "name": name,
@@ -128,9 +128,7 @@ def _upload(cloud: openstack.connection.Connection, image: NodeImage, name: str)
     return identity
 
 
-def _patch(
-    cloud: openstack.connection.Connection, identity: str, changes: list[tuple[str, str, Any]]
-) -> None:
+def _patch(cloud: Connection, identity: str, changes: list[tuple[str, str, Any]]) -> None:
     body = [{"op": operation, "path": path, "value": value} for operation, path, value in changes]
     headers = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
     exceptions.raise_from_response(cloud.image.patch(f"/images/{identity}", json=body, headers=headers))

@@ -146,7 +146,7 @@ def _in_namespaces(script: str, *arguments: Path | str, log: Path) -> None:
     """Run one of our scripts so that its mounts and processes end with it, however it ends."""
     try:
         unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child")
-        run(*unshare, "sh", FILES / script, *arguments, log=log)
+        run(*unshare, "bash", FILES / script, *arguments, log=log)
     except CommandFailed as failure:
         raise Problem.of(
             "node image",

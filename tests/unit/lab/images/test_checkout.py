@@ -25,7 +25,7 @@ def test_locked_runtime_keeps_whole_blocks_with_their_hashes() -> None:
 
 def test_every_runtime_project_is_locked() -> None:
     lock = (checkout.root() / "requirements.lock").read_text()
-    needed = checkout.runtime_projects()
+    needed = checkout.runtime_projects((checkout.root() / "pyproject.toml").read_text())
     locked = checkout.locked_runtime(lock, needed)
     assert {"aiohttp", "openstacksdk", "keystoneauth1", "multidict"} <= needed
     assert "pytest" not in needed

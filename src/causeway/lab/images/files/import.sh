@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # Put container images into the root file system $1; the other arguments are OCI archives. Runs in mount, PID and
 # network namespaces of its own: whatever is mounted or started here ends with it.
-set -eu
+set -euo pipefail
 root=$1
 shift
 for kind in proc:proc sysfs:sys tmpfs:run tmpfs:tmp tmpfs:dev; do

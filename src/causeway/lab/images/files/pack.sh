@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # Pack a finished node: the packed stage $1/packed.tar.zst, followed by what the OCI archives after $3 change in it.
 # $2 is a scratch directory, $3 the result. Runs in namespaces of its own, like import.sh beside it.
-set -eu
+set -euo pipefail
 stage=$1 scratch=$2 packed=$3
 shift 3
 data=var/lib/containerd
@@ -14,7 +14,7 @@ find "$scratch/changed/$data" -name '*.db' | while read -r database; do
 done
 mount --rbind "$stage/root" "$stage/root"
 mount --bind "$scratch/changed/$data" "$stage/root/$data"
-sh "$(dirname "$0")/import.sh" "$stage/root" "$@"
+bash "$(dirname "$0")/import.sh" "$stage/root" "$@"
 
 # New is what is not shared with the stage. Archives that follow one another are one archive.
 cp "$stage/packed.tar.zst" "$packed"
