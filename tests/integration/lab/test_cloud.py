@@ -73,7 +73,10 @@ def test_a_whole_load_balancer_comes_by_one_request(demo: Any, network: Any) -> 
     subnet = next(demo.network.subnets(network_id=network.id))
     members = [{"address": f"10.77.0.{n}", "protocol_port": 8080, "subnet_id": subnet.id} for n in (50, 51)]
     pool = {"protocol": "TCP", "lb_algorithm": "SOURCE_IP_PORT", "members": members}
-    listeners = [{"protocol": "TCP", "protocol_port": port, "default_pool": dict(pool)} for port in (80, 443)]
+    listeners = [
+        {"protocol": "TCP", "protocol_port": port, "default_pool": {"name": f"pool-{port}", **pool}}
+        for port in (80, 443)
+    ]
     body = {"name": "test-lab", "provider": "ovn", "vip_subnet_id": subnet.id, "listeners": listeners}
     made = demo.load_balancer.post("/lbaas/loadbalancers", json={"loadbalancer": body}).json()["loadbalancer"]
     path = f"/lbaas/loadbalancers/{made['id']}"
