@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from causeway.cli import apply, kubeconfig, lab, plan, preflight, serve
+from causeway.cli import apply, destroy, kubeconfig, lab, plan, preflight, serve
 from causeway.kit.errors import Exit, Problem
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(serve.app, name="serve")
 app.command("preflight", epilog=preflight.EPILOG)(preflight.command)
 app.command("plan", epilog=plan.EPILOG)(plan.command)
 app.command("apply", epilog=apply.EPILOG)(apply.command)
+app.command("destroy", epilog=destroy.EPILOG)(destroy.command)
 app.command("kubeconfig", epilog=kubeconfig.EPILOG)(kubeconfig.command)
 
 

@@ -1,0 +1,119 @@
+"""Everything in the cloud that belongs to one platform, by its tags: what destroy deletes and proves gone.
+
+Tags and descriptions are given when an object is made, by the stack and by the controllers alike, so what is
+listed here is everything there is, and nothing of anybody else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from openstack import exceptions as sdk
+from openstack.connection import Connection
+
+from causeway.cloud.connection import explained
+from causeway.cloud.ownership import of_cluster, owner_in, owner_of
+from causeway.rooms.platforms import credential, stack
+
+_NETWORK = (
+    *("ports", "trunks", "floatingips", "security-groups"),
+    *("networks", "subnets", "routers"),
+)
+_DESCRIBED = frozenset({"floatingips", "security-groups", "trunks"})
+METADATA = "causeway-cluster"
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """One object of the cloud; ``made_by`` is the kind in its tags, such as pod, service or node."""
+
+    type: str
+    id: str
+    name: str
+    made_by: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.name or self.id}"
+
+
+def belongings(cloud: Connection, platform: str, cluster_id: str) -> list[Belonging]:
+    """Return everything that belongs to the platform of that name and UUID, stack and credential included."""
+    reads: list[Callable[[], list[Belonging]]] = [
+        *(partial(network, cloud, kind, cluster_id) for kind in _NETWORK),
+        lambda: load_balancers(cloud, cluster_id),
+        lambda: _with_metadata(cloud.compute, "/servers/detail", "servers", "server", cluster_id),
+        lambda: _with_metadata(cloud.block_storage, "/volumes/detail", "volumes", "volume", cluster_id),
+        lambda: _stacks(cloud, platform, cluster_id),
+        lambda: _credentials(cloud, platform, cluster_id),
+    ]
+    with explained(f"platform {platform}"), ThreadPoolExecutor(max_workers=4) as pool:
+        parts = [pool.submit(read) for read in reads]
+        return [each for part in parts for each in part.result()]
+
+
+def network(cloud: Connection, kind: str, cluster_id: str) -> list[Belonging]:
+    """Return the objects of a collection of Neutron's API (such as ``ports``) that belong to the cluster."""
+    key, query = kind.replace("-", "_"), {"tags": ",".join(of_cluster(cluster_id))}
+    tagged = _listed(cloud.network, f"/{kind}", key, query)
+    described = []
+    if kind in _DESCRIBED:
+        # Heat gives these no tags; the description says whose they are.
+        described = [
+            each
+            for each in _listed(cloud.network, f"/{kind}", key, {})
+            if (owner := owner_in(each.get("description") or "")) and owner.cluster == cluster_id
+        ]
+    found = {each["id"]: each for each in [*described, *tagged]}
+    return [
+        Belonging(
+            type=kind.removesuffix("s").replace("-", " ").replace("floatingip", "floating IP"),
+            id=each["id"],
+            name=each.get("name") or each.get("floating_ip_address") or "",
+            made_by=_maker(each),
+        )
+        for each in found.values()
+    ]
+
+
+def load_balancers(cloud: Connection, cluster_id: str) -> list[Belonging]:
+    """Return the load balancers of the cluster, by tag or, for those of the stack, by description."""
+    return [
+        Belonging("load balancer", each["id"], each.get("name") or "", _maker(each))
+        for each in _listed(cloud.load_balancer, "/lbaas/loadbalancers", "loadbalancers", {})
+        if (owner := owner_of(each.get("tags") or []) or owner_in(each.get("description") or ""))
+        and owner.cluster == cluster_id
+    ]
+
+
+def _maker(each: Mapping[str, Any]) -> str:
+    owner = owner_of(each.get("tags") or []) or owner_in(each.get("description") or "")
+    return owner.kind if owner else ""
+
+
+def _with_metadata(service: Any, path: str, key: str, kind: str, cluster_id: str) -> list[Belonging]:
+    return [
+        Belonging(kind, each["id"], each.get("name") or "", each["metadata"].get("causeway-role", ""))
+        for each in _listed(service, path, key, {})
+        if each.get("metadata", {}).get(METADATA) == cluster_id
+    ]
+
+
+def _stacks(cloud: Connection, platform: str, cluster_id: str) -> list[Belonging]:
+    live = stack.find(stack.heat_of(cloud), platform)
+    if live is None or live.cluster_id != cluster_id:
+        return []
+    return [Belonging("stack", live.id, live.name)]
+
+
+def _credentials(cloud: Connection, platform: str, cluster_id: str) -> list[Belonging]:
+    name = credential.name_of(platform, cluster_id)
+    return [Belonging("application credential", name, name)] if credential.exists(cloud, name) else []
+
+
+def _listed(service: Any, path: str, key: str, query: Mapping[str, str]) -> Sequence[dict[str, Any]]:
+    response = service.get(path, params=dict(query))
+    sdk.raise_from_response(response)
+    found: list[dict[str, Any]] = response.json()[key]
+    return found

@@ -1,0 +1,178 @@
+"""Taking a platform away: everything of it and nothing else, proven by a last look.
+
+The platform's own credential goes first, so that its controllers cannot make anew what is being deleted;
+then what they made; then the stack; and what raced with that is swept once more. Works on half-made platforms
+and can be repeated.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from openstack import exceptions as sdk
+from openstack.connection import Connection
+
+from causeway.cloud.connection import explained
+from causeway.kit.errors import Finding, Problem
+from causeway.kit.progress import Phase, Progress
+from causeway.kube.client import Client
+from causeway.kube.errors import ApiError
+from causeway.kube.resource import DEPLOYMENTS
+from causeway.rooms.platforms import causes, credential, stack, state
+from causeway.rooms.platforms.addons import NAMESPACE
+from causeway.rooms.platforms.belongings import Belonging, belongings, load_balancers, network
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.stack import LiveStack
+from causeway.rooms.platforms.state import State
+from causeway.rooms.platforms.survey import access
+from causeway.rooms.platforms.waiting import gone, settled
+
+_STACK_KINDS = frozenset({"", "platform", "network", "node", "master", "infra", "compute"})
+"""Kinds of what the stack made: Heat deletes these, not we."""
+
+_BALANCERS_SECONDS = 300.0
+_ROUNDS = 3  # of sweeping and deleting the stack: what was made meanwhile can hold it
+_PARALLEL = 4
+_PAUSE = 0.5
+
+
+def destroy(
+    cloud: Connection, platform: Platform, cluster_id: str, kept: State | None, progress: Progress
+) -> None:
+    """Delete the platform; raises ``Problem`` naming what is left, if anything is."""
+    place = f"platform {platform.name}"
+    heat = stack.heat_of(cloud)
+    with explained(place):
+        live = stack.owned(heat, platform.name)
+        if live is not None and live.cluster_id != cluster_id:
+            live = None  # another platform has taken the name
+        with progress.phase("credential and controllers") as phase:
+            credential.revoke(cloud, credential.name_of(platform.name, cluster_id))
+            if live is not None and kept is not None and kept.started:
+                phase.waiting_for("the controllers to stop")
+                _stop_controllers(platform, kept, live)
+        if live is not None and live.busy and not live.status.startswith("DELETE"):
+            with progress.phase("stack") as phase:
+                live = settled(heat, live, phase)
+        for turn in range(_ROUNDS):
+            with progress.phase("what controllers made") as phase:
+                sweep(cloud, cluster_id, phase)
+            if live is None:
+                break
+            with progress.phase("stack") as phase:
+                stack.delete(heat, live)
+                left = gone(heat, live, phase)
+                if left is not None and turn == _ROUNDS - 1:
+                    raise Problem(*causes.rank(causes.gather(cloud, left)))
+                if left is None:
+                    live = None
+        with progress.phase("a last look"):
+            remaining = belongings(cloud, platform.name, cluster_id)
+    if remaining:
+        raise Problem(*(_left_over(each) for each in remaining))
+    if kept is not None:
+        state.forget(kept.directory)
+
+
+def summary(found: Iterable[Belonging]) -> str:
+    """Return in one line how many objects of each type there are."""
+    counts = Counter(each.type for each in found)
+    return ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in sorted(counts.items()))
+
+
+def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
+    """Delete what the platform's controllers made: load balancers, floating IPs, subports, ports, groups."""
+    _delete_load_balancers(cloud, cluster_id, phase)
+    for kind in ("floatingips", "ports", "security-groups"):
+        found = _of_controllers(network(cloud, kind, cluster_id))
+        if not found:
+            continue
+        phase.waiting_for(summary(found))
+        if kind == "ports":
+            _release_subports(cloud, {each.id for each in found}, network(cloud, "ports", cluster_id))
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            list(pool.map(lambda each, kind=kind: _delete(cloud.network, f"/{kind}/{each.id}"), found))
+
+
+def _delete_load_balancers(cloud: Connection, cluster_id: str, phase: Phase) -> None:
+    deadline = time.monotonic() + _BALANCERS_SECONDS
+    asked: set[str] = set()
+    while found := _of_controllers(load_balancers(cloud, cluster_id)):
+        phase.waiting_for(summary(found))
+        if time.monotonic() >= deadline:
+            raise Problem(
+                *(
+                    Finding(
+                        str(each), "is not deleted by its provider", "Run destroy again; see Octavia's log."
+                    )
+                    for each in found
+                )
+            )
+        for each in found:
+            if each.id not in asked and _delete_balancer(cloud, each.id):
+                asked.add(each.id)
+        time.sleep(_PAUSE)
+
+
+def _delete_balancer(cloud: Connection, identifier: str) -> bool:
+    """Ask for the deletion with all its parts; False while the load balancer is at work on something else."""
+    response = cloud.load_balancer.delete(f"/lbaas/loadbalancers/{identifier}", params={"cascade": "true"})
+    if response.status_code == 409:
+        return False
+    if response.status_code != 404:
+        sdk.raise_from_response(response)
+    return True
+
+
+def _release_subports(cloud: Connection, doomed: set[str], ports: Sequence[Belonging]) -> None:
+    parents = {each.id for each in ports if each.made_by == "node"}
+    response = cloud.network.get("/trunks")
+    sdk.raise_from_response(response)
+    for trunk in response.json()["trunks"]:
+        subports = [{"port_id": each["port_id"]} for each in trunk["sub_ports"] if each["port_id"] in doomed]
+        if trunk["port_id"] in parents and subports:
+            answer = cloud.network.put(f"/trunks/{trunk['id']}/remove_subports", json={"sub_ports": subports})
+            if answer.status_code not in (404, 409):  # gone with its pod meanwhile: the next round sees
+                sdk.raise_from_response(answer)
+
+
+def _of_controllers(found: Iterable[Belonging]) -> list[Belonging]:
+    return [each for each in found if each.made_by not in _STACK_KINDS]
+
+
+def _delete(service: Any, path: str) -> None:
+    response = service.delete(path)
+    if response.status_code not in (404, 409):  # what is in use is looked at again in the next round
+        sdk.raise_from_response(response)
+
+
+def _stop_controllers(platform: Platform, kept: State, live: LiveStack) -> None:
+    """End the controllers at once where their API answers; without credentials they end up idle anyway.
+
+    Services may accept a revoked credential's token for as long as they remember having checked it.
+    """
+
+    async def stop() -> None:
+        async with Client(access(platform, kept, live)) as client:
+            await client.scale(DEPLOYMENTS, "causeway-controller", NAMESPACE, 0)
+            for _ in range(40):
+                deployment = await client.get(DEPLOYMENTS, "causeway-controller", NAMESPACE)
+                if not deployment.get("status", {}).get("replicas"):
+                    return
+                await asyncio.sleep(_PAUSE)
+
+    try:
+        asyncio.run(asyncio.wait_for(stop(), timeout=25))
+    except (ApiError, Problem, TimeoutError):
+        return
+
+
+def _left_over(each: Belonging) -> Finding:
+    return Finding(
+        str(each),
+        f"is still there (ID {each.id})",
+        "Run destroy again; if it stays, something outside the platform uses it.",
+    )
