@@ -37,7 +37,8 @@ from causeway.rooms.pods.plan import VLANS, free_vlans
 MANAGER = "causeway-pods"
 NODE_LABEL = "causeway.dev/node"
 """By this label of its PodPorts a node finds them without seeing others'."""
-_PORTS_A_CALL = 20  # more are hardly cheaper each, and all wait for the last
+_PORTS_A_CALL = 10  # more are hardly cheaper each, and all wait for the last
+_CREATIONS = 3  # at a time
 _SUBPORTS_A_CALL = 50
 _DELETIONS = 8  # at a time; Neutron deletes ports one by one
 _NAME_LENGTH = 255  # of a port
@@ -105,7 +106,7 @@ class Applier:
         self._creating = Batcher(
             self._create_ports,
             most=_PORTS_A_CALL,
-            flights=2,
+            flights=_CREATIONS,
             divisible=_ONE_MAY_BE_TO_BLAME,
             final=(errors.Quota, errors.NoAddresses),
         )
