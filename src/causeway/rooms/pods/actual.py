@@ -6,6 +6,7 @@ since the list began is believed over the list.
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -171,11 +172,16 @@ class Poller:
         self._lock = asyncio.Lock()
         self._doubted = 0
         self._settled = -1  # the doubts up to this one are settled
+        self._listed_at = -math.inf
         self.synced = asyncio.Event()
 
-    def doubt(self) -> None:
-        """Say that the view may be wrong, because it is not known what a call that failed has done."""
-        self._doubted += 1
+    def doubt(self, unless_younger: float = 0.0) -> None:
+        """Say that the view may be wrong, unless it is less than so many seconds old.
+
+        It may be when it is not known what a call that failed has done, or when something new is looked for.
+        """
+        if asyncio.get_running_loop().time() - self._listed_at >= unless_younger:
+            self._doubted += 1
 
     async def settle(self) -> None:
         """Refresh if there is doubt. Raises ``CloudError``; the doubt then remains."""
@@ -191,9 +197,10 @@ class Poller:
 
     async def _list(self) -> None:
         doubted, began = self._doubted, self._view.begin()
+        started = asyncio.get_running_loop().time()
         ports, trunks = await asyncio.gather(
             self._neutron.list_owned_ports(self._cluster), self._neutron.list_trunks()
         )
         self._view.take(began, ports, trunks)
-        self._settled = doubted
+        self._settled, self._listed_at = doubted, started
         self.synced.set()

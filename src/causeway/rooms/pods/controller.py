@@ -25,13 +25,14 @@ from causeway.kube.store import Change, Store
 from causeway.rooms.pods.actual import Lister, Poller, View
 from causeway.rooms.pods.apply import Applier, PodPorts, Ports, told_of
 from causeway.rooms.pods.desired import desired_of
-from causeway.rooms.pods.model import Actual, DeletePodPort, Desired, Site, Told, WritePodPort
+from causeway.rooms.pods.model import Actual, Blocked, DeletePodPort, Desired, Site, Told, WritePodPort
 from causeway.rooms.pods.plan import plan
 
 log = structlog.get_logger()
 
 POLL = 30.0  # seconds between two lists of the cloud
 _WORKERS = 100  # a worker mostly waits for its batch
+_PATIENCE = 5.0  # seconds between two lists while something is missing
 _TURNS = 8  # of plan and apply for one key; four suffice where nobody interferes
 
 # After these it is not known what the cloud looks like.
@@ -129,6 +130,8 @@ class Reconciler:
                     self._gone.discard(key)
                     self._told.pop(key, None)
                 return DONE
+            if any(isinstance(step, Blocked) for step in steps):
+                self._poller.doubt(unless_younger=_PATIENCE)  # the node may have come since
             try:
                 for step in steps:
                     told = await self._applier.apply(step)

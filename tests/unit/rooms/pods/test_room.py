@@ -346,8 +346,12 @@ def test_a_node_without_a_trunk_is_told_and_heals(in_virtual_time: Run) -> None:
         await asyncio.sleep(30)
         assert any("node w9 has no trunk" in event for event in world.events)
         assert world.created.total() == 0
+        assert world.calls < 20
         world._port("parent-w9", Owner("c", "node", "w9").tags())
         world.trunks["t-w9"] = Trunk("t-w9", "w9", "ACTIVE", "parent-w9")
+        world.add_pod("first", "w9")
+        await asyncio.sleep(20)  # a new pod does not have to wait for the next poll
+        assert world.created[f"causeway-uid={world.pods.objects['n/first'].metadata.uid}"] == 1
         await asyncio.sleep(100)
         world.check()
         await stop(task)
