@@ -1,5 +1,7 @@
 """The writing end of Kubernetes for one Service, in memory."""
 
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,6 +17,8 @@ class ModelKube(Client):
 
     def __init__(self, service: Service) -> None:
         self.service: Service | None = service
+        self.told: Callable[[Service | None], None] = lambda _: None
+        self._versions = itertools.count(1)
 
     async def apply(
         self,
@@ -29,13 +33,22 @@ class ModelKube(Client):
         if self.service is None or self.service.metadata.uid != meta["uid"]:
             raise Conflict("service", "uid mismatch")
         if subresource == "status":
-            self.service = msgspec.structs.replace(self.service, status=_status(body["status"]))
+            self.put(msgspec.structs.replace(self.service, status=_status(body["status"])))
             return body
         finalizers = tuple(meta["finalizers"])
         changed = msgspec.structs.replace(self.service.metadata, finalizers=finalizers)
         gone = changed.deletion_timestamp and not finalizers
-        self.service = None if gone else msgspec.structs.replace(self.service, metadata=changed)
+        self.put(None if gone else msgspec.structs.replace(self.service, metadata=changed))
         return body
+
+    def put(self, service: Service | None) -> None:
+        """Change or remove the Service, and tell who watches."""
+        if service is not None:
+            version = str(next(self._versions))
+            meta = msgspec.structs.replace(service.metadata, resource_version=version)
+            service = msgspec.structs.replace(service, metadata=meta)
+        self.service = service
+        self.told(service)
 
 
 def _status(body: dict[str, Any]) -> ServiceStatus:

@@ -68,7 +68,7 @@ class Hands:
             case steps.AddFinalizer() | steps.RemoveFinalizer() | steps.WriteStatus():
                 if service is not None:
                     await self._tell(step, service)
-            case steps.TakeAddress() | steps.TagAddress() | steps.AssociateAddress() | steps.ReleaseAddress():
+            case steps.AddressStep():
                 await self._address(step)
             case steps.CreateBalancer(desired):
                 self._snapshot.created(await self._octavia.create_load_balancer(self.request(desired)))

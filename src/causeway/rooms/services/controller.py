@@ -97,15 +97,21 @@ class Services:
         remaining = plan(wanted, present)
         now = possible(remaining, present)
         pause = self._pause(uid, now)
+        again = False
         for step in now:
             if (pause and _waits(step)) or self._just_done(uid, step):
                 continue
             _log.info("step", service=key, step=str(step))
             await self._do(step, service, wanted)
+            again = again or isinstance(step, steps.AddressStep)
         if not remaining and all(not one.busy for one in present.balancers):
             self._repairs.pop(uid, None)
             self._last.pop(uid, None)
         await self._tell_stuck(service, present)
+        if again:
+            return Result(
+                requeue_after=0.0
+            )  # no poll tells of floating IPs soon, and the status is to follow
         return Result(requeue_after=pause) if pause else DONE
 
     async def failed(self, key: str, error: Exception) -> None:
@@ -132,6 +138,11 @@ class Services:
             if step.balancer is not None:
                 self.snapshot.changed(step.balancer)
             return
+        except errors.AddressTaken:
+            await self.snapshot.refresh()
+            if not self.snapshot.balancers(service.metadata.uid):
+                raise
+            return  # by ourselves, in a call that was still under way when we were stopped: adopted
         except (errors.Timeout, errors.ServerError, errors.Unreachable):
             await self.snapshot.refresh()  # the call may have taken effect: look before it is repeated
             raise

@@ -147,10 +147,16 @@ class PutMembers(Step):
 
 
 @dataclass(frozen=True)
-class TakeAddress(Step):
-    """Take a floating IP and associate it with the VIP's port."""
+class AddressStep(Step):
+    """A step about a floating IP: done when it is answered, and no load balancer becomes busy by it."""
 
     changes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class TakeAddress(AddressStep):
+    """Take a floating IP and associate it with the VIP's port."""
+
     balancer_id: str
     port_id: str
     uid: str
@@ -160,10 +166,9 @@ class TakeAddress(Step):
 
 
 @dataclass(frozen=True)
-class TagAddress(Step):
+class TagAddress(AddressStep):
     """Tag a floating IP whose creator was stopped before it could."""
 
-    changes: ClassVar[bool] = False
     address_id: str
     uid: str
 
@@ -172,10 +177,9 @@ class TagAddress(Step):
 
 
 @dataclass(frozen=True)
-class AssociateAddress(Step):
+class AssociateAddress(AddressStep):
     """Associate a floating IP with the VIP's port."""
 
-    changes: ClassVar[bool] = False
     balancer_id: str
     address_id: str
     port_id: str
@@ -185,10 +189,9 @@ class AssociateAddress(Step):
 
 
 @dataclass(frozen=True)
-class ReleaseAddress(Step):
+class ReleaseAddress(AddressStep):
     """Give a floating IP back."""
 
-    changes: ClassVar[bool] = False
     address_id: str
 
     def __str__(self) -> str:
