@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from causeway.cli import apply, destroy, kubeconfig, lab, plan, preflight, serve
+from causeway.cli import apply, destroy, explain, kubeconfig, lab, plan, preflight, serve, status
 from causeway.kit.errors import Exit, Problem
 
 app = typer.Typer(
@@ -17,9 +17,11 @@ app = typer.Typer(
 )
 app.add_typer(lab.app, name="lab")
 app.add_typer(serve.app, name="serve")
+app.add_typer(explain.app, name="explain")
 app.command("preflight", epilog=preflight.EPILOG)(preflight.command)
 app.command("plan", epilog=plan.EPILOG)(plan.command)
 app.command("apply", epilog=apply.EPILOG)(apply.command)
+app.command("status", epilog=status.EPILOG)(status.command)
 app.command("destroy", epilog=destroy.EPILOG)(destroy.command)
 app.command("kubeconfig", epilog=kubeconfig.EPILOG)(kubeconfig.command)
 

@@ -149,7 +149,7 @@ class Reconciler:
         if not pods:
             return
         if isinstance(error, CloudError):
-            note = f"{error}. {error.remedy}"
+            note = f"{error.service}: {error.cause}. {error.remedy}"  # without the request id: it is ever new
         elif isinstance(error, Problem):
             note = " ".join(f"{finding.cause}. {finding.remedy}" for finding in error.findings)
         else:

@@ -79,6 +79,9 @@ class CreatePort:
 
     pod: Desired
 
+    def __str__(self) -> str:
+        return f"create port {self.pod.namespace}/{self.pod.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class AddSubport:
@@ -86,6 +89,9 @@ class AddSubport:
 
     trunk_id: str
     port_id: str
+
+    def __str__(self) -> str:
+        return f"add port {self.port_id} to trunk {self.trunk_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +101,18 @@ class WritePodPort:
     pod: Desired
     spec: PodPortSpec
 
+    def __str__(self) -> str:
+        return f"tell node {self.pod.node} about port {self.spec.port_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class DeletePodPort:
     """Withdraw what the node was told, unless it was changed since."""
 
     told: Told
+
+    def __str__(self) -> str:
+        return f"delete PodPort {self.told.namespace}/{self.told.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,9 @@ class RemoveSubport:
     trunk_id: str
     port_id: str
 
+    def __str__(self) -> str:
+        return f"remove port {self.port_id} from trunk {self.trunk_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class DeletePort:
@@ -117,12 +132,18 @@ class DeletePort:
 
     port_id: str
 
+    def __str__(self) -> str:
+        return f"delete port {self.port_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """Nothing can be done until something else happens."""
 
     finding: Finding
+
+    def __str__(self) -> str:
+        return f"wait: {self.finding.cause}"
 
 
 Step = CreatePort | AddSubport | WritePodPort | DeletePodPort | RemoveSubport | DeletePort | Blocked
