@@ -128,6 +128,8 @@ async def _inside(work: _Work, live: LiveStack, joining: Joining | None) -> Stat
             lame = await cluster.await_components(client, phase.waiting_for)
             if lame:
                 raise Problem(*(_lame(each) for each in lame))
+    if surveyed.plan.empty and kept.last_apply:
+        return kept  # the figures of the last one that had something to do are worth more
     return replace(kept, last_apply=tuple(work.progress.timings))
 
 
