@@ -12,6 +12,9 @@ from causeway.kit.progress import Progress
 from causeway.lab.images import debian, kubernetes, node
 from causeway.lab.images.containers import Archive, Builder
 
+# Layers of the next image of Causeway, too.
+SHARED = ("layer-python-", "layer-causeway-needs-")
+
 
 @dataclass(frozen=True)
 class NodeImage:
@@ -65,7 +68,8 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
 
 
 def _forget_older(directory: Path, current: list[Path]) -> None:
-    """Remove what was made for earlier contents; trees and layers are kept, they are shared."""
+    """Remove what was made for earlier contents, and layers that will not be part of another image."""
     for path in directory.iterdir():
-        if path.name.startswith(("node-", "image-", "pack-")) and path not in current:
+        ours = path.name.startswith(("node-", "image-", "layer-", "pack-"))
+        if ours and path not in current and not path.name.startswith(SHARED):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -39,6 +39,7 @@ class Module:
     """A module of ours: what it requires and which programs of it are built."""
 
     name: str
+    language: str  # version of Go the sources are written for, which decides the toolchain and its defaults
     requires: Mapping[str, str]  # module path -> version
     programs: Mapping[str, str]  # name of the binary -> package
     replaces: Mapping[str, str] = field(default_factory=dict)  # module path -> version
@@ -51,7 +52,7 @@ class Module:
 
 def go_mod(module: Module) -> str:
     """Return the text of the module's ``go.mod``."""
-    lines = [f"module causeway.dev/build/{module.name}", "", "go 1.25.0", ""]
+    lines = [f"module causeway.dev/build/{module.name}", "", f"go {module.language}", ""]
     lines += [f"require {path} {version}" for path, version in sorted(module.requires.items())]
     lines += [f"replace {path} => {path} {version}" for path, version in sorted(module.replaces.items())]
     return "\n".join(lines) + "\n"
@@ -123,12 +124,23 @@ class Toolchain:
             ) from failure
 
 
+def forget_builds(cache: Path) -> None:
+    """Remove the sources and intermediate results of all builds."""
+    shutil.rmtree(cache / "go", ignore_errors=True)
+
+
 @dataclass(frozen=True)
 class Published:
     """A published module version: its ``go.mod`` and when it was made (RFC 3339)."""
 
     go_mod: str
     time: str
+
+    @property
+    def language(self) -> str:
+        """The version of Go it is written for."""
+        found = re.search(r"^go (\S+)$", self.go_mod, flags=re.MULTILINE)
+        return found[1] if found else "1.21"
 
 
 def _usable(go: str | None) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from causeway.host.command import CommandFailed, run
 from causeway.kit.errors import Problem
 from causeway.kit.progress import Progress
-from causeway.lab.images.golang import Module, Toolchain
+from causeway.lab.images.golang import Module, Toolchain, forget_builds
 
 VERSION = "v1.35.4"
 # kubeadm of this release names an older etcd and CoreDNS; these are the nearest published ones, and
@@ -79,6 +79,7 @@ def kubernetes_module(toolchain: Toolchain) -> Module:
     stamped = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     return Module(
         name="kubernetes",
+        language=published.language,
         requires={"k8s.io/kubernetes": VERSION},
         replaces=dict.fromkeys(staging_modules(published.go_mod), f"v0{VERSION[2:]}"),
         programs={binary.name: f"k8s.io/kubernetes/cmd/{binary.name}" for binary in KUBERNETES.binaries},
@@ -87,18 +88,20 @@ def kubernetes_module(toolchain: Toolchain) -> Module:
     )
 
 
-def etcd_module(_: Toolchain) -> Module:
+def etcd_module(toolchain: Toolchain) -> Module:
     """Return how etcd is built."""
     path = "go.etcd.io/etcd/server/v3"
-    return Module(name="etcd", requires={path: ETCD}, programs={"etcd": path})
+    language = toolchain.published(path, ETCD).language
+    return Module(name="etcd", language=language, requires={path: ETCD}, programs={"etcd": path})
 
 
-def coredns_module(_: Toolchain) -> Module:
+def coredns_module(toolchain: Toolchain) -> Module:
     """Return how CoreDNS is built: with the plugins of a cluster, without those of single clouds."""
     path = "github.com/coredns/coredns"
     source = files("causeway.lab.images").joinpath("files/coredns.go").read_text()
     return Module(
         name="coredns",
+        language=toolchain.published(path, COREDNS).language,
         requires={path: COREDNS},
         programs={"coredns": "."},
         sources={"main.go": source},
@@ -138,6 +141,8 @@ def obtain(cache: Path, log: Path, progress: Progress, assets: Path | None = Non
         if not component.directory(cache).is_dir():
             with progress.phase(f"{component.name} {component.version}") as phase:
                 _store(component, cache, log, phase.waiting_for, assets)
+    # Sources and intermediate results are gigabytes, and of use only until all is there.
+    forget_builds(cache)
     return {
         binary.name: component.directory(cache) / binary.name
         for component in COMPONENTS

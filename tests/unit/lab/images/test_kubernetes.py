@@ -6,7 +6,7 @@ import pytest
 from causeway.kit.errors import Problem
 from causeway.kit.progress import Progress
 from causeway.lab.images import kubernetes
-from causeway.lab.images.golang import Module, go_mod, linker_flags
+from causeway.lab.images.golang import Module, Published, go_mod, linker_flags
 
 
 def put_binaries(directory: Path, version: Callable[[kubernetes.Component], str]) -> None:
@@ -32,6 +32,7 @@ def test_staging_modules_are_those_required_at_version_zero() -> None:
 def test_go_mod_requires_and_replaces() -> None:
     module = Module(
         name="tool",
+        language="1.26.0",
         requires={"example.org/tool": "v1.2.3"},
         replaces={"example.org/part": "v0.2.3"},
         programs={},
@@ -39,16 +40,24 @@ def test_go_mod_requires_and_replaces() -> None:
     assert go_mod(module).splitlines() == [
         "module causeway.dev/build/tool",
         "",
-        "go 1.25.0",
+        "go 1.26.0",
         "",
         "require example.org/tool v1.2.3",
         "replace example.org/part => example.org/part v0.2.3",
     ]
 
 
+def test_language_is_that_of_the_published_module() -> None:
+    assert Published("module a\n\ngo 1.26.0\n\ntoolchain go1.26.2\n", "").language == "1.26.0"
+
+
 def test_linker_flags_stamp_variables() -> None:
     module = Module(
-        name="tool", requires={}, programs={}, variables={"a/version.v": "v1", "a/version.d": "x"}
+        name="tool",
+        language="1.26.0",
+        requires={},
+        programs={},
+        variables={"a/version.v": "v1", "a/version.d": "x"},
     )
     assert linker_flags(module) == "-s -w -X a/version.d=x -X a/version.v=v1"
 
