@@ -1,16 +1,18 @@
-"""What the end of the lab's processes does not take away by itself: control groups and loop devices."""
+"""What the end of the lab's processes does not take away: control groups, loop devices, kernel limits."""
 
 import json
 from pathlib import Path
 
 from causeway.host.command import run
+from causeway.lab.servers.kernel import restore_limits
 from causeway.lab.settings import Settings
 
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def clear(lab: Settings) -> None:
-    """Remove the lab's control groups and loop devices; the lab must not run."""
+    """Remove the lab's control groups and loop devices, put back kernel limits; the lab must not run."""
+    restore_limits(lab)
     for group in control_groups(lab):
         for directory in sorted(group.rglob("*/"), key=lambda path: len(path.parts), reverse=True):
             directory.rmdir()

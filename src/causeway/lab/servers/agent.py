@@ -19,7 +19,7 @@ import msgspec
 
 from causeway.kit.errors import Problem
 from causeway.lab import state
-from causeway.lab.servers import console, images, lifecycle, protocol, volumes
+from causeway.lab.servers import console, images, kernel, lifecycle, protocol, volumes
 from causeway.lab.servers.layout import Layout
 from causeway.lab.servers.record import Record, Volume
 
@@ -143,6 +143,7 @@ def main() -> None:
     """Serve until a signal ends it."""
     layout = Layout.of(Path(sys.argv[1]))
     agent = Agent(layout)
+    kernel.raise_limits(layout.lab)
     lifecycle.recover(layout)
     layout.socket.parent.mkdir(parents=True, exist_ok=True)
     layout.socket.unlink(missing_ok=True)
