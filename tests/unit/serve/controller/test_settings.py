@@ -1,0 +1,60 @@
+"""Where the controller's settings come from, and what is said when they cannot be used."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from causeway.kit.errors import Problem
+from causeway.serve.controller.settings import Settings
+
+PLATFORM = {
+    "clusterId": "c",
+    "platform": "demo",
+    "externalNetworkId": "ext",
+    "podNetworkId": "pn",
+    "podSubnetId": "ps",
+    "podSecurityGroupId": "sg",
+    "serviceNetworkId": "sn",
+    "serviceSubnetId": "ss",
+    "nodeSubnetId": "ns",
+    "loadBalancerProvider": "ovn",
+    "serviceCidr": "172.30.0.0/17",
+}
+
+
+def test_everything_has_a_default_that_fits_the_deployment() -> None:
+    settings = Settings.from_environment({})
+    assert settings.config == Path("/etc/causeway/config.json")
+    assert settings.clouds_file is None
+    assert (settings.cloud, settings.namespace, settings.health_port) == ("openstack", "kube-system", 9878)
+    assert settings.identity != Settings.from_environment({}).identity
+
+
+def test_whoever_restarts_in_the_same_pod_is_the_same_candidate() -> None:
+    environment = {"POD_NAME": "causeway-controller-x", "OS_CLIENT_CONFIG_FILE": "/etc/causeway/clouds.yaml"}
+    assert Settings.from_environment(environment) == Settings.from_environment(environment)
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    with pytest.raises(Problem, match="CAUSEWAY_HEALTH_PORT"):
+        Settings.from_environment({"CAUSEWAY_HEALTH_PORT": "http"})
+
+
+@pytest.mark.parametrize("missing", [None, *PLATFORM])
+def test_the_file_of_the_platform_is_read_or_refused_by_name(tmp_path: Path, missing: str | None) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(
+        json.dumps({key: value for key, value in PLATFORM.items() if key != missing} | {"more": 1})
+    )
+    settings = Settings.from_environment({"CAUSEWAY_CONFIG": str(file)})
+    if missing is None:
+        assert settings.platform().pod_security_group_id == "sg"
+    else:
+        with pytest.raises(Problem, match=missing):
+            settings.platform()
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="causeway apply"):
+        Settings.from_environment({"CAUSEWAY_CONFIG": str(tmp_path / "none")}).platform()
