@@ -38,7 +38,7 @@ class Demo:
 
     def down(self) -> None:
         """Remove the platform, then the lab."""
-        if json.loads(causeway("lab", "status", "-o", "json"))["running"]:
+        if json.loads(causeway("lab", "status", "-o", "json"))["up"]:
             with self.progress.phase("destroy the platform"):
                 self.causeway("destroy", str(self.platform), "--yes")
         with self.progress.phase("remove the lab"):

@@ -1,29 +1,59 @@
-"""The composition root: one command, ``causeway``, put together from the files of ``cli``."""
+"""The composition root: one command, ``causeway``, put together from the files of ``cli``.
+
+The file of a command is imported when that command is run, so that the long-running parts hold in memory only what
+they use: the daemon of a node needs no client of Heat.
+"""
 
 import sys
+from importlib import import_module
 
 import typer
+from typer.core import TyperGroup
 
-from causeway.cli import apply, destroy, explain, kubeconfig, lab, plan, preflight, serve, status
 from causeway.kit.errors import Exit, Problem
+
+COMMANDS = ("preflight", "plan", "apply", "status", "kubeconfig", "destroy", "explain", "lab", "serve")
+
+
+class Commands(TyperGroup):
+    """The commands by name; each is a module of ``cli`` with either an ``app`` or a ``command`` and its epilog."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own context
+        """Return the names in the order in which a platform's life goes."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]  # ditto
+        """Import and return one command, None when there is no such."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"causeway.cli.{cmd_name}")
+        commands: typer.Typer | None = getattr(module, "app", None)
+        if commands is None:
+            commands = typer.Typer(add_completion=False, rich_markup_mode=None)
+            commands.command(cmd_name, epilog=module.EPILOG)(module.command)
+            return typer.main.get_command(commands)
+        commands.rich_markup_mode = None
+        group = typer.main.get_group(commands)
+        group.name = cmd_name
+        return group
+
 
 app = typer.Typer(
     name="causeway",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Application platforms and OpenStack clouds as one system.",
     epilog="Example: causeway lab up && causeway preflight platform.yaml",
 )
-app.add_typer(lab.app, name="lab")
-app.add_typer(serve.app, name="serve")
-app.add_typer(explain.app, name="explain")
-app.command("preflight", epilog=preflight.EPILOG)(preflight.command)
-app.command("plan", epilog=plan.EPILOG)(plan.command)
-app.command("apply", epilog=apply.EPILOG)(apply.command)
-app.command("status", epilog=status.EPILOG)(status.command)
-app.command("destroy", epilog=destroy.EPILOG)(destroy.command)
-app.command("kubeconfig", epilog=kubeconfig.EPILOG)(kubeconfig.command)
+
+
+@app.callback()
+def root() -> None:
+    """Application platforms and OpenStack clouds as one system."""
 
 
 def main() -> None:
