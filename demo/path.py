@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from causeway.kit.progress import Progress
-from demo.commands import Kubectl, causeway, http_json, lab_environment
+from demo.commands import CommandEnded, Kubectl, causeway, http_json, lab_environment
 from demo.waiting import until
 
 HERE = Path(__file__).parent
@@ -38,7 +38,11 @@ class Demo:
 
     def down(self) -> None:
         """Remove the platform, then the lab."""
-        if json.loads(causeway("lab", "status", "-o", "json"))["up"]:
+        try:
+            causeway("lab", "status", "-o", "json")
+        except CommandEnded:
+            self.progress.note("no lab is up, so no platform is left to destroy")
+        else:
             with self.progress.phase("destroy the platform"):
                 self.causeway("destroy", str(self.platform), "--yes")
         with self.progress.phase("remove the lab"):

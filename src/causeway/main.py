@@ -1,7 +1,7 @@
 """The composition root: one command, ``causeway``, put together from the files of ``cli``.
 
-The file of a command is imported when that command is run, so that the long-running parts hold in memory only what
-they use: the daemon of a node needs no client of Heat.
+The file of a command is imported when that command is run, so that the long-running parts hold in memory only
+what they use: the daemon of a node needs no client of Heat.
 """
 
 import sys
@@ -16,7 +16,7 @@ COMMANDS = ("preflight", "plan", "apply", "status", "kubeconfig", "destroy", "ex
 
 
 class Commands(TyperGroup):
-    """The commands by name; each is a module of ``cli`` with either an ``app`` or a ``command`` and its epilog."""
+    """The commands by name; each is a module of ``cli`` with an ``app``, or a ``command`` and its epilog."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # Typer's own context
         """Return the names in the order in which a platform's life goes."""
