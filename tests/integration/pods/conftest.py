@@ -174,6 +174,13 @@ class Controller:
         if self._process is not None:
             self.kill()
 
+    def memory(self) -> float:
+        """How much memory it holds, in MiB."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (kilobytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        return round(int(kilobytes) / 1024, 1)
+
     @property
     def log(self) -> str:
         return self._log.read_text()

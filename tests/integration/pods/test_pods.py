@@ -59,6 +59,7 @@ async def test_twenty_pods_come_and_go_with_few_calls(stage: "Stage", record_pro
     gone_in = time.monotonic() - started
     check(stage, seen, {})
     gone_by = stage.controller.calls() - before
+    memory = stage.controller.memory()
     assert stage.controller.stop() == 0
 
     for name, value in (
@@ -66,6 +67,7 @@ async def test_twenty_pods_come_and_go_with_few_calls(stage: "Stage", record_pro
         ("calls to make", dict(made_by)),
         ("seconds to remove", round(gone_in, 1)),
         ("calls to remove", dict(gone_by)),
+        ("MiB of memory", memory),
     ):
         record_property(name, value)
         print(f"{name}: {value}")

@@ -13,13 +13,15 @@ What it needs of the Deployment that runs it (``causeway serve controller``):
 
 import asyncio
 import signal
+import sys
 
 import structlog
 
 from causeway.kit import logging
+from causeway.kit.errors import Exit
 from causeway.kube.access import discover
 from causeway.kube.client import Client
-from causeway.kube.lease import Election
+from causeway.kube.lease import Election, LeaseLost
 from causeway.serve.controller.health import Health
 from causeway.serve.controller.rooms import Rooms
 from causeway.serve.controller.settings import Settings
@@ -30,9 +32,13 @@ log = structlog.get_logger()
 
 
 def run(settings: Settings) -> None:
-    """Run the controller until SIGTERM or SIGINT; raises when it must be started afresh."""
+    """Run the controller until SIGTERM or SIGINT; any other end means that it must be started afresh."""
     logging.configure()
-    asyncio.run(_serve(settings))
+    try:
+        asyncio.run(_serve(settings))
+    except LeaseLost as error:
+        log.error("leading no more", cause=str(error))
+        sys.exit(Exit.FAILED)
 
 
 async def _serve(settings: Settings) -> None:
