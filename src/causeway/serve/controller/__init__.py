@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
     try:
         asyncio.run(_serve(settings))
     except LeaseLost as error:
-        log.error("leading no more", cause=str(error))
+        log.warning("leading no more", cause=str(error))
         sys.exit(Exit.FAILED)
 
 
