@@ -1,102 +1,190 @@
-"""``causeway explain``: what became of a pod or a service, and why, across Kubernetes and the cloud."""
+"""``causeway explain``: why one object is as it is, across Kubernetes and the cloud."""
 
 import asyncio
+import datetime
 import json
-import re
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from causeway.cli.preflight import Output
+from causeway.cloud import octavia_providers
 from causeway.cloud.connection import connect, explained
 from causeway.cloud.errors import CloudError
 from causeway.cloud.neutron import Neutron
+from causeway.cloud.octavia import Octavia
 from causeway.cloud.session import Cloud
 from causeway.engine.explanation import Explanation
-from causeway.kit.errors import Exit, Problem
+from causeway.kit.errors import Exit, Finding, Problem
 from causeway.kube.access import Access, discover, from_kubeconfig
 from causeway.kube.client import Client
-from causeway.kube.resource import CONFIG_MAPS
+from causeway.kube.errors import NotFound
+from causeway.kube.resource import CONFIG_MAPS, LEASES
 from causeway.rooms.platforms import document, stack
 from causeway.rooms.platforms.pki import admin_kubeconfig
 from causeway.rooms.platforms.survey import api_url, kept_of
+from causeway.rooms.pods import explain as pods
 from causeway.rooms.pods.controller import site_of
-from causeway.rooms.pods.explain import explain as explain_pod
+from causeway.rooms.services import explain as services
+from causeway.serve.controller import LEASE
 from causeway.serve.controller.settings import Platform
+
+EPILOG = "Example: causeway explain service default/web --platform platform.yaml"
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Say what became of a pod or a service in the cloud, what remains to be done, and why.",
-    epilog="Example: causeway explain pod default/frontend-0 --platform platform.yaml",
+    help="Why an object is as it is: desired, actual in the cloud, what remains, and the cause.",
+    epilog=EPILOG,
 )
 
-NAME = Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="The object.", show_default=False)]
+
+class Output(StrEnum):
+    """How facts are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+KEY = Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="Which one.", show_default=False)]
 PLATFORM = Annotated[
     Path | None,
-    typer.Option("--platform", help="The platform file; else KUBECONFIG and OS_CLOUD say which is meant."),
+    typer.Option("--platform", help="The platform file; else KUBECONFIG and OS_CLOUD say where to look."),
+]
+CLOUD = Annotated[
+    str | None,
+    typer.Option("--cloud", help="The cloud of clouds.yaml, if not the platform file's or OS_CLOUD."),
 ]
 OUTPUT = Annotated[Output, typer.Option("-o", "--output", help="How to print the result.")]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the object lives: both doors, open, and what the platform is made of."""
+class Doors:
+    """What an explanation is gathered through."""
 
-    client: Client
-    cloud: Cloud
+    kube: Client
+    neutron: Neutron
+    octavia: Octavia
     platform: Platform
+    controller: Finding | None
 
 
-@app.command(epilog="Example: causeway explain pod default/frontend-0 --platform platform.yaml -o json")
-def pod(name: NAME, platform: PLATFORM = None, output: OUTPUT = Output.TEXT) -> None:
-    """Explain a pod's network: its port, the trunk of its node, and what the node was told.
+@app.command("service", epilog=EPILOG)
+def service(key: KEY, platform: PLATFORM = None, cloud: CLOUD = None, output: OUTPUT = Output.TEXT) -> None:
+    """Explain a Service: its load balancer, members, floating IP, and why traffic does not arrive.
 
-    Exit status: 0 all is as desired, 1 something remains to be done or is wrong.
+    Exit status: 0 nothing is wrong, 1 at least one cause was found, 2 the command line is wrong.
     """
-    namespace, own = _split(name)
 
-    async def ask(place: Place) -> Explanation:
-        neutron = Neutron(place.cloud)
-        site = await site_of(
-            neutron,
-            cluster=place.platform.cluster_id,
-            network_id=place.platform.pod_network_id,
-            subnet_id=place.platform.pod_subnet_id,
-            security_group_id=place.platform.pod_security_group_id,
+    async def look(doors: Doors, namespace: str, name: str) -> Explanation:
+        provider = octavia_providers.known(doors.platform.load_balancer_provider) or octavia_providers.OVN
+        facts = await services.gather(
+            doors.kube,
+            doors.octavia,
+            doors.neutron,
+            cluster=doors.platform.cluster_id,
+            provider=provider,
+            namespace=namespace,
+            name=name,
+            controller=doors.controller,
         )
-        return await explain_pod(place.client, neutron, site, namespace=namespace, name=own)
+        return services.explain(facts)
 
-    _run(ask, platform, output)
+    _run(key, platform, cloud, output, look)
 
 
-def _run(ask: Callable[[Place], Awaitable[Explanation]], file: Path | None, output: Output) -> None:
-    access, cloud = _doors(file)
+@app.command("pod", epilog="Example: causeway explain pod default/web-7f9c -o json")
+def pod(key: KEY, platform: PLATFORM = None, cloud: CLOUD = None, output: OUTPUT = Output.TEXT) -> None:
+    """Explain a pod's network: its port, trunk and VLAN, and why it does not start.
 
-    async def main() -> Explanation:
-        async with Client(access) as client, await Cloud.open(cloud) as opened:
-            settings = await client.get(CONFIG_MAPS, "causeway", "kube-system")
-            platform = msgspec.json.decode(settings["data"]["config.json"], type=Platform)
-            return await ask(Place(client, opened, platform))
+    Exit status: 0 nothing is wrong, 1 at least one cause was found, 2 the command line is wrong.
+    """
+
+    async def look(doors: Doors, namespace: str, name: str) -> Explanation:
+        site = await site_of(
+            doors.neutron,
+            cluster=doors.platform.cluster_id,
+            network_id=doors.platform.pod_network_id,
+            subnet_id=doors.platform.pod_subnet_id,
+            security_group_id=doors.platform.pod_security_group_id,
+        )
+        facts = await pods.gather(
+            doors.kube, doors.neutron, site, namespace=namespace, name=name, controller=doors.controller
+        )
+        return pods.explain(facts)
+
+    _run(key, platform, cloud, output, look)
+
+
+def _run(
+    key: str,
+    platform: Path | None,
+    cloud: str | None,
+    output: Output,
+    look: Callable[[Doors, str, str], Awaitable[Explanation]],
+) -> None:
+    namespace, slash, name = key.partition("/")
+    if not (namespace and slash and name):
+        raise Problem.of(key, "is not NAMESPACE/NAME", "As in: default/web", exit_code=Exit.USAGE)
+
+    async def gather() -> Explanation:
+        async with _doors(platform, cloud) as doors:
+            return await look(doors, namespace, name)
 
     try:
-        explanation = asyncio.run(main())
+        explanation = asyncio.run(gather())
     except CloudError as error:
-        raise Problem.of(error.service, str(error), error.remedy) from error
+        raise Problem.of(f"cloud service {error.service}", error.cause, error.remedy) from error
     if output is Output.JSON:
-        print(json.dumps({**asdict(explanation), "well": explanation.well}, indent=2))
+        print(json.dumps(asdict(explanation), indent=2))
     else:
-        print("\n".join(_lines(explanation)))
-    raise typer.Exit(Exit.OK if explanation.well else Exit.FAILED)
+        print(text_of(explanation))
+    sys.exit(Exit.FAILED if explanation.causes else Exit.OK)
 
 
-def _doors(file: Path | None) -> tuple[Access, str | None]:
-    """Return the access to the platform's API and the name of its cloud."""
-    if file is None:
-        return discover(), None
+def text_of(explanation: Explanation) -> str:
+    """Return an explanation for a person to read."""
+    lines = [explanation.subject]
+    for title, facts in (("desired", explanation.desired), ("actual", explanation.actual)):
+        lines += ["", f"{title}:"]
+        lines += [line for name, value in facts.items() for line in _fact(name, value)]
+    lines += ["", "remaining steps:" if explanation.remaining else "remaining steps: none"]
+    lines += [f"  {number}. {step}" for number, step in enumerate(explanation.remaining, 1)]
+    if not explanation.causes:
+        return "\n".join([*lines, "", "nothing is wrong"])
+    lines += ["", "causes, the likeliest first:"]
+    for cause in explanation.causes:
+        lines += [f"  {cause.place}: {cause.cause}", f"    -> {cause.remedy}"]
+    return "\n".join(lines)
+
+
+def _fact(name: str, value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [
+            f"  {name}:",
+            *(f"    {key}: {', '.join(map(str, each)) or '-'}" for key, each in value.items()),
+        ]
+    if isinstance(value, list):
+        return [f"  {name}: {', '.join(map(str, value))}"]
+    return [f"  {name}: {value}"]
+
+
+@asynccontextmanager
+async def _doors(file: Path | None, cloud: str | None) -> AsyncIterator[Doors]:
+    access, named = (discover(), None) if file is None else await asyncio.to_thread(_of_platform, file)
+    async with Client(access) as kube, await Cloud.open(cloud or named) as opened:
+        yield Doors(
+            kube, Neutron(opened), Octavia(opened), await _platform(kube), await controller_trouble(kube)
+        )
+
+
+def _of_platform(file: Path) -> tuple[Access, str]:
+    """Return the way to a platform's API, and the name of its cloud."""
     platform = document.load(file)
     with connect(platform.spec.cloud) as cloud, explained(f"stack {platform.name}"):
         live = stack.owned(stack.heat_of(cloud), platform.name)
@@ -104,38 +192,34 @@ def _doors(file: Path | None) -> tuple[Access, str | None]:
         raise Problem.of(
             f"platform {platform.name}", "does not exist in this cloud", f"Run `causeway apply {file}`."
         )
-    pki = kept_of(platform, file, live).pki
-    kubeconfig = admin_kubeconfig(pki, platform=platform.name, server=api_url(live))
-    return from_kubeconfig(kubeconfig), platform.spec.cloud
+    kept = kept_of(platform, file, live)
+    config = admin_kubeconfig(kept.pki, platform=platform.name, server=api_url(live))
+    return from_kubeconfig(config), platform.spec.cloud
 
 
-def _split(name: str) -> tuple[str, str]:
-    match = re.fullmatch(r"([a-z0-9-]+)/([a-z0-9.-]+)", name)
-    if match is None:
-        raise Problem.of(name, "is not NAMESPACE/NAME", "Write it as default/frontend.", exit_code=Exit.USAGE)
-    return match[1], match[2]
+async def _platform(kube: Client) -> Platform:
+    try:
+        found = await kube.get(CONFIG_MAPS, "causeway", "kube-system")
+    except NotFound as error:
+        raise Problem.of(
+            "ConfigMap kube-system/causeway",
+            "is missing: this is no platform of Causeway",
+            "Name the platform by --platform, or point KUBECONFIG to it.",
+        ) from error
+    return msgspec.json.decode(found["data"]["config.json"], type=Platform)
 
 
-def _lines(explanation: Explanation) -> list[str]:
-    lines = [explanation.subject]
-    for title, facts in (("desired", explanation.desired), ("actual", explanation.actual)):
-        lines += [f"  {title}:", *_indented(facts, 4)] if facts else [f"  {title}: nothing"]
-    for step in explanation.steps:
-        lines.append(f"  remains: {step}")
-    for finding in explanation.findings:
-        lines += [f"  cause: {finding.place}: {finding.cause}", f"    -> {finding.remedy}"]
-    if explanation.well:
-        lines.append("  all is as desired")
-    return lines
-
-
-def _indented(value: object, depth: int) -> list[str]:
-    space = " " * depth
-    lines = []
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        if isinstance(item, dict | list) and item:
-            lines += [f"{space}{key}:", *_indented(item, depth + 2)]
-        else:
-            lines.append(f"{space}{key}: {'-' if item in (None, '', [], {}) else item}")
-    return lines
+async def controller_trouble(kube: Client) -> Finding | None:
+    """Return what is wrong with the controller: nobody leads, or the leader is silent."""
+    place, remedy = "causeway-controller", "kubectl -n kube-system logs deployment/causeway-controller"
+    try:
+        lease = (await kube.get(LEASES, LEASE, "kube-system"))["spec"]
+    except NotFound:
+        return Finding(place, "has never run", remedy)
+    if not lease.get("holderIdentity"):
+        return Finding(place, "nobody leads: no replica runs", remedy)
+    renewed = datetime.datetime.fromisoformat(lease["renewTime"])
+    silent = (datetime.datetime.now(datetime.UTC) - renewed).total_seconds()
+    if silent > 2 * lease.get("leaseDurationSeconds", 15):
+        return Finding(place, f"the leader {lease['holderIdentity']} is silent for {silent:.0f} s", remedy)
+    return None

@@ -1,25 +1,19 @@
-"""What a room says about one object when asked: desired, actual, what remains to be done, and why."""
+"""What a room tells about one object when somebody asks why it is as it is."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from causeway.kit.errors import Finding
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Facts about ``subject``; ``desired`` and ``actual`` are plain data, ``steps`` are in words.
+    """Desired and actual as named facts, the steps that remain, and what is wrong, the likeliest cause first.
 
-    ``findings`` name causes, the likeliest first; none and no step means that all is as desired.
+    Without causes nothing is wrong, though steps may still be under way.
     """
 
     subject: str
-    desired: dict[str, Any] | None
-    actual: dict[str, Any]
-    steps: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-    @property
-    def well(self) -> bool:
-        """Return whether nothing is wrong and nothing remains to be done."""
-        return not self.steps and not self.findings
+    desired: dict[str, object]
+    actual: dict[str, object]
+    remaining: tuple[str, ...] = ()
+    causes: tuple[Finding, ...] = ()
