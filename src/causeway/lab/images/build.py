@@ -69,6 +69,11 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
 
 def _forget_older(directory: Path, current: list[Path]) -> None:
     """Remove what was made for earlier contents, and layers that will not be part of another image."""
+    for prefix in SHARED:
+        layers = sorted(directory.glob(f"{prefix}*.tar"), key=lambda path: path.stat().st_mtime)
+        for path in layers[:-1]:
+            path.with_suffix(".digest").unlink(missing_ok=True)
+            path.unlink()
     for path in directory.iterdir():
         ours = path.name.startswith(("node-", "image-", "layer-", "pack-"))
         if ours and path not in current and not path.name.startswith(SHARED):

@@ -90,6 +90,10 @@ def _register(cloud: Connection, image: NodeImage) -> tuple[str, bool]:
         for server in cloud.compute.servers(details=True, all_projects=True)
         if server.image and server.image.get("id")
     }
+    retired = [each for each in cloud.image.images(is_hidden=True) if each.name.startswith(f"{name}-until-")]
+    for each in retired:
+        if each.id not in used:
+            cloud.image.delete_image(each.id, ignore_missing=True)
     todo = plan(known, used, image.content)
     uploaded = todo.keep is None
     new = todo.keep or _upload(cloud, image, name)
