@@ -1,6 +1,7 @@
 """Ironic (``--with baremetal``): API and conductor in one process, machines that exist in name only."""
 
-from causeway.lab.model import Directory, File, Http, Service, Step, Unit
+from causeway.lab.model import Directory, File, Http, Service, Unit
+from causeway.lab.services.tables import tables
 
 ARGUMENTS = ("--config-file", "/etc/ironic/ironic.conf")
 
@@ -9,10 +10,9 @@ def units() -> tuple[Unit, ...]:
     """Return the units of the bare metal service."""
     configuration = File("ironic.conf.j2", "/etc/ironic/ironic.conf")
     return (
-        Step(
-            "ironic-tables",
+        tables(
+            "ironic",
             ("ironic-dbsync", *ARGUMENTS, "upgrade"),
-            needs=("databases",),
             files=(configuration,),
             directories=(Directory("/var/lib/causeway/ironic/lock"),),
         ),

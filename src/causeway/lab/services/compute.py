@@ -3,6 +3,7 @@
 import sys
 
 from causeway.lab.model import Copy, Directory, Exists, File, Logged, Service, Step, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 from causeway.lab.settings import Settings
 
@@ -14,16 +15,13 @@ def units(lab: Settings) -> tuple[Unit, ...]:
     configuration = File("nova.conf.j2", "/etc/nova/nova.conf")
     needs = ("mariadb", "rabbitmq", "nova-tables", "identities")
     return (
-        Step(
-            "nova-tables",
-            (
-                "sh",
-                "-c",
-                "nova-manage api_db sync && nova-manage cell_v2 map_cell0 && nova-manage db sync"
-                " && { nova-manage cell_v2 list_cells | grep -qw cell1"
-                " || nova-manage cell_v2 create_cell --name=cell1; }",
-            ),
-            needs=("databases",),
+        tables(
+            "nova",
+            ("nova-manage", "api_db", "sync"),
+            ("nova-manage", "cell_v2", "map_cell0"),
+            ("nova-manage", "db", "sync"),
+            ("nova-manage", "cell_v2", "create_cell", "--name=cell1"),
+            databases=("nova_api", "nova_cell0", "nova"),
             files=(configuration,),
             directories=(
                 Directory("/var/lib/causeway/nova/lock"),

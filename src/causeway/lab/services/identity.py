@@ -3,6 +3,7 @@
 import sys
 
 from causeway.lab.model import Directory, File, Step, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 from causeway.lab.settings import Settings
 
@@ -14,7 +15,7 @@ def units(lab: Settings) -> tuple[Unit, ...]:
     configuration = File("keystone.conf.j2", "/etc/keystone/keystone.conf")
     url = lab.identity_url
     return (
-        Step("keystone-tables", ("keystone-manage", "db_sync"), needs=("databases",), files=(configuration,)),
+        tables("keystone", ("keystone-manage", "db_sync"), files=(configuration,)),
         Step(
             "keystone-keys",
             (
@@ -42,7 +43,7 @@ def units(lab: Settings) -> tuple[Unit, ...]:
                     url,
                 ),
             ),
-            needs=("keystone-tables", "keystone-keys"),
+            needs=("mariadb", "keystone-tables", "keystone-keys"),
             passwords={"OS_BOOTSTRAP_PASSWORD": "admin"},
         ),
         api(

@@ -1,6 +1,7 @@
 """Glance keeps images, Placement keeps count of what servers use."""
 
 from causeway.lab.model import Directory, File, Step, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 
 
@@ -9,10 +10,8 @@ def units() -> tuple[Unit, ...]:
     glance = File("glance-api.conf.j2", "/etc/glance/glance-api.conf")
     placement = File("placement.conf.j2", "/etc/placement/placement.conf")
     return (
-        Step("glance-tables", ("glance-manage", "db_sync"), needs=("databases",), files=(glance,)),
-        Step(
-            "placement-tables", ("placement-manage", "db", "sync"), needs=("databases",), files=(placement,)
-        ),
+        tables("glance", ("glance-manage", "db_sync"), files=(glance,)),
+        tables("placement", ("placement-manage", "db", "sync"), files=(placement,)),
         Step(
             "glance-directories",
             ("true",),

@@ -29,7 +29,7 @@ def units() -> tuple[Unit, ...]:
             ready=Tcp(3306),
             grace=8,
         ),
-        Step("databases", ("mariadb",), needs=("mariadb",), stdin="databases.sql.j2"),
+        Step("database-user", ("mariadb",), needs=("mariadb",), stdin="database-user.sql.j2"),
         Service(
             "memcached",
             ("memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", "11211", "-m", "64", "-t", "2"),

@@ -1,6 +1,7 @@
 """Octavia with the OVN provider: the network itself balances, no machine per load balancer."""
 
-from causeway.lab.model import Copy, Directory, Exists, File, Service, Step, Unit
+from causeway.lab.model import Copy, Directory, Exists, File, Service, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 
 PACKAGES = "/usr/lib/python3/dist-packages"
@@ -13,10 +14,10 @@ def units() -> tuple[Unit, ...]:
     conversation = Copy("drivers/octavia_conversation.py", f"{PACKAGES}/octavia_conversation.py")
     needs = ("mariadb", "rabbitmq", "octavia-tables", "identities", "ovn-nb", "ovn-sb")
     return (
-        Step(
-            "octavia-tables",
+        tables(
+            "octavia",
             ("octavia-db-manage", *ARGUMENTS, "upgrade", "head"),
-            needs=("databases",),
+            databases=("octavia", "octavia_persistence"),
             files=(configuration,),
         ),
         api(

@@ -1,6 +1,7 @@
 """Designate with bind as its name server (``--with dns``)."""
 
 from causeway.lab.model import Directory, File, Logged, Service, Step, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 
 ARGUMENTS = ("--config-file", "/etc/designate/designate.conf")
@@ -30,10 +31,9 @@ def units() -> tuple[Unit, ...]:
             directories=(Directory("/run/named"), Directory("/var/cache/bind")),
             ready=Logged("running"),
         ),
-        Step(
-            "designate-tables",
+        tables(
+            "designate",
             ("designate-manage", "database", "sync"),
-            needs=("databases",),
             files=(configuration,),
             directories=(Directory("/var/lib/causeway/designate"),),
         ),

@@ -1,6 +1,7 @@
 """Open vSwitch in user space, OVN with one chassis, and Neutron on top."""
 
 from causeway.lab.model import Command, Directory, Exists, File, Service, Step, Succeeds, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 from causeway.lab.settings import Settings
 
@@ -136,10 +137,9 @@ def _neutron() -> tuple[Unit, ...]:
     needs = ("mariadb", "rabbitmq", "neutron-tables", "identities", "ovn-nb", "ovn-sb")
 
     return (
-        Step(
-            "neutron-tables",
+        tables(
+            "neutron",
             ("neutron-db-manage", *ARGUMENTS, "upgrade", "heads"),
-            needs=("databases",),
             files=files,
             directories=(Directory("/var/lib/causeway/neutron/lock"),),
         ),

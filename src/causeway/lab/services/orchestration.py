@@ -1,6 +1,7 @@
 """Heat."""
 
-from causeway.lab.model import File, Service, Step, Unit
+from causeway.lab.model import File, Service, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 
 
@@ -9,7 +10,7 @@ def units() -> tuple[Unit, ...]:
     configuration = File("heat.conf.j2", "/etc/heat/heat.conf")
     needs = ("mariadb", "rabbitmq", "heat-tables", "identities")
     return (
-        Step("heat-tables", ("heat-manage", "db_sync"), needs=("databases",), files=(configuration,)),
+        tables("heat", ("heat-manage", "db_sync"), files=(configuration,)),
         api("heat", 8004, "heat.wsgi.api:application", needs=needs, files=(configuration,)),
         Service(
             "heat-engine",

@@ -1,6 +1,7 @@
 """Manila (``--with shares``): the whole API above a back end that keeps no bytes."""
 
-from causeway.lab.model import Directory, File, Service, Step, Unit
+from causeway.lab.model import Directory, File, Service, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 
 ARGUMENTS = ("--config-file", "/etc/manila/manila.conf")
@@ -15,10 +16,9 @@ def units() -> tuple[Unit, ...]:
         return Service(name, (name, *ARGUMENTS), needs=needs, files=(configuration,))
 
     return (
-        Step(
-            "manila-tables",
+        tables(
+            "manila",
             ("manila-manage", "db", "sync"),
-            needs=("databases",),
             files=(configuration,),
             directories=(Directory("/var/lib/causeway/manila/lock"),),
         ),

@@ -1,6 +1,7 @@
 """Cinder with volumes of real bytes: files of the lab's directory."""
 
-from causeway.lab.model import Copy, Directory, File, Service, Step, Unit
+from causeway.lab.model import Copy, Directory, File, Service, Unit
+from causeway.lab.services.tables import tables
 from causeway.lab.services.wsgi import api
 
 ARGUMENTS = ("--config-file", "/etc/cinder/cinder.conf")
@@ -14,10 +15,9 @@ def units() -> tuple[Unit, ...]:
         "drivers/cinder_file.py", "/usr/lib/python3/dist-packages/cinder/volume/drivers/cinder_file.py"
     )
     return (
-        Step(
-            "cinder-tables",
+        tables(
+            "cinder",
             ("cinder-manage", "db", "sync"),
-            needs=("databases",),
             files=(configuration,),
             directories=(Directory("/var/lib/causeway/cinder/lock"),),
         ),
