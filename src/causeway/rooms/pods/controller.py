@@ -18,7 +18,7 @@ from causeway.engine.reconciler import DONE, Result
 from causeway.kit.errors import Problem
 from causeway.kube.client import Client
 from causeway.kube.events import Recorder
-from causeway.kube.objects import Pod, PodPort
+from causeway.kube.objects import Pod, PodPort, key_of
 from causeway.kube.reflector import ApiSource, Reflector, Source
 from causeway.kube.resource import POD_PORTS, PODS
 from causeway.kube.store import Change, Store
@@ -135,6 +135,7 @@ class Reconciler:
             try:
                 for step in steps:
                     told = await self._applier.apply(step)
+                    log.info("step", pod=key_of(pods[0]) if pods else "", uid=key, step=str(step))
                     if isinstance(step, WritePodPort | DeletePodPort):
                         self._told[key] = told
             except _DOUBTFUL:
