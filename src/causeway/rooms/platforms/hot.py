@@ -21,6 +21,7 @@ HIDDEN = "******"
 
 GROUP = "OS::Heat::ResourceGroup"
 _ABSENT = object()
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,12 @@ class _Scope:
 
 def evaluate(text: str, files: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[Path, Resource]:
     """Return the resources of a stack by path, those of nested stacks included, groups themselves not."""
-    return dict(_resources((), yaml.safe_load(text), files, parameters))
+    return dict(_resources((), parse(text), files, parameters))
+
+
+def parse(text: str) -> Any:
+    """Return YAML as data, by the parser written in C where there is one: templates are large."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
 
 
 def references(value: Any) -> Iterator[Reference]:
@@ -88,7 +94,7 @@ def _opened(
             member = _numbered(definition.get("properties", {}), str(index))
             yield from _opened((*path, str(index)), definition["type"], member, files)
     elif kind in files:
-        yield from _resources(path, yaml.safe_load(files[kind]), files, properties)
+        yield from _resources(path, parse(files[kind]), files, properties)
     else:
         yield path, Resource(kind, properties)
 
@@ -100,7 +106,7 @@ def _values(declared: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any])
         if schema.get("hidden"):
             value = HIDDEN  # neither side can be seen, so neither tells a difference
         elif schema.get("type") == "json" and isinstance(value, str):
-            value = yaml.safe_load(value)
+            value = parse(value)
         elif schema.get("type") == "number" and isinstance(value, str):
             value = float(value) if "." in value else int(value)
         values[name] = value

@@ -11,9 +11,9 @@ from importlib.resources import files
 from ipaddress import IPv4Network
 from typing import Any
 
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from causeway.rooms.platforms import hot
 from causeway.rooms.platforms.groups import Group, LiveGroup
 from causeway.rooms.platforms.model import Platform, kubernetes_services, neutron_services
 from causeway.rooms.platforms.pki import Pki
@@ -36,7 +36,7 @@ class StackTemplate:
     @property
     def body(self) -> dict[str, Any]:
         """Return the template as data."""
-        content: dict[str, Any] = yaml.safe_load(self.text)
+        content: dict[str, Any] = hot.parse(self.text)
         return content
 
     def __repr__(self) -> str:
@@ -179,7 +179,7 @@ def _listed(value: Any) -> Sequence[Any]:
     """Return a parameter of type json as the list it is; Heat gives it back as text."""
     if value is None or value == "":
         return []
-    return value if isinstance(value, list) else list(yaml.safe_load(value))
+    return value if isinstance(value, list) else list(hot.parse(value))
 
 
 def _text(name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
+from causeway.rooms.platforms import hot
 
 
 def references(node: Any) -> Iterator[tuple[str, str]]:
@@ -29,7 +29,7 @@ def references(node: Any) -> Iterator[tuple[str, str]]:
 
 def unresolved(text: str, files: Mapping[str, str]) -> list[str]:
     """Return what a template refers to without defining it."""
-    template = yaml.safe_load(text)
+    template = hot.parse(text)
     known = {
         "get_param": set(template.get("parameters", {})),
         "get_resource": set(template["resources"]),
