@@ -40,7 +40,7 @@ class Agent:
         name = "?"
         try:
             request = protocol.decode(line)
-            name = type(request).__name__
+            name = f"{type(request).__name__} {getattr(request, 'id', '')}".strip()
             reply = protocol.answer(self._carry_out(request))
         except images.NotBootable as problem:
             reply = _refuse(name, "image", str(problem))
@@ -48,7 +48,7 @@ class Agent:
             reply = _refuse(name, "problem", str(problem))
         except Exception:
             reply = _refuse(name, "defect", traceback.format_exc())
-        if name not in ("List", "Console"):
+        if not name.startswith(("List", "Console")):
             print(f"{name} {time.monotonic() - began:.2f} s", flush=True)
         return reply
 
