@@ -1,6 +1,7 @@
 """Filling the new cloud as its administrator would, through its own APIs; everything can be repeated.
 
-Run by the supervisor in the lab's network: ``python -m causeway.lab.seed identities|resources DIRECTORY``.
+Run by the supervisor in the lab's network: ``python -m causeway.lab.seed WHAT DIRECTORY``, where WHAT is
+``identities``, ``resources`` or the name of an extra, whose identities are made.
 """
 
 import sys
@@ -12,8 +13,7 @@ from causeway.lab import settings
 from causeway.lab.settings import Settings
 from causeway.lab.verify import connect
 
-# Type of service to (name of its user, where it answers). All are registered, also those of extras not there:
-# clients ask the catalogue by type and an extra may be added to a lab later.
+# Type of service to (name of its user, where it answers).
 ENDPOINTS = {
     "image": ("glance", "9292"),
     "placement": ("placement", "8778"),
@@ -46,8 +46,8 @@ ADMIN_ROLES = ("admin", "member", "load-balancer_admin")
 FLAVORS = {"m1.small": (1, 1024, 10), "m1.medium": (2, 2048, 20), "m1.large": (2, 4096, 20)}
 
 
-def identities(lab: Settings, secrets: Mapping[str, str]) -> None:
-    """Make projects, users, roles, services and endpoints."""
+def identities(lab: Settings, secrets: Mapping[str, str], wanted: Mapping[str, tuple[str, str]]) -> None:
+    """Make projects, users, roles, and the services and endpoints ``wanted`` (see ``ENDPOINTS``)."""
     identity = connect(lab, "lab-admin").identity
     project = {
         name: identity.find_project(name) or identity.create_project(name=name, domain_id="default")
@@ -68,9 +68,6 @@ def identities(lab: Settings, secrets: Mapping[str, str]) -> None:
 
     grant(user("demo", "demo"), "demo", USER_ROLES)
     grant(users["admin"], "admin", ADMIN_ROLES)
-    wanted = dict(ENDPOINTS)
-    for extra in lab.extras:
-        wanted |= EXTRA_ENDPOINTS[extra]
     for name in sorted({owner for owner, _ in wanted.values()}):
         grant(user(name, "service"), "service", ("admin", "service"))
     services = {service.type: service for service in identity.services()}
@@ -121,11 +118,12 @@ def resources(lab: Settings) -> None:
 
 def main() -> None:
     """Do what the first argument says for the lab in the directory given as the second."""
-    lab = settings.load(Path(sys.argv[2]))
-    if sys.argv[1] == "identities":
-        identities(lab, settings.passwords(lab.directory))
-    else:
+    what, lab = sys.argv[1], settings.load(Path(sys.argv[2]))
+    if what == "resources":
         resources(lab)
+    else:
+        wanted = ENDPOINTS if what == "identities" else EXTRA_ENDPOINTS[what]
+        identities(lab, settings.passwords(lab.directory), wanted)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,7 @@ def units(lab: Settings) -> tuple[Unit, ...]:
         seed.units(lab),
     ]
     for extra in lab.extras:
-        # The same program as for the base: it adds what is not there, for whatever extras the lab has now.
-        command = (sys.executable, "-m", "causeway.lab.seed", "identities", str(lab.directory))
+        command = (sys.executable, "-m", "causeway.lab.seed", extra, str(lab.directory))
         groups.append((Step(f"{extra}-identities", command, needs=("keystone", "identities"), chroot=False),))
         groups.append(EXTRAS[extra]())
     return checked(unit for group in groups for unit in group)
