@@ -75,9 +75,8 @@ def fresh(directory: Path) -> State:
 def create(state: State) -> None:
     """Keep the facts of a new platform."""
     directory = state.directory
-    directory.parent.mkdir(mode=0o700, exist_ok=True)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    (directory / "pki" / "etcd").mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (directory.parent, directory, directory / "pki", directory / "pki" / "etcd"):
+        folder.mkdir(mode=0o700, exist_ok=True)
     for name, text in state.pki.files().items():
         _write(directory / "pki" / name, text)
     save(state)  # last: its presence says that everything else is there

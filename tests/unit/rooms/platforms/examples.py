@@ -1,5 +1,6 @@
 """Platforms, sites and stacks to test with."""
 
+import json
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -30,7 +31,7 @@ def pool(role: str, name: str | None = None, **more: Any) -> dict[str, Any]:
 
 def platform(*pools: dict[str, Any], **spec: Any) -> Platform:
     return Platform.model_validate_json(
-        __import__("json").dumps(
+        json.dumps(
             {
                 "apiVersion": "causeway.dev/v1alpha1",
                 "kind": "Platform",
@@ -106,10 +107,7 @@ def sites(draw: st.DrawFn) -> Site:
         exists = draw(st.booleans())
         return Place(IPv4Network(cidr), f"{name}-net", f"{name}-sub") if exists else Place(IPv4Network(cidr))
 
-    places = [
-        place("nodes", "10.10.0.0/24"),
-        place("pods", "10.20.0.0/16"),
-        place("services", "172.30.0.0/16"),
-    ]
-    router = "router-id" if any(not each.new for each in places) else None
-    return Site("ext-id", draw(st.sampled_from([OVN, AMPHORA])), *places, router)
+    nodes, pods = place("nodes", "10.10.0.0/24"), place("pods", "10.20.0.0/16")
+    services = place("services", "172.30.0.0/16")
+    router = None if nodes.new and pods.new and services.new else "router-id"
+    return Site("ext-id", draw(st.sampled_from([OVN, AMPHORA])), nodes, pods, services, router)

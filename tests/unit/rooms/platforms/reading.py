@@ -7,7 +7,7 @@ from causeway.rooms.platforms import hot
 
 
 def references(node: Any) -> Iterator[tuple[str, str]]:
-    """Yield (function, name) of every reference to a parameter, resource, file or condition below ``node``."""
+    """Yield (function, name) of every reference below ``node`` to something the template defines."""
     if isinstance(node, Mapping):
         for key, value in node.items():
             if key in {"get_param", "get_resource", "get_file"} and len(node) == 1:

@@ -1,0 +1,107 @@
+"""The manifests put into a platform: complete, least privilege, settings as the controller reads them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from causeway.kube.resource import resource_of
+from causeway.rooms.platforms import addons, nodes
+from causeway.rooms.platforms.addons import Settings
+
+CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}
+
+
+def settings(**changed: Any) -> Settings:
+    values: dict[str, Any] = {
+        "config": CONFIG,
+        "cloud_files": {"clouds.yaml": "clouds:\n  openstack: {}\n"},
+        "masters": 3,
+    }
+    return Settings(**{**values, **changed})
+
+
+def of_kind(kind: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in found if each["kind"] == kind]
+
+
+def test_every_object_is_of_a_kind_the_client_knows_and_the_definition_comes_first() -> None:
+    found = addons.manifests(settings())
+    assert found[0]["kind"] == "CustomResourceDefinition"
+    for each in found:
+        assert resource_of(each).kind == each["kind"]
+        assert each["metadata"].get("namespace", "kube-system") == "kube-system"
+
+
+def test_settings_arrive_as_they_were() -> None:
+    found = addons.manifests(settings())
+    (config,) = of_kind("ConfigMap", found)
+    assert json.loads(config["data"]["config.json"]) == CONFIG
+    (secret,) = of_kind("Secret", found)
+    assert secret["stringData"] == {"clouds.yaml": "clouds:\n  openstack: {}\n"}
+    assert "clouds.yaml" not in repr(settings())
+
+
+def test_other_settings_are_other_pods_but_new_credentials_are_not() -> None:
+    def digest(chosen: Settings) -> str:
+        (deployment,) = of_kind("Deployment", addons.manifests(chosen))
+        value: str = deployment["spec"]["template"]["metadata"]["annotations"]["causeway.dev/settings"]
+        return value
+
+    assert digest(settings()) == digest(settings(cloud_files={"clouds.yaml": "new"}))
+    assert digest(settings()) != digest(settings(config={**CONFIG, "platform": "other"}))
+
+
+@pytest.mark.parametrize(("masters", "replicas"), [(1, 1), (3, 2), (5, 2)])
+def test_there_are_no_more_controllers_than_masters(masters: int, replicas: int) -> None:
+    (deployment,) = of_kind("Deployment", addons.manifests(settings(masters=masters)))
+    assert deployment["spec"]["replicas"] == replicas
+
+
+def test_nobody_gets_rights_on_everything() -> None:
+    for role in [
+        *of_kind("ClusterRole", addons.manifests(settings())),
+        *of_kind("Role", addons.manifests(settings())),
+    ]:
+        for rule in role["rules"]:
+            assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+            assert "secrets" not in rule["resources"]
+
+
+def test_the_image_can_be_elsewhere() -> None:
+    found = addons.manifests(settings(image="registry.example/causeway:1"))
+    for each in [*of_kind("Deployment", found), *of_kind("DaemonSet", found)]:
+        assert each["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/causeway:1"
+
+
+def pod(name: str, **meta: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "default", "uid": name, **meta}}
+
+
+def test_pods_of_daemon_sets_and_of_the_kubelet_stay_when_a_node_is_drained() -> None:
+    pods = [
+        pod("app", ownerReferences=[{"kind": "ReplicaSet"}]),
+        pod("bare"),
+        pod("daemon", ownerReferences=[{"kind": "DaemonSet"}]),
+        pod("static", annotations={"kubernetes.io/config.mirror": "x"}),
+    ]
+    assert [each["metadata"]["name"] for each in nodes.to_evict(pods)] == ["app", "bare"]
+
+
+def test_the_state_of_a_node_is_read_from_its_conditions() -> None:
+    node = {
+        "metadata": {
+            "name": "demo-compute-0",
+            "creationTimestamp": "2026-11-20T08:00:00Z",
+            "labels": {"causeway.dev/role": "compute"},
+        },
+        "spec": {"unschedulable": True},
+        "status": {
+            "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-20T08:00:07Z"}],
+            "addresses": [{"type": "InternalIP", "address": "10.10.0.4"}],
+            "nodeInfo": {"kubeletVersion": "v1.35.4"},
+        },
+    }
+    found = nodes.state_of(node)
+    assert (found.ready, found.cordoned, found.seconds_to_ready) == (True, True, 7.0)
+    assert nodes.state_of({"metadata": {"name": "new"}}).seconds_to_ready is None
