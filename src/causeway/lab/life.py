@@ -16,12 +16,12 @@ STALLED = 600.0
 
 def up(lab: Settings, progress: Progress) -> None:
     """Bring the lab up, or verify the one that is; raises ``Problem`` with all that stands against it."""
-    current = state.read(lab.state_file) if tree.running(lab) else None
-    if current and (_has_failed(current) or settings.load(lab.directory).extras != lab.extras):
+    running = tree.running(lab)
+    if running and _is_past(lab):
         with progress.phase("stopping the lab as it was"):
             down(lab)
-        current = None
-    if current is None:
+        running = None
+    if running is None:
         _start(lab, progress)
     with progress.phase("services") as phase:
         _wait(lab, phase)
@@ -51,7 +51,7 @@ def _start(lab: Settings, progress: Progress) -> None:
     if found:
         raise Problem(*found)
     lab.logs.mkdir(parents=True, exist_ok=True)
-    lab.directory.chmod(0o711)
+    lab.directory.chmod(0o700)
     lab.save()
     secrets = settings.passwords(lab.directory)
     settings.write_private(lab.clouds_file, yaml.safe_dump(settings.clouds(lab, secrets), sort_keys=False))
@@ -107,6 +107,14 @@ def _verify(lab: Settings, phase: Phase) -> None:
             missing.append(Finding(answer.service, f"it does not work: {answer.problem}", remedy))
     if missing:
         raise Problem(*missing)
+
+
+def _is_past(lab: Settings) -> bool:
+    """Return whether the lab that runs will never be the one that is wanted."""
+    current = state.read(lab.state_file)
+    if current is not None and (current.stopping or _has_failed(current)):
+        return True
+    return settings.load(lab.directory).extras != lab.extras
 
 
 def _has_failed(current: state.LabState) -> bool:

@@ -4,12 +4,14 @@ A build goes into a directory of its own and is renamed when complete, so an int
 again and a directory with the final name is always whole. Extras are a layer of their own above the base.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from causeway.host.command import CommandFailed, run, succeeds
@@ -20,6 +22,8 @@ from causeway.lab import mirror, packages
 RECIPE = 1
 # Documentation and translations are half of the files and nobody reads them in the lab.
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+# A build whose starter is gone must not go on in the directory its successor works in.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM")
 MESSAGING = "usr/lib/python3/dist-packages/oslo_messaging/_drivers/amqpdriver.py"
 
 
@@ -41,14 +45,18 @@ def lower_directories(cache: Path, extras: Collection[str]) -> tuple[Path, ...]:
 
 def build_base(cache: Path, log: Path) -> None:
     """Build the base root file system unless it is there; raises ``Problem`` without a working mirror."""
-    target = base_path(cache)
-    if target.is_dir():
-        return
-    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache):
+        target = base_path(cache)
+        if not target.is_dir():
+            _build_base(target, log)
+
+
+def _build_base(target: Path, log: Path) -> None:
     partial = target.with_name(target.name + ".partial")
     _discard(partial)
     try:
         run(
+            *ENDS_WITH_US,
             "mmdebstrap",
             *_arguments(),
             packages.SUITE,
@@ -67,9 +75,15 @@ def build_base(cache: Path, log: Path) -> None:
 
 def build_layer(cache: Path, extras: Collection[str], log: Path) -> None:
     """Build the layer of ``extras`` above the base unless it is there."""
-    target = layer_path(cache, extras)
-    if target.is_dir() or not extras:
+    if not extras:
         return
+    with _alone(cache):
+        target = layer_path(cache, extras)
+        if not target.is_dir():
+            _build_layer(base_path(cache), extras, target, log)
+
+
+def _build_layer(base: Path, extras: Collection[str], target: Path, log: Path) -> None:
     partial = target.with_name(target.name + ".partial")
     _discard(partial)
     upper, work, root = (partial / name for name in ("upper", "work", "root"))
@@ -78,7 +92,7 @@ def build_layer(cache: Path, extras: Collection[str], log: Path) -> None:
     wanted = " ".join(packages.of_extras(extras))
     script = " && ".join(
         [
-            f"mount -t overlay overlay -o lowerdir={base_path(cache)},upperdir={upper},workdir={work} {root}",
+            f"mount -t overlay overlay -o lowerdir={base},upperdir={upper},workdir={work} {root}",
             f"mount -t proc proc {root}/proc",
             f"mount --rbind /dev {root}/dev",
             f"mount -t tmpfs tmpfs {root}/run",
@@ -95,12 +109,21 @@ def build_layer(cache: Path, extras: Collection[str], log: Path) -> None:
     }
     try:
         # A mount namespace of its own: whatever happens to this process, no mount stays behind.
-        run("unshare", "--mount", "sh", "-c", script, env=environment, log=log)
+        run(*ENDS_WITH_US, "unshare", "--mount", "sh", "-c", script, env=environment, log=log)
     except CommandFailed as failure:
         raise _explained(failure, log) from failure
     os.sync()
     upper.rename(target)
     shutil.rmtree(partial)
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Wait until no other lab builds in ``cache``."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "rootfs.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _digest(names: Sequence[str]) -> str:

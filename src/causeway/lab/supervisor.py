@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONWARNINGS": "ignore",
 }
+CONNECT_LIMIT = 15.0
 STEP_LIMIT = 600.0
 STOP_LIMIT = 19.0
 LONGEST_BACKOFF = 30.0
@@ -293,6 +294,8 @@ def _rotate(logs: Path) -> None:
 def main() -> None:
     """Run the supervisor of the lab in the directory given as the only argument."""
     lab = settings.load(Path(sys.argv[1]))
+    if not _wanted(lab):
+        sys.exit("whoever started this lab is gone")
     secrets = settings.passwords(lab.directory)
     socket.sethostname(lab.host)
     run("ip", "link", "set", "lo", "up")
@@ -302,6 +305,16 @@ def main() -> None:
     _rotate(lab.logs)
     mounts.prepare(lab, rootfs.lower_directories(lab.cache, lab.extras))
     asyncio.run(_supervise(lab, secrets))
+
+
+def _wanted(lab: Settings) -> bool:
+    """Wait until the lab is connected to the machine; return False when nobody does that any more."""
+    deadline = time.monotonic() + CONNECT_LIMIT
+    while not (lab.directory / "tree.json").exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 async def _supervise(lab: Settings, secrets: Mapping[str, str]) -> None:

@@ -71,15 +71,16 @@ def start(lab: Settings) -> Tree:
                 pass_fds=(descriptor,),
                 cwd="/",
             )
-        tree = Tree(process.pid, _first_child(process))
-        write_private(lab.directory / "tree.json", json.dumps(asdict(tree)))
+        try:
+            tree = Tree(process.pid, _first_child(process))
+            _connect(lab, tree)
+            # The supervisor does nothing until it finds this, and ends when it does not come.
+            write_private(lab.directory / "tree.json", json.dumps(asdict(tree)))
+        except BaseException:
+            process.kill()
+            raise
     finally:
         os.close(descriptor)
-    try:
-        _connect(lab, tree)
-    except BaseException:
-        process.kill()
-        raise
     return tree
 
 
