@@ -41,7 +41,7 @@ test-lab: setup
 	$(TEST_ENV) $(CAUSEWAY) lab image
 
 test-lab-down: setup
-	$(TEST_ENV) $(CAUSEWAY) lab destroy
+	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
 
 test-env:
 	@printf 'export %s\n' $(TEST_ENV)
@@ -54,7 +54,7 @@ e2e: test-lab
 
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
 test: setup lint unit
-	$(TEST_ENV) $(CAUSEWAY) lab destroy
+	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
 	@$(MAKE) --no-print-directory integration e2e; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 

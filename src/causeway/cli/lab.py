@@ -65,7 +65,7 @@ def destroy(
 ) -> None:
     """Remove the lab with all its data; what was downloaded stays in the cache."""
     lab = settings.from_environment()
-    if not yes:
+    if not yes and lab.directory.exists():
         typer.confirm(f"Remove the lab in {lab.directory} with all its data?", abort=True)
     with Progress().phase("removing the lab"):
         existed = life.destroy(lab)
