@@ -58,11 +58,14 @@ def apply(cloud: Connection, surveyed: Survey, progress: Progress, *, image: str
         state.create(kept)  # the keys are on disk before anything is made with them
     if surveyed.live is not None and surveyed.plan.leaving and kept.started:
         asyncio.run(_drain(work, surveyed.live))
-    # Until the cluster has started every new server gets the same token: the first master made it known.
-    token = make_token() if kept.started else kept.token
-    joining = Joining(token, surveyed.bootstrap_master) if surveyed.plan.joining else None
+    if surveyed.plan.joining and kept.started:
+        # Kept before servers are made with it: a run that ends in between must not leave them waiting. Until
+        # the cluster has started the token stays, because the first master is who makes it known.
+        kept = replace(kept, token=make_token())
+        state.save(kept)
+    joining = Joining(kept.token, surveyed.bootstrap_master) if surveyed.plan.joining else None
     live = _stack(work, joining)
-    kept = asyncio.run(_inside(work, live, joining))
+    kept = asyncio.run(_inside(work, live, kept))
     state.save(kept)
     return Applied(live, kept)
 
@@ -103,9 +106,9 @@ async def _drain(work: _Work, live: LiveStack) -> None:
             await cluster.take_out(client, surveyed.plan.leaving, phase.waiting_for)
 
 
-async def _inside(work: _Work, live: LiveStack, joining: Joining | None) -> State:
+async def _inside(work: _Work, live: LiveStack, kept: State) -> State:
     """Everything that is done through the platform's own API; return the facts to keep."""
-    surveyed, kept = work.surveyed, work.surveyed.kept
+    surveyed = work.surveyed
     with explained(f"stack {live.name}"):
         servers = server_ids(stack.resources(stack.heat_of(work.cloud), live), surveyed)
     async with Client(access(surveyed.platform, kept, live)) as client:
@@ -116,8 +119,8 @@ async def _inside(work: _Work, live: LiveStack, joining: Joining | None) -> Stat
             kept = replace(kept, started=True)
             state.save(kept)
         with work.progress.phase("settings and controllers") as phase:
-            if joining is not None:
-                await nodes.offer_token(client, joining.token)
+            if surveyed.roles.keys() - await nodes.states(client):
+                await nodes.offer_token(client, kept.token)
             await _furnish(work, live, client, phase)
         with work.progress.phase("nodes") as phase:
             await nodes.forget(client, surveyed.plan.leaving)

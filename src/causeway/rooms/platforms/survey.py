@@ -71,10 +71,12 @@ def survey(
     Raises ``Problem`` for all that would make an apply fail, before anything is done.
     """
     heat = stack.heat_of(cloud)
-    with progress.phase("preflight") as phase, explained(f"stack {platform.name}"):
+    with explained(f"stack {platform.name}"):
         live = stack.owned(heat, platform.name)
         if live is not None and live.busy:
-            live = settled(heat, live, phase)
+            with progress.phase("what Heat is at work on") as phase:
+                live = settled(heat, live, phase)
+    with progress.phase("preflight"), explained(f"stack {platform.name}"):
         facts = gather(cloud, platform)
         report = preflight(platform, facts)
         if report.blocked:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+import keystoneauth1.exceptions as auth
 from openstack import exceptions as sdk
 from openstack.proxy import Proxy
 
@@ -13,7 +14,7 @@ from causeway.rooms.platforms.stack import LiveStack, StackResource
 
 _PAUSE = 1.0  # seconds between two looks at the stack
 _DETAIL_EVERY = 4.0  # seconds between two looks at its resources, which cost the cloud more
-_PATIENCE = 30.0  # seconds an API may be out of reach
+_PATIENCE = 60.0  # seconds an API may be out of reach
 SECONDS = stack.TIMEOUT_MINUTES * 60 + 60.0  # Heat's own limit comes first
 
 
@@ -45,7 +46,7 @@ def _watch(heat: Proxy, live: LiveStack, phase: Phase, seconds: float) -> LiveSt
                 phase.waiting_for(told(stack.resources(heat, live)))
                 detail_at = time.monotonic() + _DETAIL_EVERY
             answered_at = now
-        except (sdk.SDKException, OSError):
+        except (sdk.SDKException, auth.ClientException):
             if now - answered_at > _PATIENCE:
                 raise
         time.sleep(_PAUSE)
