@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import urllib.error
@@ -35,9 +36,8 @@ def causeway(*words: str, env: dict[str, str] | None = None) -> str:
 
 def lab_environment() -> dict[str, str]:
     """Return the variables ``causeway lab env`` exports."""
-    lines = causeway("lab", "env").splitlines()
-    pairs = (line.removeprefix("export ").partition("=") for line in lines if line.startswith("export "))
-    return {name: value.strip("'\"") for name, _, value in pairs}
+    words = shlex.split(causeway("lab", "env"))
+    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 class Kubectl:

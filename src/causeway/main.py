@@ -10,6 +10,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
+from causeway.kit import logging
 from causeway.kit.errors import Exit, Problem
 
 COMMANDS = ("preflight", "plan", "apply", "status", "kubeconfig", "destroy", "explain", "lab", "serve")
@@ -58,6 +59,7 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line; a problem is printed as its findings, never as a traceback."""
+    logging.configure("warning")  # facts go to standard output, and nothing else may
     try:
         app()
     except Problem as problem:

@@ -47,9 +47,9 @@ def test_deleted_pods_come_back(demo: Demo, url: str) -> None:
 def test_explain_says_that_nothing_remains_to_be_done(demo: Demo, kubectl: Kubectl) -> None:
     platform = ("--platform", str(demo.platform), "-o", "json")
     service = json.loads(demo.causeway("explain", "service", "default/frontend", *platform))
-    assert service["steps"] == []
+    assert service["remaining"] == []
     pod = kubectl.json("get", "pods", "-l", "app=guestbook")["items"][0]["metadata"]["name"]
-    assert json.loads(demo.causeway("explain", "pod", f"default/{pod}", *platform))["steps"] == []
+    assert json.loads(demo.causeway("explain", "pod", f"default/{pod}", *platform))["remaining"] == []
 
 
 def test_status_shows_every_node_ready(demo: Demo) -> None:
