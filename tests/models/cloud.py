@@ -156,12 +156,6 @@ class ModelOctavia(Octavia):
         self._change(balancer)
         return pool.id
 
-    async def update_pool(self, identifier: str, *, name: str, persistence: dict[str, str] | None) -> None:
-        balancer = self._holding("pool", identifier)
-        self._change(balancer)
-        pool = balancer.pools[identifier]
-        pool.name, pool.persistence, pool.state = name, persistence, "PENDING_UPDATE"
-
     async def delete_pool(self, identifier: str) -> None:
         for balancer in self.balancers.values():
             if identifier in balancer.pools:

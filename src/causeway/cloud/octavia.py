@@ -180,11 +180,6 @@ class Octavia:
         """Create a pool (as the default pool of ``listener_id``); return its id."""
         return await self._create("pools", "pool", request)
 
-    async def update_pool(self, identifier: str, *, name: str, persistence: dict[str, str] | None) -> None:
-        """Change a pool's session persistence, and the name that tells of it."""
-        body = {"pool": {"name": name, "session_persistence": persistence}}
-        await self._cloud.call(_SERVICE, "PUT", f"{_BASE}/pools/{identifier}", body=body)
-
     async def delete_pool(self, identifier: str) -> None:
         """Delete a pool with its members; one that is gone is no error."""
         await self._delete(f"{_BASE}/pools/{identifier}")

@@ -9,10 +9,13 @@ import pytest
 from tests.integration.services.conftest import Doors, Project, Room
 
 from causeway.cloud.octavia import LoadBalancer, StatusTree
+from causeway.cloud.octavia_providers import OVN
 from causeway.cloud.ownership import of_cluster
+from causeway.engine.explanation import Explanation
 from causeway.kube.errors import NotFound
 from causeway.kube.objects import Service
 from causeway.kube.resource import ENDPOINT_SLICES, EVENTS, SERVICES
+from causeway.rooms.services.explain import explain, gather
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -21,7 +24,7 @@ PORTS = [("http", 80, "TCP"), ("dns-tcp", 53, "TCP"), ("dns", 53, "UDP")]
 Fronts = dict[str, list[str]]
 
 
-async def until(what: str, probe: Callable[[], Awaitable[T | None]], seconds: float = 90.0) -> T:
+async def until(what: str, probe: Callable[[], Awaitable[T | None]], seconds: float = 240.0) -> T:
     """Return what ``probe`` finds, once it finds something."""
     deadline = time.monotonic() + seconds
     while True:
@@ -97,7 +100,7 @@ def expected(count: int, ports: list[tuple[str, int, str]] = PORTS) -> Fronts:
     return {f"{p}/{pr}": [f"10.131.0.{20 + i}:{8000 + p}" for i in range(count)] for _, p, pr in ports}
 
 
-async def serves(doors: Doors, project: Project, name: str, wanted: Fronts, seconds: float = 90.0) -> None:
+async def serves(doors: Doors, project: Project, name: str, wanted: Fronts, seconds: float = 240.0) -> None:
     async def probe() -> bool:
         return await served(doors, project, name) == wanted
 
@@ -114,6 +117,20 @@ async def ready(doors: Doors, name: str) -> Service | None:
         one for one in found.status.conditions if one.type == "causeway.dev/Ready" and one.status == "True"
     ]
     return found if good else None
+
+
+async def explained(doors: Doors, project: Project, name: str) -> Explanation:
+    facts = await gather(
+        doors.kube,
+        doors.octavia,
+        doors.neutron,
+        cluster=project.cluster,
+        provider=OVN,
+        namespace="default",
+        name=name,
+        controller=None,
+    )
+    return explain(facts)
 
 
 async def gone(doors: Doors, project: Project) -> bool:
@@ -144,6 +161,9 @@ async def test_a_service_lives_its_life(room: Room, doors: Doors, project: Proje
     say(f"3 ports x 3 members served after {time.monotonic() - begun:.1f} s")
     found = await until("the Service is ready", lambda: ready(doors, "web"))
     assert "causeway.dev/load-balancer" in found.metadata.finalizers
+    explanation = await explained(doors, project, "web")
+    assert (explanation.remaining, explanation.causes) == ((), ())
+    assert explanation.actual["listeners"] == expected(3)
     (balancer,) = await balancers(doors, project)
     assert balancer.vip_address == found.spec.cluster_ip
     assert f"causeway-uid={found.metadata.uid}" in balancer.tags
@@ -268,6 +288,9 @@ async def test_an_exhausted_quota_is_told_and_overcome(room: Room, doors: Doors,
         assert "floatingip" in message.lower()
         assert "higher quota" in message
         await serves(doors, project, "poor", expected(1))  # inside it is served all the same
+        explanation = await explained(doors, project, "poor")
+        assert explanation.causes[0].cause == "the controller met Quota"
+        assert explanation.remaining == ("take a floating IP for the service",)
         events = await doors.kube.list(EVENTS, "default")
         assert [
             one for one in events.items if one["reason"] == "Quota" and "floatingip" in one["note"].lower()

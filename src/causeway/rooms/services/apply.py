@@ -117,9 +117,6 @@ class Hands:
                 await self._octavia.create_pool(msgspec.structs.replace(request, listener_id=listener_id))
             case steps.DeletePool(_, pool_id):
                 await self._octavia.delete_pool(pool_id)
-            case steps.ChangeAffinity(_, service, pool_id, front, sticky):
-                name = pool_name(service, front, sticky=sticky)
-                await self._octavia.update_pool(pool_id, name=name, persistence=_persistence(sticky))
             case steps.PutMembers(_, pool_id, _, backend):
                 await self._octavia.put_members(pool_id, self._members(backend))
             case _:

@@ -7,11 +7,19 @@ possible at a time; the rest waits until the load balancer has settled and the p
 
 from collections.abc import Iterable
 
-from causeway.rooms.services.model import Actual, Address, Balancer, Desired, Listener, Verdict
+from causeway.rooms.services.model import (
+    Actual,
+    Address,
+    Balancer,
+    Desired,
+    Front,
+    Listener,
+    Pool,
+    Verdict,
+)
 from causeway.rooms.services.steps import (
     AddFinalizer,
     AssociateAddress,
-    ChangeAffinity,
     CreateBalancer,
     CreateListener,
     CreatePool,
@@ -89,28 +97,36 @@ def _why(desired: Desired, balancer: Balancer) -> str:
 
 
 def _children(desired: Desired, balancer: Balancer) -> list[Step]:
+    """Return the steps for what hangs below a load balancer.
+
+    A pool whose client affinity is to change is replaced, not updated: Octavia writes PENDING_UPDATE after it
+    has told the provider, so that a quick provider's answer is lost and the pool stays PENDING for ever, and
+    the OVN provider ignores it when affinity is taken away.
+    """
     steps: list[Step] = [DeletePool(balancer.id, pool) for pool in balancer.stray_pools]
-    present: dict[object, Listener] = {}
+    present: dict[Front, tuple[Listener, Pool | None]] = {}
     for listener in balancer.listeners:
-        unwanted = listener.front not in desired.listeners or listener.front in present
-        if listener.pool is not None and (unwanted or listener.broken or listener.pool.broken):
-            repair = not unwanted
-            steps.append(DeletePool(balancer.id, listener.pool.id, repair=repair))
-        if unwanted or listener.broken:
-            steps.append(DeleteListener(balancer.id, listener.id, repair=not unwanted))
+        front, pool = listener.front, listener.pool
+        if front is None or front not in desired.listeners or front in present:
+            steps += [DeletePool(balancer.id, pool.id)] if pool else []
+            steps.append(DeleteListener(balancer.id, listener.id))
+            continue
+        damaged = listener.broken or (pool is not None and pool.broken)
+        if pool is not None and (damaged or pool.backend.sticky != desired.listeners[front].sticky):
+            steps.append(DeletePool(balancer.id, pool.id, repair=damaged))
+            pool = None
+        if listener.broken:
+            steps.append(DeleteListener(balancer.id, listener.id, repair=True))
         else:
-            present[listener.front] = listener
+            present[front] = listener, pool
     for front, backend in desired.listeners.items():
-        found = present.get(front)
-        if found is None:
+        if front not in present:
             steps.append(CreateListener(balancer.id, desired.service, front))
             continue
-        pool = found.pool
-        if pool is None or pool.broken:
-            steps.append(CreatePool(balancer.id, desired.service, found.id, front, backend))
+        listener, pool = present[front]
+        if pool is None:
+            steps.append(CreatePool(balancer.id, desired.service, listener.id, front, backend))
             continue
-        if pool.backend.sticky != backend.sticky:
-            steps.append(ChangeAffinity(balancer.id, desired.service, pool.id, front, backend.sticky))
         if pool.backend.members != backend.members:
             steps.append(PutMembers(balancer.id, pool.id, front, backend))
     return steps

@@ -119,21 +119,6 @@ class DeletePool(Step):
 
 
 @dataclass(frozen=True)
-class ChangeAffinity(Step):
-    """Turn client affinity of a pool on or off."""
-
-    balancer_id: str
-    service: str
-    pool_id: str
-    front: Front
-    sticky: bool
-
-    def __str__(self) -> str:
-        state = "on" if self.sticky else "off"
-        return f"turn client affinity of {self.front.port}/{self.front.protocol} {state}"
-
-
-@dataclass(frozen=True)
 class PutMembers(Step):
     """Make a pool's members exactly these, in one call."""
 
