@@ -92,7 +92,7 @@ def _notes(service: Service, provider: Provider) -> Iterator[Note]:
         elif seconds != _DEFAULT_AFFINITY_SECONDS:
             yield Note(
                 "UnsupportedAffinityTimeout",
-                f"provider {provider.name} itself says how long a client stays with a member: not {seconds} s",
+                f"how long a client stays with a member is up to provider {provider.name}, not {seconds} s",
                 "Leave out sessionAffinityConfig.",
             )
     if spec.type == "LoadBalancer" and spec.load_balancer_source_ranges:
