@@ -109,7 +109,7 @@ def rank(evidence: Iterable[Evidence]) -> list[Finding]:
     causes.sort(key=lambda each: (not each.when, each.when))
     findings: dict[str, Finding] = {}
     for each in causes:
-        text = _bare(each.text)
+        text = bare(each.text)
         findings.setdefault(f"{each.place} {text}", Finding(each.place, text, remedy_for(text)))
     return list(findings.values())
 
@@ -243,7 +243,7 @@ _READERS: Mapping[str, Callable[[Connection, str], list[str]]] = {
 }
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Return a message without Heat's wrappers and Python's class names."""
     line = " ".join(text.split())
     line = re.sub(r"^(?:\w+Failed|\w+Error|\w+Exception|\w+): (?=resources\.)", "", line)

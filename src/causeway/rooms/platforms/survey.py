@@ -17,7 +17,7 @@ from causeway.kit.progress import Progress
 from causeway.kube.access import Access, from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
-from causeway.rooms.platforms import cluster, groups, hot, plan, stack, state, template
+from causeway.rooms.platforms import causes, cluster, groups, hot, plan, stack, state, template
 from causeway.rooms.platforms.checks import Severity
 from causeway.rooms.platforms.gather import gather
 from causeway.rooms.platforms.groups import Group, LiveGroup
@@ -31,6 +31,7 @@ from causeway.rooms.platforms.state import State
 from causeway.rooms.platforms.template import Joining
 from causeway.rooms.platforms.waiting import settled
 
+_REASON_LENGTH = 160
 _PARTS = ("OS::Nova::Server", "OS::Neutron::Port")
 
 
@@ -203,7 +204,7 @@ def _plan(
     status = {
         each.path: Status(
             exists=bool(each.physical_id) and each.status != "DELETE_COMPLETE",
-            failure=each.reason if each.status.endswith("FAILED") else "",
+            failure=_short(each.reason) if each.status.endswith("FAILED") else "",
             type=each.type,
         )
         for each in stack.resources(heat, live)
@@ -214,6 +215,11 @@ def _plan(
     made = plan.make(changes, platform.name, wanted, living)
     _refuse_lost_nodes(made)
     return made
+
+
+def _short(reason: str) -> str:
+    text = causes.bare(reason) or "for no reason told"
+    return text if len(text) <= _REASON_LENGTH else text[: _REASON_LENGTH - 3] + "..."
 
 
 def _refuse_lost_nodes(made: Plan) -> None:
