@@ -150,7 +150,7 @@ class Hands:
             "uid": service.metadata.uid,
         }
         if isinstance(step, steps.WriteStatus):
-            body = {"metadata": meta, "status": _status(step, service)}
+            body = {"metadata": meta, "status": _status(step)}
             await self._kube.apply(body, manager=_STATUS_MANAGER, resource=SERVICES, subresource="status")
             return
         finalizers = [FINALIZER] if isinstance(step, steps.AddFinalizer) else []
@@ -184,22 +184,21 @@ def _persistence(sticky: bool) -> dict[str, str] | None:
     return {"type": "SOURCE_IP"} if sticky else None
 
 
-def _status(step: steps.WriteStatus, service: Service) -> dict[str, Any]:
+def _status(step: steps.WriteStatus) -> dict[str, Any]:
     """Return all of the status that is ours: what is left out of a server-side apply is removed."""
-    conditions = [_condition(step.verdict, service.metadata.generation)] if step.verdict else []
+    conditions = [_condition(step.verdict)] if step.verdict else []
     return {
         "loadBalancer": {"ingress": [{"ip": ip} for ip in step.ingress]} if step.ingress else {},
         "conditions": conditions,
     }
 
 
-def _condition(verdict: Verdict, generation: int) -> dict[str, Any]:
+def _condition(verdict: Verdict) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "type": CONDITION,
         "status": "True" if verdict.ready else "False",
         "reason": verdict.reason,
         "message": verdict.message,
-        "observedGeneration": generation,
         "lastTransitionTime": now,
     }

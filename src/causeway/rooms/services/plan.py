@@ -168,6 +168,6 @@ def _status(desired: Desired, actual: Actual) -> list[Step]:
 def served(desired: Desired) -> Verdict:
     """Return the verdict on a Service that is served, with what it asked for in vain."""
     if not desired.notes:
-        return Verdict(True, "Served", "The load balancer serves every port.")
+        return Verdict(True, "Served", "The load balancer has all that the Service asks for.")
     message = " ".join(f"{note.cause}. {note.remedy}" for note in desired.notes)
     return Verdict(True, desired.notes[0].reason, message)

@@ -47,7 +47,7 @@ LB = LoadBalancer("lb1", "default/web", "ACTIVE", "ONLINE", "172.30.0.9", "port1
 def served() -> Actual:
     backend = Backend(members=frozenset({Member("10.1.0.1", 8080)}))
     listener = Listener("l1", Front("TCP", 80), Pool("p1", backend))
-    verdict = Verdict(True, "Served", "The load balancer serves every port.")
+    verdict = Verdict(True, "Served", "The load balancer has all that the Service asks for.")
     return Actual((Balancer("lb1", "172.30.0.9", "port1", listeners=(listener,)),), (), True, (), verdict)
 
 
