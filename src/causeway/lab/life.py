@@ -50,6 +50,7 @@ def _start(lab: Settings, progress: Progress) -> None:
     found = conditions.findings(lab, conditions.look(lab), built=built and lab.done.exists())
     if found:
         raise Problem(*found)
+    _keep_base(lab)
     lab.logs.mkdir(parents=True, exist_ok=True)
     lab.directory.chmod(0o700)
     lab.save()
@@ -66,6 +67,20 @@ def _start(lab: Settings, progress: Progress) -> None:
     with progress.phase("namespaces"):
         leftovers.clear(lab)
         tree.start(lab)
+
+
+def _keep_base(lab: Settings) -> None:
+    """Refuse to put a lab's data above another root file system: users have other numbers there."""
+    base = rootfs.base_path(lab.cache).name
+    note = lab.directory / "base"
+    if lab.done.exists() and note.exists() and note.read_text() != base:
+        raise Problem.of(
+            str(lab.directory),
+            "this lab was made by another release of Causeway, with other packages",
+            "Run `causeway lab destroy` and then `causeway lab up`.",
+        )
+    lab.directory.mkdir(parents=True, exist_ok=True)
+    note.write_text(base)
 
 
 def _wait(lab: Settings, phase: Phase) -> None:

@@ -6,7 +6,6 @@ everything it started. It is started by ``causeway.lab.tree`` and told what to d
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import sys
@@ -18,24 +17,17 @@ from pathlib import Path
 from causeway.host.command import run
 from causeway.lab import mounts, rootfs, settings, state
 from causeway.lab.model import Command, Service, Step, Succeeds, Unit
+from causeway.lab.processes import ENVIRONMENT, last_line, rotate, send, start
 from causeway.lab.ready import is_ready
 from causeway.lab.render import Renderer
 from causeway.lab.services import units
 from causeway.lab.settings import Settings
 
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "HOME": "/root",
-    "LC_ALL": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONWARNINGS": "ignore",
-}
 CONNECT_LIMIT = 15.0
 STEP_LIMIT = 600.0
 STOP_LIMIT = 19.0
 LONGEST_BACKOFF = 30.0
 STEADY = 60.0
-LOG_LIMIT = 16 << 20
 
 
 class Supervisor:
@@ -102,7 +94,7 @@ class Supervisor:
                 break
             await asyncio.sleep(min(1 + attempt, 5))
         else:
-            reason = _last_line(self._log(step)) or "it ended with an error"
+            reason = last_line(self._log(step)) or "it ended with an error"
             self._board.set(step.name, state.FAILED, reason=reason)
             return
         if step.once:
@@ -122,7 +114,7 @@ class Supervisor:
             async with asyncio.timeout(STEP_LIMIT):
                 await process.communicate(text)
         except TimeoutError:
-            _signal(process, signal.SIGKILL, group=True)
+            send(process, signal.SIGKILL, group=True)
             await process.wait()
         return process.returncode == 0
 
@@ -162,7 +154,7 @@ class Supervisor:
             self._present[service.name].set()
         status = await death
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        return f"it ended with {how}: {_last_line(log)}"
+        return f"it ended with {how}: {last_line(log)}"
 
     async def _until_ready(self, service: Service, pid: int, log_start: int) -> None:
         began = time.monotonic()
@@ -172,13 +164,13 @@ class Supervisor:
         while service.ready and not await is_ready(service.ready, self._lab.root, log, log_start):
             if not slow and time.monotonic() - began > service.patience:
                 slow = True
-                reason = f"not ready after {service.patience:.0f} s: {_last_line(log)}"
+                reason = f"not ready after {service.patience:.0f} s: {last_line(log)}"
                 self._board.set(service.name, state.STARTING, pid=pid, reason=reason)
             await asyncio.sleep(pause)
         for command in service.then:
             process = await self._chrooted(command, log=log)
             if await process.wait() != 0:
-                _signal(self._processes[service.name], signal.SIGTERM, group=False)
+                send(self._processes[service.name], signal.SIGTERM, group=False)
                 await asyncio.Future()  # its death is noticed by whoever waits for this
 
     async def _stop(self, unit: Unit) -> None:
@@ -190,12 +182,12 @@ class Supervisor:
         if process is not None and process.returncode is None:
             grace = unit.grace if isinstance(unit, Service) else 1
             group = isinstance(unit, Step) or unit.stop_group
-            _signal(process, signal.SIGTERM, group=group)
+            send(process, signal.SIGTERM, group=group)
             try:
                 async with asyncio.timeout(grace):
                     await process.wait()
             except TimeoutError:
-                _signal(process, signal.SIGKILL, group=True)
+                send(process, signal.SIGKILL, group=True)
                 await process.wait()
         self._board.set(unit.name, state.STOPPED)
         self._stopped[unit.name].set()
@@ -210,12 +202,12 @@ class Supervisor:
             answer = {"ok": False}
         elif process is not None and process.returncode is None:
             self._asked.add(name)
-            _signal(process, signal.SIGTERM, group=unit.stop_group)
+            send(process, signal.SIGTERM, group=unit.stop_group)
             try:
                 async with asyncio.timeout(unit.grace):
                     await process.wait()
             except TimeoutError:
-                _signal(process, signal.SIGKILL, group=True)
+                send(process, signal.SIGKILL, group=True)
         writer.write(json.dumps(answer).encode() + b"\n")
         await writer.drain()
         writer.close()
@@ -235,7 +227,7 @@ class Supervisor:
             return await self._chrooted(
                 unit.command, log=self._log(unit), environment=environment, user=user, stdin=stdin
             )
-        return await _start(unit.command, self._log(unit), ENVIRONMENT | environment, stdin=stdin)
+        return await start(unit.command, self._log(unit), ENVIRONMENT | environment, stdin=stdin)
 
     async def _chrooted(
         self,
@@ -248,47 +240,10 @@ class Supervisor:
     ) -> asyncio.subprocess.Process:
         who = () if user == "root" else (f"--userspec={user}",)
         argv = ("chroot", *who, str(self._lab.root), *command)
-        return await _start(argv, log, ENVIRONMENT | dict(environment or {}), stdin=stdin)
+        return await start(argv, log, ENVIRONMENT | dict(environment or {}), stdin=stdin)
 
     def _log(self, unit: Unit) -> Path:
         return self._lab.logs / f"{unit.name}.log"
-
-
-async def _start(
-    argv: Command, log: Path, environment: Mapping[str, str], *, stdin: bool
-) -> asyncio.subprocess.Process:
-    with log.open("ab") as sink:
-        return await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
-            stdout=sink,
-            stderr=sink,
-            env=environment,
-            start_new_session=True,
-        )
-
-
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals, *, group: bool) -> None:
-    try:
-        if group:
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
-    except ProcessLookupError:
-        pass  # it ended by itself in this moment
-
-
-def _last_line(log: Path) -> str:
-    if not log.exists():
-        return ""
-    lines = [line.strip() for line in log.read_bytes()[-4000:].decode(errors="replace").splitlines()]
-    return next((line[:300] for line in reversed(lines) if line), "")
-
-
-def _rotate(logs: Path) -> None:
-    for log in logs.glob("*.log"):
-        if log.stat().st_size > LOG_LIMIT and log.name != "supervisor.log":
-            log.replace(log.with_suffix(".log.1"))
 
 
 def main() -> None:
@@ -302,7 +257,7 @@ def main() -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     for directory in (lab.logs, lab.done):
         directory.mkdir(parents=True, exist_ok=True)
-    _rotate(lab.logs)
+    rotate(lab.logs)
     mounts.prepare(lab, rootfs.lower_directories(lab.cache, lab.extras))
     asyncio.run(_supervise(lab, secrets))
 

@@ -1,9 +1,12 @@
+import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from causeway.lab import conditions
 from causeway.lab.conditions import Machine, UsedRange, findings
+from causeway.lab.mirror import Mirror
 from causeway.lab.settings import Settings
 
 GOOD = Machine(
@@ -59,3 +62,14 @@ def test_a_lab_that_was_built_needs_no_further_room() -> None:
 def test_ranges_of_the_lab_must_not_overlap() -> None:
     lab = Settings(LAB.directory, LAB.cache, network="10.200.0.0/16", external="10.200.4.0/24")
     assert len(findings(lab, GOOD, built=False)) == 1
+
+
+def test_a_mirror_that_does_not_answer_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditions, "run", lambda *words: "")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        reason = conditions._unreachable(Mirror(f"http://127.0.0.1:{port}/debian", None))
+    assert reason is not None
+    assert "refused" in reason
+    assert conditions._unreachable(None) is None
