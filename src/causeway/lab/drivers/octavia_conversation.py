@@ -5,10 +5,16 @@ after another. As packaged, the agent forks a process for each question, which t
 and prepares its mappings anew, and the asking side sleeps 10 ms for every digit of the answer's length: about
 two seconds for a member. Here threads of one process answer, and the asking side waits on the socket. What is
 asked and answered stays the same.
+
+One thing relied on the slowness: Octavia hands an update to the provider before it writes PENDING_UPDATE, and
+a provider that is done earlier leaves the object PENDING for ever. So updates begin a moment later.
 """
 
+import functools
 import socketserver
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 from octavia_lib.api.drivers import driver_lib
@@ -31,11 +37,32 @@ class _Threads(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 driver_lib.time = _Awake(driver_lib.time)
 
+# Seconds an update waits, by the provider's method; batches of members write before they hand over.
+_LATER = {
+    "lb_update": 0.3,
+    "listener_update": 0.3,
+    "pool_update": 0.3,
+    "hm_update": 0.3,
+    "member_update": 0.1,
+}
+
+
+def _later(update: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    @functools.wraps(update)
+    def begin(*args: Any, **keywords: Any) -> Any:
+        time.sleep(seconds)
+        return update(*args, **keywords)
+
+    return begin
+
 
 def api() -> Any:
     """Return Octavia's WSGI application."""
-    from octavia.api import app  # noqa: PLC0415  # the agent has no use for it
+    from octavia.api import app  # noqa: PLC0415  # the agent has no use for these
+    from ovn_octavia_provider.helper import OvnProviderHelper  # noqa: PLC0415
 
+    for name, seconds in _LATER.items():
+        setattr(OvnProviderHelper, name, _later(getattr(OvnProviderHelper, name), seconds))
     return app.setup_app()
 
 
