@@ -6,6 +6,7 @@ what is only a consequence and puts the first cause first.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -166,6 +167,17 @@ def gave_up(told: Sequence[str]) -> bool:
     return any(_FAILED in line for line in told) and not any("done after" in line for line in told[-1:])
 
 
+def final_console(cloud: Connection, server_id: str) -> list[str]:
+    """Return the console of a server whose script is just giving up, once it has told why."""
+    told: list[str] = []
+    for _ in range(10):
+        earlier, told = told, console_tail(cloud, server_id)
+        if told == earlier:
+            break
+        time.sleep(0.5)
+    return told
+
+
 def node_findings(cloud: Connection, servers: Mapping[str, str], missing: Sequence[str]) -> list[Finding]:
     """Return why nodes did not appear, by their consoles; ``servers`` are server IDs by node name."""
     findings = []
@@ -175,7 +187,7 @@ def node_findings(cloud: Connection, servers: Mapping[str, str], missing: Sequen
         if server_id is None:
             findings.append(Finding(place, "the stack has no server of this name", "Run apply again."))
             continue
-        tail = console_tail(cloud, server_id)
+        tail = final_console(cloud, server_id)
         fault = _server(cloud, server_id)
         cause = "did not become ready; " + (
             "its console ends with:\n  " + "\n  ".join(tail) if tail else "its console says nothing"

@@ -13,7 +13,7 @@ LAYERS=io.containerd.snapshotter.v1.overlayfs/snapshots
 
 # Hypervisors show the first 20 characters of a volume's ID as the serial number of the disk.
 for _ in $(seq 240); do
-  DEVICE=$(find /dev/disk/by-id -name "*${VOLUME:0:20}*" 2>/dev/null | head -n 1)
+  DEVICE=$(find /dev/disk/by-id -name "*${VOLUME:0:20}*" 2>/dev/null | head -n 1) || true
   [ -z "$DEVICE" ] || break
   sleep 0.5
 done
