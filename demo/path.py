@@ -25,6 +25,7 @@ class Demo:
         self.progress = progress
         self.platform = platform
         self._env: dict[str, str] = {}
+        self._kubectl = Path("kubectl")
 
     def up(self) -> None:
         """Run every step and print what stands at the end."""
@@ -59,7 +60,7 @@ class Demo:
         with self.progress.phase("lab: an OpenStack on this machine"):
             causeway("lab", "up")
         with self.progress.phase("node image"):
-            causeway("lab", "image")
+            self._kubectl = Path(json.loads(causeway("lab", "image", "-o", "json"))["kubectl"])
 
     def deploy(self) -> None:
         """Check the cloud and deploy the platform."""
@@ -72,8 +73,7 @@ class Demo:
         """Return ``kubectl`` for the platform; it was built or downloaded with the node image."""
         kubeconfig = self.platform.parent / ".causeway" / "demo.kubeconfig"
         self.causeway("kubeconfig", str(self.platform), "--output", str(kubeconfig))
-        binary = Path(json.loads(causeway("lab", "image", "-o", "json"))["kubectl"])
-        return Kubectl(binary, kubeconfig)
+        return Kubectl(self._kubectl, kubeconfig)
 
     def application(self) -> str:
         """Deploy the guestbook and return the URL at which it answers from this machine."""
