@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import openstack
 import pytest
@@ -27,7 +26,6 @@ from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.lab.settings import Settings
 
-T = TypeVar("T")
 POD_CIDR = "10.131.0.0/20"
 
 
@@ -47,27 +45,24 @@ def project(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Make the project, and take away everything in it."""
     admin: Any = openstack.connect(cloud="lab-admin")
     name = f"services-{uuid.uuid4().hex[:6]}"
-    made = admin.identity.create_project(name=name, domain_id="default")
-    user = admin.identity.create_user(
-        name=name, password=name, default_project_id=made.id, domain_id="default"
-    )
-    for role in ("member", "load-balancer_member"):
-        found = admin.identity.find_role(role)
-        if found:
-            admin.identity.assign_project_role_to_user(made, user, found)
-    clouds = tmp_path_factory.mktemp("cloud") / "clouds.yaml"
-    auth = {"auth_url": admin.config.get_auth_args()["auth_url"], "username": name, "password": name}
-    auth |= {"project_name": name, "user_domain_id": "default", "project_domain_id": "default"}
-    entry = {"auth": auth, "region_name": admin.config.region_name}
-    clouds.write_text(yaml.safe_dump({"clouds": {"test": entry}}))
-    config = OpenStackConfig(config_files=[str(clouds)], load_envvars=False)
-    cloud: Any = openstack.connection.Connection(config=config.get_one("test"))
-    try:
+    with contextlib.ExitStack() as after:
+        made = admin.identity.create_project(name=name, domain_id="default")
+        after.callback(admin.identity.delete_project, made)
+        user = admin.identity.create_user(name=name, password=name, domain_id="default")
+        after.callback(admin.identity.delete_user, user)
+        for role in ("member", "load-balancer_member"):
+            found = admin.identity.find_role(role)
+            if found:
+                admin.identity.assign_project_role_to_user(made, user, found)
+        auth = {"auth_url": admin.config.get_auth_args()["auth_url"], "username": name, "password": name}
+        auth |= {"project_name": name, "user_domain_id": "default", "project_domain_id": "default"}
+        entry = {"auth": auth, "region_name": admin.config.region_name}
+        clouds = tmp_path_factory.mktemp("cloud") / "clouds.yaml"
+        clouds.write_text(yaml.safe_dump({"clouds": {"test": entry}}))
+        config = OpenStackConfig(config_files=[str(clouds)], load_envvars=False)
+        cloud: Any = openstack.connection.Connection(config=config.get_one("test"))
+        after.callback(_clear, cloud)
         yield Project(name, clouds, str(uuid.uuid4()), _networks(cloud), admin)
-    finally:
-        _clear(cloud)
-        admin.identity.delete_user(user)
-        admin.identity.delete_project(made)
 
 
 def _networks(cloud: Any) -> dict[str, str]:
@@ -192,4 +187,4 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     return tell
 
 
-__all__ = ["Doors", "Project", "Room", "doors", "os", "project", "room", "say"]
+__all__ = ["Doors", "Project", "Room", "doors", "project", "room", "say"]
