@@ -63,7 +63,7 @@ def show(plan: Plan, platform: str) -> None:
 
 def _line(change: Change) -> Text:
     style = _STYLES[change.action]
-    text = Text(f"{_SIGNS[change.action]} {change.action:8}", style)
+    text = Text(f"{_SIGNS[change.action]} {change.action:7} ", style)
     text.append(f"{change.name}  {change.type}", "" if change.action is Action.CREATE else style)
     if change.reason:
         text.append(f"  ({change.reason})")

@@ -15,6 +15,7 @@ from causeway.kit.errors import Exit, Problem
 from causeway.rooms.platforms import document, stack, state
 from causeway.rooms.platforms.status import NodeStatus, PlatformStatus, status
 
+_WIDTH = 240
 EPILOG = "Example: causeway status platform.yaml -o json"
 
 
@@ -43,7 +44,8 @@ def command(file: FILE, output: OUTPUT = Output.TEXT) -> None:
 
 def show(found: PlatformStatus) -> None:
     """Print the status as tables."""
-    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else _WIDTH  # what reads a pipe wants whole lines
+    console = Console(file=sys.stdout, highlight=False, width=width)
     console.print(f"platform {found.platform} ({found.cluster_id})", markup=False)
     parts = Table("component", "", "state", box=None, pad_edge=False)
     for each in found.components:

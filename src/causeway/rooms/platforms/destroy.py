@@ -87,7 +87,7 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
     """Delete what the platform's controllers made: load balancers, floating IPs, subports, ports, groups."""
     _delete_load_balancers(cloud, cluster_id, phase)
     for kind in ("floatingips", "ports", "security-groups"):
-        found = _of_controllers(network(cloud, kind, cluster_id))
+        found = made_by_controllers(network(cloud, kind, cluster_id))
         if not found:
             continue
         phase.waiting_for(summary(found))
@@ -100,7 +100,7 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
 def _delete_load_balancers(cloud: Connection, cluster_id: str, phase: Phase) -> None:
     deadline = time.monotonic() + _BALANCERS_SECONDS
     asked: set[str] = set()
-    while found := _of_controllers(load_balancers(cloud, cluster_id)):
+    while found := made_by_controllers(load_balancers(cloud, cluster_id)):
         phase.waiting_for(summary(found))
         if time.monotonic() >= deadline:
             raise Problem(
@@ -139,7 +139,8 @@ def _release_subports(cloud: Connection, doomed: set[str], ports: Sequence[Belon
                 sdk.raise_from_response(answer)
 
 
-def _of_controllers(found: Iterable[Belonging]) -> list[Belonging]:
+def made_by_controllers(found: Iterable[Belonging]) -> list[Belonging]:
+    """Return what the platform's controllers made: what is tagged and not the stack's."""
     return [each for each in found if each.made_by not in _STACK_KINDS]
 
 
