@@ -5,7 +5,7 @@ import json
 from openstack.connection import Connection
 
 from causeway.kit.progress import Progress
-from demo.commands import Kubectl, http_json
+from demo.commands import Kubectl, causeway, http_json
 from demo.path import Demo
 from demo.waiting import until
 
@@ -34,6 +34,25 @@ def test_a_pod_finds_a_service_by_name(kubectl: Kubectl) -> None:
     program = f"import socket; print({connect}.getpeername()[0])"
     address = kubectl("exec", "deployment/frontend", "--", "python3", "-c", program).strip()
     assert address == kubectl.json("get", "service", "redis-leader")["spec"]["clusterIP"]
+
+
+def test_a_server_that_is_no_node_reaches_a_service(kubectl: Kubectl, cloud: Connection) -> None:
+    address = kubectl.json("get", "service", "frontend")["spec"]["clusterIP"]
+    net = cloud.orchestration.get(f"/stacks/demo/{cloud.get_stack('demo').id}/resources/net").json()
+    server = cloud.create_server(
+        "no-node",
+        image="causeway-node-v1.35.4",
+        flavor="m1.small",
+        network=net["resource"]["physical_resource_id"],
+        auto_ip=False,
+        wait=True,
+    )
+    try:
+        fetch = ("curl", "-sS", "--retry", "30", "--retry-all-errors", "--retry-delay", "1", "-m", "5")
+        answer = causeway("lab", "exec", "no-node", *fetch, f"http://{address}/api/messages")
+        assert json.loads(answer)["pod"].startswith("frontend-")
+    finally:
+        cloud.delete_server(server.id, wait=True)
 
 
 def test_the_front_end_scales_and_every_replica_answers(demo: Demo, url: str) -> None:
