@@ -38,12 +38,12 @@ def test_a_pod_finds_a_service_by_name(kubectl: Kubectl) -> None:
 
 def test_a_server_that_is_no_node_reaches_a_service(kubectl: Kubectl, cloud: Connection) -> None:
     address = kubectl.json("get", "service", "frontend")["spec"]["clusterIP"]
-    net = cloud.orchestration.get(f"/stacks/demo/{cloud.get_stack('demo').id}/resources/net").json()
+    resources = {each.logical_resource_id: each for each in cloud.orchestration.resources("demo")}
     server = cloud.create_server(
         "no-node",
         image="causeway-node-v1.35.4",
         flavor="m1.small",
-        network=net["resource"]["physical_resource_id"],
+        network=resources["net"].physical_resource_id,
         auto_ip=False,
         wait=True,
     )
