@@ -165,9 +165,13 @@ def from_environment(environment: Mapping[str, str] = os.environ, extras: tuple[
         external=_range(environment, "CAUSEWAY_LAB_EXTERNAL", EXTERNAL),
         extras=extras,
     )
-    if not (directory / "settings.json").exists():
-        return wanted
-    made = load(directory)
+    try:
+        if not (directory / "settings.json").exists():
+            return wanted
+        made = load(directory)
+    except PermissionError as error:
+        cause = f"{directory} is root's: the lab makes namespaces, mounts and devices"
+        raise Problem.of("user", cause, "Run it as root.") from error
     for variable, old, new in (
         ("CAUSEWAY_LAB_NETWORK", made.network, wanted.network),
         ("CAUSEWAY_LAB_EXTERNAL", made.external, wanted.external),

@@ -44,6 +44,15 @@ def test_a_lab_keeps_its_ranges_and_collects_extras(tmp_path: Path) -> None:
         from_environment(environment(tmp_path, CAUSEWAY_LAB_NETWORK="10.8.0.0/24"))
 
 
+def test_another_user_is_told_to_be_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    with pytest.raises(Problem, match="root"):
+        from_environment(environment(tmp_path))
+
+
 def test_passwords_are_random_private_and_stay(tmp_path: Path) -> None:
     first = passwords(tmp_path)
     assert passwords(tmp_path) == first
