@@ -81,6 +81,7 @@ def render(
         },
         public=platform.spec.api.exposure == "public",
         sources_preserved=site.provider.keeps_source,
+        several_masters=platform.masters.count > 1,
         ssh_key=platform.spec.ssh_key,
         pki_files=authority,
     )
