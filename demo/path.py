@@ -47,7 +47,7 @@ class Demo:
             with self.progress.phase("destroy the platform"):
                 self.causeway("destroy", str(self.platform), "--yes")
         with self.progress.phase("remove the lab"):
-            causeway("lab", "destroy")
+            causeway("lab", "destroy", "--yes")
 
     def causeway(self, *words: str) -> str:
         """Run a command against the lab's cloud."""
