@@ -6,7 +6,7 @@ nodes and the objects in the platform are the only record of how far it came.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from openstack.connection import Connection
@@ -15,11 +15,21 @@ from causeway.cloud.connection import explained
 from causeway.kit.errors import Finding, Problem
 from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
-from causeway.rooms.platforms import addons, causes, cluster, credential, nodes, stack, state, template
+from causeway.rooms.platforms import (
+    addons,
+    causes,
+    cluster,
+    credential,
+    nodes,
+    plan,
+    stack,
+    state,
+    template,
+)
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.cluster import Component
 from causeway.rooms.platforms.pki import make_token
-from causeway.rooms.platforms.stack import LiveStack
+from causeway.rooms.platforms.stack import LiveStack, StackResource
 from causeway.rooms.platforms.state import State
 from causeway.rooms.platforms.survey import Survey, access, api_url, server_ids
 from causeway.rooms.platforms.template import Joining
@@ -64,39 +74,9 @@ def apply(cloud: Connection, surveyed: Survey, progress: Progress, *, image: str
         kept = replace(kept, token=make_token())
         state.save(kept)
     joining = Joining(kept.token, surveyed.bootstrap_master) if surveyed.plan.joining else None
-    live = _stack(work, joining)
-    kept = asyncio.run(_inside(work, live, kept))
+    live, kept = asyncio.run(_carry_out(work, kept, joining))
     state.save(kept)
     return Applied(live, kept)
-
-
-def _stack(work: _Work, joining: Joining | None) -> LiveStack:
-    """Bring the stack to what the file says."""
-    surveyed, name, heat = work.surveyed, work.surveyed.platform.name, stack.heat_of(work.cloud)
-    live = surveyed.live
-    if live is not None and surveyed.plan.empty and not live.failed:
-        return live
-    target = template.render(
-        surveyed.platform,
-        surveyed.site,
-        surveyed.groups,
-        cluster_id=surveyed.kept.cluster_id,
-        pki=surveyed.kept.pki,
-        joining=joining,
-    )
-    with work.progress.phase("stack") as phase, explained(f"stack {name}"):
-        if live is None:
-            stack.create(heat, name, target, cluster_id=surveyed.kept.cluster_id)
-        else:
-            stack.update(heat, live, target)
-        begun = stack.find(heat, name)
-        if begun is None:
-            raise Problem.of(f"stack {name}", "is gone right after it was made", "Run apply again.")
-        live = settled(heat, begun, phase)
-        if live.failed:
-            phase.waiting_for("the causes")
-            raise Problem(*causes.rank(causes.gather(work.cloud, live)))
-    return live
 
 
 async def _drain(work: _Work, live: LiveStack) -> None:
@@ -106,11 +86,89 @@ async def _drain(work: _Work, live: LiveStack) -> None:
             await cluster.take_out(client, surveyed.plan.leaving, phase.waiting_for)
 
 
-async def _inside(work: _Work, live: LiveStack, kept: State) -> State:
-    """Everything that is done through the platform's own API; return the facts to keep."""
+async def _carry_out(work: _Work, kept: State, joining: Joining | None) -> tuple[LiveStack, State]:
+    """Bring the stack and what is in it to what the file says.
+
+    The platform's API is furnished as soon as its masters are up, while Heat still makes the other nodes.
+    """
+    begun, masters_up = _begin(work, joining), asyncio.Event()
+    tasks = (
+        asyncio.create_task(_stack(work, begun, masters_up)),
+        asyncio.create_task(_start(work, begun, kept, masters_up)),
+    )
+    try:
+        live, kept = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    await _settle(work, live, kept)
+    if work.surveyed.plan.empty and kept.last_apply:
+        return live, kept  # the figures of the last one that had something to do are worth more
+    return live, replace(kept, last_apply=tuple(work.progress.timings))
+
+
+def _begin(work: _Work, joining: Joining | None) -> LiveStack:
+    """Let Heat begin; return the stack as it is at that moment."""
+    surveyed, name, heat = work.surveyed, work.surveyed.platform.name, stack.heat_of(work.cloud)
+    if surveyed.live is not None and surveyed.plan.empty and not surveyed.live.failed:
+        return surveyed.live
+    target = template.render(
+        surveyed.platform,
+        surveyed.site,
+        surveyed.groups,
+        cluster_id=surveyed.kept.cluster_id,
+        pki=surveyed.kept.pki,
+        joining=joining,
+    )
+    with explained(f"stack {name}"):
+        if surveyed.live is None:
+            stack.create(heat, name, target, cluster_id=surveyed.kept.cluster_id)
+        else:
+            stack.update(heat, surveyed.live, target)
+        begun = stack.find(heat, name)
+    if begun is None:
+        raise Problem.of(f"stack {name}", "is gone right after it was made", "Run apply again.")
+    return begun
+
+
+async def _stack(work: _Work, begun: LiveStack, masters_up: asyncio.Event) -> LiveStack:
+    """Wait for Heat; tell when every master has its server."""
+
     surveyed = work.surveyed
-    with explained(f"stack {live.name}"):
-        servers = server_ids(stack.resources(stack.heat_of(work.cloud), live), surveyed)
+    touched = [each for each in surveyed.plan.changes if each.action is not plan.Action.KEEP]
+    # Where networks change as well, what is put into the platform has to wait for the new ones.
+    early = surveyed.live is None or all(each.node for each in touched)
+
+    def look(resources: Sequence[StackResource]) -> None:
+        masters = [each for each in resources if each.path[0] == "masters" and each.type == plan.SERVER]
+        if (
+            early
+            and masters
+            and all(each.status.endswith("_COMPLETE") and each.physical_id for each in masters)
+        ):
+            masters_up.set()
+
+    if not begun.busy:
+        masters_up.set()
+        return begun
+    heat = stack.heat_of(work.cloud)
+    with work.progress.phase("stack") as phase, explained(f"stack {begun.name}"):
+        live = await settled(heat, begun, phase, seen=look)
+        masters_up.set()
+        if live.failed:
+            phase.waiting_for("the causes")
+            raise Problem(*causes.rank(causes.gather(work.cloud, live)))
+    return live
+
+
+async def _start(work: _Work, begun: LiveStack, kept: State, masters_up: asyncio.Event) -> State:
+    """Wait for the API, let nodes join, put the controllers in; return the facts to keep."""
+    surveyed, heat = work.surveyed, stack.heat_of(work.cloud)
+    await masters_up.wait()
+    with explained(f"stack {begun.name}"):
+        live = stack.find(heat, begun.id) or begun
+        servers = server_ids(stack.resources(heat, live), surveyed)
     async with Client(access(surveyed.platform, kept, live)) as client:
         with work.progress.phase("Kubernetes API") as phase:
             await _api(work, live, client, servers, phase)
@@ -122,18 +180,24 @@ async def _inside(work: _Work, live: LiveStack, kept: State) -> State:
             if surveyed.roles.keys() - await nodes.states(client):
                 await nodes.offer_token(client, kept.token)
             await _furnish(work, live, client, phase)
+    return kept
+
+
+async def _settle(work: _Work, live: LiveStack, kept: State) -> None:
+    """Wait until the nodes are ready and the components work."""
+    surveyed = work.surveyed
+    async with Client(access(surveyed.platform, kept, live)) as client:
         with work.progress.phase("nodes") as phase:
             await nodes.forget(client, surveyed.plan.leaving)
             missing = await cluster.await_nodes(client, surveyed.roles, phase.waiting_for)
             if missing:
+                with explained(f"stack {live.name}"):
+                    servers = server_ids(stack.resources(stack.heat_of(work.cloud), live), surveyed)
                 raise Problem(*causes.node_findings(work.cloud, servers, missing))
         with work.progress.phase("components") as phase:
             lame = await cluster.await_components(client, phase.waiting_for)
             if lame:
                 raise Problem(*(_lame(each) for each in lame))
-    if surveyed.plan.empty and kept.last_apply:
-        return kept  # the figures of the last one that had something to do are worth more
-    return replace(kept, last_apply=tuple(work.progress.timings))
 
 
 async def _api(

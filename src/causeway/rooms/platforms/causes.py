@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keystoneauth1.exceptions as auth
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
@@ -150,7 +151,7 @@ def console_tail(cloud: Connection, server_id: str, lines: int = CONSOLE_LINES) 
     """Return the last lines of a server's console that our own script wrote, else its last lines at all."""
     try:
         output = str(cloud.compute.get_server_console_output(server_id, length=400)["output"])
-    except sdk.SDKException:
+    except (sdk.SDKException, auth.ClientException):
         return []
     return told_on(output)[-lines:]
 

@@ -56,7 +56,7 @@ def destroy(
                 _stop_controllers(platform, kept, live)
         if live is not None and live.busy and not live.status.startswith("DELETE"):
             with progress.phase("stack") as phase:
-                live = settled(heat, live, phase)
+                live = asyncio.run(settled(heat, live, phase))
         for turn in range(_ROUNDS):
             with progress.phase("what controllers made") as phase:
                 sweep(cloud, cluster_id, phase)
@@ -64,7 +64,7 @@ def destroy(
                 break
             with progress.phase("stack") as phase:
                 stack.delete(heat, live)
-                left = gone(heat, live, phase)
+                left = asyncio.run(gone(heat, live, phase))
                 if left is not None and turn == _ROUNDS - 1:
                     raise Problem(*causes.rank(causes.gather(cloud, left)))
                 if left is None:

@@ -63,10 +63,11 @@ class StackResource:
         return self.type in {"OS::Heat::ResourceGroup", "node.yaml"}
 
 
-def find(heat: Proxy, name: str) -> LiveStack | None:
-    """Return the stack of a name, None if there is none."""
+def find(heat: Proxy, name: str, *, outputs: bool = True) -> LiveStack | None:
+    """Return the stack of a name or ID, None if there is none; without ``outputs`` it costs Heat less."""
+    query = {} if outputs else {"resolve_outputs": "False"}
     try:
-        stack = _json(heat.get(f"/stacks/{name}"))["stack"]
+        stack = _json(heat.get(f"/stacks/{name}", params=query))["stack"]
     except sdk.NotFoundException:
         return None
     if stack["stack_status"] == "DELETE_COMPLETE":

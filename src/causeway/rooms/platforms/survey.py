@@ -76,7 +76,7 @@ def survey(
         live = stack.owned(heat, platform.name)
         if live is not None and live.busy:
             with progress.phase("what Heat is at work on") as phase:
-                live = settled(heat, live, phase)
+                live = asyncio.run(settled(heat, live, phase))
     with progress.phase("preflight"), explained(f"stack {platform.name}"):
         facts = gather(cloud, platform)
         report = preflight(platform, facts)

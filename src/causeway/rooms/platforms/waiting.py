@@ -1,7 +1,8 @@
 """Waiting for Heat: what it is at work on, until it is done."""
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keystoneauth1.exceptions as auth
 from openstack import exceptions as sdk
@@ -18,9 +19,23 @@ _PATIENCE = 60.0  # seconds an API may be out of reach
 SECONDS = stack.TIMEOUT_MINUTES * 60 + 60.0  # Heat's own limit comes first
 
 
-def settled(heat: Proxy, live: LiveStack, phase: Phase, seconds: float = SECONDS) -> LiveStack:
-    """Wait until Heat is done with the stack; return it as it is then, complete or failed."""
-    found = _watch(heat, live, phase, seconds)
+def _unseen(_: Sequence[StackResource]) -> None:
+    return
+
+
+async def settled(
+    heat: Proxy,
+    live: LiveStack,
+    phase: Phase,
+    *,
+    seen: Callable[[Sequence[StackResource]], None] = _unseen,
+    seconds: float = SECONDS,
+) -> LiveStack:
+    """Wait until Heat is done with the stack; return it as it is then, complete or failed.
+
+    ``seen`` is told the resources whenever they were looked at.
+    """
+    found = await _watch(heat, live, phase, seen, seconds)
     if found is None:
         raise Problem.of(
             f"stack {live.name}", "was deleted by somebody while it was waited for", "Run apply again."
@@ -28,28 +43,38 @@ def settled(heat: Proxy, live: LiveStack, phase: Phase, seconds: float = SECONDS
     return found
 
 
-def gone(heat: Proxy, live: LiveStack, phase: Phase, seconds: float = SECONDS) -> LiveStack | None:
+async def gone(heat: Proxy, live: LiveStack, phase: Phase, seconds: float = SECONDS) -> LiveStack | None:
     """Wait until the stack is deleted; return None, or the stack if Heat could not delete it."""
-    return _watch(heat, live, phase, seconds)
+    return await _watch(heat, live, phase, _unseen, seconds)
 
 
-def _watch(heat: Proxy, live: LiveStack, phase: Phase, seconds: float) -> LiveStack | None:
+async def _watch(
+    heat: Proxy,
+    live: LiveStack,
+    phase: Phase,
+    seen: Callable[[Sequence[StackResource]], None],
+    seconds: float,
+) -> LiveStack | None:
     deadline = time.monotonic() + seconds
     detail_at, answered_at = 0.0, time.monotonic()
     while time.monotonic() < deadline:
         now = time.monotonic()
         try:
-            found = stack.find(heat, live.id)
-            if found is None or not found.busy:
-                return found
-            if now >= detail_at:
-                phase.waiting_for(told(stack.resources(heat, live)))
+            found = stack.find(heat, live.id, outputs=False)
+            if found is None:
+                return None
+            if now >= detail_at or not found.busy:
+                resources = stack.resources(heat, live)
+                seen(resources)
+                phase.waiting_for(told(resources))
                 detail_at = time.monotonic() + _DETAIL_EVERY
+            if not found.busy:
+                return stack.find(heat, live.id)
             answered_at = now
         except (sdk.SDKException, auth.ClientException):
             if now - answered_at > _PATIENCE:
                 raise
-        time.sleep(_PAUSE)
+        await asyncio.sleep(_PAUSE)
     raise Problem.of(
         f"stack {live.name}",
         f"Heat is not done after {seconds / 60:.0f} minutes",
