@@ -77,30 +77,6 @@ def test_status_shows_every_node_ready(demo: Demo) -> None:
     assert all(node["ready"] for node in status["nodes"])
 
 
-def test_applying_again_changes_nothing(demo: Demo) -> None:
-    plan = json.loads(demo.causeway("plan", str(demo.platform), "-o", "json"))
-    assert not any(plan[kind] for kind in ("create", "change", "replace", "delete"))
-
-
-def test_a_pool_grows_and_the_named_node_goes(demo: Demo, kubectl: Kubectl, cloud: Connection) -> None:
-    before = {server.name: server.id for server in cloud.compute.servers()}
-    text = demo.platform.read_text()
-    try:
-        demo.platform.write_text(text.replace("count: 2", "count: 3"))
-        demo.causeway("apply", str(demo.platform), "--yes")
-        grown = {server.name: server.id for server in cloud.compute.servers()}
-        assert before.items() <= grown.items()
-        assert len(grown) == len(before) + 1
-        demo.platform.write_text(text)
-        demo.causeway("apply", str(demo.platform), "--yes", "--remove", "demo-compute-1")
-    finally:
-        demo.platform.write_text(text)
-    after = {server.name: server.id for server in cloud.compute.servers()}
-    assert after == {name: server for name, server in grown.items() if name != "demo-compute-1"}
-    names = {node["metadata"]["name"] for node in kubectl.json("get", "nodes")["items"]}
-    assert names == set(after)
-
-
 def test_the_application_survived_all_this(demo: Demo, url: str) -> None:
     with Progress().phase("guestbook") as phase:
         until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=120)
