@@ -157,7 +157,7 @@ async def _leave(client: Client, pod: Object, *, forced: bool, held: dict[str, s
         try:
             await client.evict(meta["name"], meta["namespace"])
         except TooManyRequests as error:
-            held[meta["uid"]] = error.findings[0].cause
+            held[meta["uid"]] = error.findings[0].cause.rstrip(".")
 
 
 def _stuck(node: str, pod: Object, held: Mapping[str, str], seconds: float) -> Finding:
@@ -167,7 +167,7 @@ def _stuck(node: str, pod: Object, held: Mapping[str, str], seconds: float) -> F
         return Finding(
             place,
             f"may not leave node {node}: {held[meta['uid']]}",
-            "Give it more replicas or relax its PodDisruptionBudget, then run apply again.",
+            "Give it more replicas or relax its budget, then run apply again; the node stays cordoned.",
         )
     return Finding(
         place,
