@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from openstack.connection import Connection
 
@@ -17,6 +18,7 @@ from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
 from causeway.rooms.platforms import (
     addons,
+    belongings,
     causes,
     cluster,
     credential,
@@ -35,6 +37,7 @@ from causeway.rooms.platforms.survey import Survey, access, api_url, server_ids
 from causeway.rooms.platforms.template import Joining
 from causeway.rooms.platforms.waiting import settled
 
+_DNS_BALANCER = "kube-system/kube-dns"  # without it no pod resolves a name
 _CONSOLE_EVERY = 3.0  # seconds between two looks at a console
 
 
@@ -195,7 +198,8 @@ async def _settle(work: _Work, live: LiveStack, kept: State) -> None:
                     servers = server_ids(stack.resources(stack.heat_of(work.cloud), live), surveyed)
                 raise Problem(*causes.node_findings(work.cloud, servers, missing))
         with work.progress.phase("components") as phase:
-            lame = await cluster.await_components(client, phase.waiting_for)
+            outside = partial(_balancers, work.cloud, live.cluster_id)
+            lame = await cluster.await_components(client, phase.waiting_for, outside)
             if lame:
                 raise Problem(*(_lame(each) for each in lame))
 
@@ -249,6 +253,16 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
+
+
+def _balancers(cloud: Connection, cluster_id: str) -> list[Component]:
+    """Return the load balancers as components; the one of the cluster's DNS has to be among them."""
+    with explained("load balancers"):
+        found = {each.name: each.works for each in belongings.balancers(cloud, cluster_id)}
+    return [
+        Component(f"load balancer {name}", int(works), 1)
+        for name, works in {_DNS_BALANCER: False, **found}.items()
+    ]
 
 
 def _lame(component: Component) -> Finding:

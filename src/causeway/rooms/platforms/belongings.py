@@ -77,10 +77,41 @@ def network(cloud: Connection, kind: str, cluster_id: str) -> list[Belonging]:
     ]
 
 
+@dataclass(frozen=True)
+class Balancer:
+    """How a load balancer does, in Octavia's words."""
+
+    name: str
+    provisioning: str
+    operating: str
+    address: str
+
+    @property
+    def works(self) -> bool:
+        """Return whether it is made, nothing is being changed on it, and it has something to send to."""
+        return self.provisioning == "ACTIVE" and self.operating != "ERROR"
+
+
 def load_balancers(cloud: Connection, cluster_id: str) -> list[Belonging]:
     """Return the load balancers of the cluster, by tag or, for those of the stack, by description."""
     return [
         Belonging("load balancer", each["id"], each.get("name") or "", _maker(each))
+        for each in _balancers(cloud, cluster_id)
+    ]
+
+
+def balancers(cloud: Connection, cluster_id: str) -> list[Balancer]:
+    """Return how the load balancers of the cluster do, by name."""
+    found = [
+        Balancer(each["name"], each["provisioning_status"], each["operating_status"], each["vip_address"])
+        for each in _balancers(cloud, cluster_id)
+    ]
+    return sorted(found, key=lambda each: each.name)
+
+
+def _balancers(cloud: Connection, cluster_id: str) -> list[dict[str, Any]]:
+    return [
+        each
         for each in _listed(cloud.load_balancer, "/lbaas/loadbalancers", "loadbalancers", {})
         if (owner := owner_of(each.get("tags") or []) or owner_in(each.get("description") or ""))
         and owner.cluster == cluster_id

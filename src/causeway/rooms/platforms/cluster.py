@@ -83,13 +83,19 @@ async def await_nodes(
 
 
 async def await_components(
-    client: Client, waiting_for: Waiting, seconds: float = COMPONENTS_SECONDS
+    client: Client,
+    waiting_for: Waiting,
+    outside: Callable[[], list[Component]],
+    seconds: float = COMPONENTS_SECONDS,
 ) -> list[Component]:
-    """Wait until every component works; return those that do not past the deadline."""
+    """Wait until every component works; return those that do not past the deadline.
+
+    ``outside`` tells of those that are not in the platform but in its cloud.
+    """
     deadline = time.monotonic() + seconds
     while True:
         found = await _patiently(components(client))
-        lame = [each for each in found if not each.works] if found is not None else []
+        lame = [each for each in [*found, *outside()] if not each.works] if found is not None else []
         if (found is not None and not lame) or time.monotonic() >= deadline:
             return lame
         waiting_for(", ".join(f"{each.name} {each.ready}/{each.wanted}" for each in lame) or "the API")

@@ -149,18 +149,12 @@ def _stack_state(live: LiveStack) -> str:
 
 
 def _balancers(cloud: Connection, cluster_id: str) -> list[ComponentStatus]:
-    found = []
-    for each in belongings.load_balancers(cloud, cluster_id):
-        response = cloud.load_balancer.get(f"/lbaas/loadbalancers/{each.id}")
-        if response.status_code == 404:
-            continue  # deleted while we looked
-        sdk.raise_from_response(response)
-        balancer = response.json()["loadbalancer"]
-        provisioning, operating = balancer["provisioning_status"], balancer["operating_status"]
-        works = provisioning == "ACTIVE" and operating != "ERROR"
-        text = f"{provisioning}, {operating}, {balancer['vip_address']}"
-        found.append(ComponentStatus(f"load balancer {each.name}", works, text))
-    return sorted(found, key=lambda each: each.name)
+    return [
+        ComponentStatus(
+            f"load balancer {each.name}", each.works, f"{each.provisioning}, {each.operating}, {each.address}"
+        )
+        for each in belongings.balancers(cloud, cluster_id)
+    ]
 
 
 def _servers(cloud: Connection, cluster_id: str) -> dict[str, str]:
