@@ -34,7 +34,7 @@ lint: setup
 	$(VENV)/bin/mypy
 
 unit: setup
-	$(PY) -m pytest tests/unit
+	$(PY) -m pytest --durations=5 tests/unit
 
 test-lab: setup
 	$(TEST_ENV) $(CAUSEWAY) lab up
@@ -47,10 +47,10 @@ test-env:
 	@printf 'export %s\n' $(TEST_ENV)
 
 integration: test-lab
-	$(TEST_ENV) $(PY) -m pytest tests/integration
+	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract tests/integration
 
 e2e: test-lab
-	$(TEST_ENV) $(PY) -m pytest tests/e2e
+	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/e2e
 
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
 test: setup lint unit
