@@ -34,6 +34,7 @@ from causeway.rooms.services.plan import plan, possible
 _log = structlog.get_logger(__name__)
 
 _REPAIR_FIRST, _REPAIR_LAST = 5.0, 300.0  # seconds between two repairs of one Service, doubling
+_FIRST_SLICE_SECONDS = 0.5  # the first EndpointSlice of a Service usually comes within a tenth of that
 _PATIENCE = 15.0  # seconds before a change that shows no effect is made once more
 SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
@@ -65,6 +66,7 @@ class Services:
         self._repairs: dict[str, _Repairs] = {}
         self._last: dict[str, tuple[steps.Step, float]] = {}
         self._suspects: set[str] = set()
+        self._awaited: set[str] = set()
         self._synced = asyncio.Event()
 
     def reflectors(self) -> list[Reflector[Service] | Reflector[EndpointSlice]]:
@@ -90,7 +92,10 @@ class Services:
         """Do what is possible now for the Service ``key``."""
         service = self.services.get(key)
         if service is None or key == PLATFORMS_OWN:
+            self._awaited.discard(key)
             return DONE  # with our finalizer a Service stays until nothing is left; else the sweep finds it
+        if self._awaits_members(service, key):
+            return Result(requeue_after=_FIRST_SLICE_SECONDS)
         uid = service.metadata.uid
         wanted = desired(service, self.slices.by("service", key), self._setting.provider)
         present = await actual(service, self.snapshot, self._octavia)
@@ -113,6 +118,18 @@ class Services:
                 requeue_after=0.0
             )  # no poll tells of floating IPs soon, and the status is to follow
         return Result(requeue_after=pause) if pause else DONE
+
+    def _awaits_members(self, service: Service, key: str) -> bool:
+        """Return, once for a new Service, whether its first EndpointSlice is still to come.
+
+        Kubernetes writes it a moment after the Service. A load balancer made with its members needs no update
+        of each listener's pool afterwards.
+        """
+        known = self.slices.by("service", key) or self.snapshot.balancers(service.metadata.uid)
+        if not service.spec.selector or known or key in self._awaited:
+            return False
+        self._awaited.add(key)
+        return True
 
     async def failed(self, key: str, error: Exception) -> None:
         """Tell the user why his Service is not served as he asked."""

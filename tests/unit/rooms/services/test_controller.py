@@ -222,3 +222,27 @@ def test_what_belongs_to_no_service_goes_after_two_looks(in_virtual_time: Run) -
             assert not here.octavia.balancers
 
     in_virtual_time(run())
+
+
+def test_the_first_members_come_with_the_balancer_though_the_slice_is_written_after_the_service(
+    in_virtual_time: Run,
+) -> None:
+    async def run() -> None:
+        here = Platform(service(selector={"app": "web"}))
+        async with here.at_work():
+            await asyncio.sleep(0.1)
+            here.endpoints(3)
+            await asyncio.sleep(6)
+            assert here.octavia.writes == ["create load balancer"]
+
+    in_virtual_time(run())
+
+
+def test_a_slice_that_never_comes_is_not_waited_for(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform(service(selector={"app": "web"}))
+        async with here.at_work():
+            await asyncio.sleep(3)
+            assert here.octavia.writes == ["create load balancer"]
+
+    in_virtual_time(run())
