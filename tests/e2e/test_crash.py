@@ -12,7 +12,7 @@ from demo.path import Demo
 from demo.waiting import until
 
 NAMESPACE = "crash"
-PODS, SERVICES, KILLS = 12, 3, 3
+PODS, SERVICES, KILLS = 12, 3, 2
 
 
 def manifest() -> str:
