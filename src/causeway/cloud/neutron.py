@@ -124,10 +124,6 @@ class Neutron:
         """Return the ports that carry all ``tags`` and match the filters of Neutron's API."""
         return await self._list("ports", Port, tags, filters)
 
-    async def get_port(self, port_id: str) -> Port:
-        """Return one port; raises ``NotFound``."""
-        return await self._get("ports", port_id, "port", Port)
-
     async def create_ports(self, requests: Sequence[PortRequest]) -> list[Port]:
         """Create ports in one call and return them in the order of ``requests``; all are made or none."""
         if not requests:

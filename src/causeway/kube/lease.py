@@ -85,8 +85,11 @@ class Election:
             self.leading = False
             if not task.done():
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+                try:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+                except Exception as error:  # what ended the leading counts; this is told beside it
+                    log.warning("work failed while it was stopped", lease=self._name, cause=repr(error))
             await self._release()
 
     async def _renew_while(self, task: "asyncio.Future[None]") -> None:
