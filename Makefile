@@ -7,12 +7,15 @@ CAUSEWAY := $(VENV)/bin/causeway
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
 TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
-.PHONY: help demo demo-down test setup lint unit integration e2e test-lab test-env test-lab-down lock clean
+.PHONY: help demo demo-down test chaos setup lint unit integration e2e test-lab test-env test-lab-down bench-network bench-scale lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
 	@echo "make demo-down  remove all of it"
 	@echo "make test       all tests, in a lab of their own"
+	@echo "make bench-network   measured beside its peer and the cloud's floor, on a lab that is up (ARGS=--quick)"
+	@echo "make chaos      random operations under random faults: SEEDS=20, or SEED=7 to repeat one"
+	@echo "make bench-scale     10,000 pods and 1,000 services on a simulated cloud"
 	@echo "make lint | unit | integration | e2e    one part of the tests"
 
 demo: setup
@@ -52,16 +55,31 @@ integration: test-lab
 e2e: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/e2e
 
+# Beyond what every run of the tests does: make chaos SEEDS=50, or make chaos SEED=7 to repeat one.
+SEEDS := 20
+chaos: test-lab
+	$(TEST_ENV) $(if $(SEED),CHAOS_SEED=$(SEED),CHAOS_SEEDS=$(SEEDS)) \
+	  $(PY) -m pytest tests/integration/faults/test_chaos.py
+
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
 test: setup lint unit
 	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
 	@$(MAKE) --no-print-directory integration e2e; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 
+bench-network: setup
+	$(PY) -m bench network $(ARGS)
+
+bench-scale: setup
+	$(PY) -m bench scale $(ARGS)
+
 lock: setup
 	$(PY) -m pip install -q uv
 	$(PY) -m uv pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-header -q \
 	  --python-version 3.11 --upgrade -o requirements.lock
+
+dashboard: setup
+	$(PY) tools/dashboard.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

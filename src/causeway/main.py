@@ -4,6 +4,7 @@ The file of a command is imported when that command is run, so that the long-run
 what they use: the daemon of a node needs no client of Heat.
 """
 
+import os
 import sys
 from importlib import import_module
 
@@ -13,7 +14,10 @@ from typer.core import TyperGroup
 from causeway.kit import logging
 from causeway.kit.errors import Exit, Problem
 
-COMMANDS = ("preflight", "plan", "apply", "status", "kubeconfig", "destroy", "explain", "lab", "serve")
+COMMANDS = (
+    *("preflight", "plan", "apply", "status", "kubeconfig", "destroy"),
+    *("explain", "orphans", "lab", "serve"),
+)
 
 
 class Commands(TyperGroup):
@@ -59,8 +63,9 @@ def root() -> None:
 
 def main() -> None:
     """Run the command line; a problem is printed as its findings, never as a traceback."""
-    logging.configure("warning")  # facts go to standard output, and nothing else may
     try:
+        # Facts go to standard output, and nothing else may.
+        logging.configure(logging.level_from(os.environ, "warning"))
         app()
     except Problem as problem:
         for finding in problem.findings:

@@ -11,12 +11,19 @@ from tests.models.cloud import ModelNeutron, ModelOctavia
 
 from causeway.cloud import errors
 from causeway.cloud.neutron import Neutron
-from causeway.cloud.octavia import ListenerRequest, LoadBalancerRequest, MemberRequest, Octavia, PoolRequest
+from causeway.cloud.octavia import Octavia
+from causeway.cloud.octavia_objects import (
+    ListenerRequest,
+    LoadBalancerRequest,
+    MemberRequest,
+    Persistence,
+    PoolRequest,
+)
 from causeway.cloud.ownership import Owner, of_cluster
 from causeway.cloud.session import Cloud
 
 VIP = "172.30.9.9"
-STICKY = {"type": "SOURCE_IP"}
+STICKY = Persistence("SOURCE_IP")
 Seen = dict[str, Any]
 Settle = Callable[[Callable[[], Awaitable[Seen]]], Awaitable[Seen]]
 
@@ -33,16 +40,18 @@ class Scenario:
 
     async def walk(self) -> list[object]:
         """Walk, and return what was seen."""
-        made = await self.octavia.create_load_balancer(self.request())
+        created = await self.octavia.create_load_balancer(self.request())
+        made = created.balancer
+        self.seen.append(self.told(created.listeners, created.pools, created.monitors))
         self.seen.append((made.provisioning_status, made.vip_address, made.vip_port_id is not None))
         await self.refused(self.octavia.create_load_balancer(self.request()))
         await self.look(made.id)
         await self.refused(self.octavia.create_listener(self.listener(made.id, 80)))
 
-        listener = await self.octavia.create_listener(self.listener(made.id, 81))
+        listener = (await self.octavia.create_listener(self.listener(made.id, 81))).id
         await self.look(made.id)
         request = PoolRequest("default/web:81/TCP", "TCP", "SOURCE_IP_PORT", listener_id=listener)
-        pool = await self.octavia.create_pool(request)
+        pool = (await self.octavia.create_pool(request)).id
         await self.look(made.id)
         await self.refused(self.octavia.create_pool(request))
         for numbers in ((1, 2, 3), (3, 4), ()):
@@ -65,6 +74,35 @@ class Scenario:
         await self.look(made.id)
         await self.refused(self.octavia.status_tree(made.id))
         return self.seen
+
+    def told(self, listeners: Any, pools: Any, monitors: Any) -> object:
+        """Return what calls tell of the options of parts."""
+        return (
+            sorted(
+                (
+                    one.protocol,
+                    one.protocol_port,
+                    one.connection_limit,
+                    one.timeout_client_data,
+                    tuple(one.allowed_cidrs or ()),
+                    tuple((one.insert_headers or {}).items()),
+                    one.default_tls_container_ref or "",
+                    tuple(sorted(one.tags)),
+                )
+                for one in listeners
+            ),
+            sorted(
+                (
+                    one.protocol,
+                    one.lb_algorithm,
+                    one.session_persistence.type if one.session_persistence else "",
+                    one.healthmonitor_id is not None,
+                    tuple(sorted(one.tags)),
+                )
+                for one in pools
+            ),
+            sorted((one.type, one.delay, one.timeout, one.max_retries) for one in monitors),
+        )
 
     async def refused(self, call: Awaitable[object]) -> None:
         """Note how a call is refused."""
@@ -113,12 +151,19 @@ class Scenario:
                     "SOURCE_IP_PORT",
                     STICKY,
                     self.members((1, 2), port),
+                    tags=self.owner.tags(),
                 ),
+                tags=self.owner.tags(),
             )
             for protocol, port in fronts
         ]
         return LoadBalancerRequest(
-            "default/web", VIP, self.service_subnet, "ovn", self.owner.tags(), listeners
+            "default/web",
+            "ovn",
+            self.owner.tags(),
+            VIP,
+            vip_subnet_id=self.service_subnet,
+            listeners=listeners,
         )
 
     def listener(self, balancer: str, port: int) -> ListenerRequest:
@@ -172,7 +217,7 @@ async def test_neutron_keeps_floating_ips_as_its_model_does(project: Project) ->
 
         made = await neutron.create_floating_ip(network, None, owner)
         await look()  # owned from the creating call on, though not tagged yet
-        await neutron.tag_floating_ip(made.id, owner)
+        await neutron.tag_floating_ip(made.id, owner.tags())
         await look()
         await neutron.delete_floating_ip(made.id)
         await neutron.delete_floating_ip(made.id)

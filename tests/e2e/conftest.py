@@ -1,7 +1,6 @@
 """One platform for all end-to-end tests: they walk the demo's path in order, on one deployed platform."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,15 +12,22 @@ from causeway.kit.progress import Progress
 from demo.commands import Kubectl, lab_environment
 from demo.path import HERE, Demo
 
+SERVICES = "    services: {cidr: 172.30.0.0/16}\n"
+IPV6 = '    ipv6: {nodes: "fd00:10::/64", pods: "fd00:20::/64", services: "fd00:30::/108"}\n'
+
 
 @pytest.fixture(scope="session")
 def demo() -> Demo:
-    """The demo with its platform deployed; its files lie in the lab's directory and go with the lab."""
+    """The demo with its platform deployed, with IPv6 besides.
+
+    Its files lie in the lab's directory and go with the lab.
+    """
     directory = Path(os.environ["CAUSEWAY_LAB_DIR"]) / "e2e"
     demo = Demo(Progress(sys.stdout), directory / "platform.yaml")
     demo.cloud()
     directory.mkdir(exist_ok=True)
-    shutil.copy(HERE / "platform.yaml", demo.platform)
+    text = (HERE / "platform.yaml").read_text()
+    demo.platform.write_text(text.replace(SERVICES, SERVICES + IPV6))
     demo.deploy()
     return demo
 

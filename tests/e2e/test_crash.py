@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from openstack.connection import Connection
+from tests.e2e.test_path import claimed_ports
 
 from causeway.kit.progress import Progress
 from demo.commands import Kubectl, causeway
@@ -95,8 +96,10 @@ def test_a_controller_killed_in_the_middle_loses_and_doubles_nothing(
 
         pods = {pod["metadata"]["uid"] for pod in items(kubectl, "pods")}
         services = {service["metadata"]["uid"] for service in items(kubectl, "services")}
-        assert set(tagged(cloud.network.ports, pods).values()) == {1}
-        assert tagged(cloud.network.ports, pods).total() == PODS
+        until(phase, "all claims told", lambda: pods <= set(claimed_ports(kubectl)), seconds=60)
+        ports = {port for pod, port in claimed_ports(kubectl).items() if pod in pods}
+        assert len(ports) == PODS
+        assert ports <= {port.id for port in cloud.network.ports()}
         assert set(tagged(cloud.load_balancer.load_balancers, services).values()) == {1}
         assert tagged(cloud.load_balancer.load_balancers, services).total() == SERVICES
 
@@ -105,12 +108,24 @@ def test_a_controller_killed_in_the_middle_loses_and_doubles_nothing(
 
         def gone() -> bool:
             return not (
-                tagged(cloud.network.ports, pods)
+                pods & set(claimed_ports(kubectl))
+                or pool_ports(kubectl) != our_ports(cloud)
                 or tagged(cloud.load_balancer.load_balancers, services)
                 or any(ip.description and f"{NAMESPACE}/" in ip.description for ip in cloud.network.ips())
             )
 
         until(phase, "nothing left in the cloud", gone, seconds=240)
+
+
+def pool_ports(kubectl: Kubectl) -> set[str]:
+    """Return the ids of all ports in pools."""
+    pools = kubectl.json("get", "portpools")["items"]
+    return {port["portID"] for pool in pools for port in pool["spec"].get("ports", [])}
+
+
+def our_ports(cloud: Connection) -> set[str]:
+    """Return the ids of the ports made for pods."""
+    return {port.id for port in cloud.network.ports() if "causeway-kind=pod" in port.tags}
 
 
 def items(kubectl: Kubectl, kind: str) -> list[dict[str, Any]]:

@@ -21,12 +21,30 @@ def test_a_message_is_posted_and_read_back(demo: Demo, url: str) -> None:
 def test_the_address_of_a_pod_is_the_address_of_its_port(kubectl: Kubectl, cloud: Connection) -> None:
     pods = kubectl.json("get", "pods", "-l", "app=guestbook")["items"]
     assert len(pods) == 6
-    for pod in pods:
-        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        (port,) = cloud.network.ports(name=name)
-        assert port.fixed_ips[0]["ip_address"] == pod["status"]["podIP"]
-        assert f"causeway-uid={pod['metadata']['uid']}" in port.tags
-        assert port.status == "ACTIVE"
+    claims = claimed_ports(kubectl)
+    with Progress().phase("names of ports") as phase:
+        for pod in pods:
+            port_id = claims[pod["metadata"]["uid"]]
+            name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+            def named(port_id: str = port_id, name: str = name) -> bool:
+                return bool(cloud.network.get_port(port_id).name == name)
+
+            until(phase, f"the port of {name} is named after it", named, seconds=60)
+            port = cloud.network.get_port(port_id)
+            told = {each["ip"] for each in pod["status"]["podIPs"]}
+            assert {each["ip_address"] for each in port.fixed_ips} == told
+            assert "causeway-kind=pod" in port.tags
+            assert port.status == "ACTIVE"
+
+
+def claimed_ports(kubectl: Kubectl) -> dict[str, str]:
+    """Return the ports of pods by the pods' uids, as the nodes tell them."""
+    return {
+        claim["podUID"]: claim["portID"]
+        for pool in kubectl.json("get", "portpools")["items"]
+        for claim in pool.get("status", {}).get("claims", [])
+    }
 
 
 def test_a_pod_finds_a_service_by_name(kubectl: Kubectl) -> None:

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ from causeway.lab import settings
 from causeway.lab.images import kubernetes
 
 START = 90.0  # seconds a program may take to answer on a busy machine
+
+
+# A child that ends with us ends with the thread that started it: this one lives as long as the tests.
+_SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="spawner")
 
 
 def free_port() -> int:
@@ -53,12 +58,14 @@ class Program:
 
     def start(self) -> None:
         with self.log.open("ab") as sink:
-            self.process = subprocess.Popen(
+            self.process = _SPAWNER.submit(
+                subprocess.Popen,
                 self.argv,
                 stdout=sink,
                 stderr=sink,
-                preexec_fn=_ends_with_us,  # noqa: PLW1509  # nothing but one system call happens in it
-            )
+                start_new_session=True,  # Ctrl-C ends the tests, and those end this
+                preexec_fn=_ends_with_us,
+            ).result()
         deadline = time.monotonic() + START
         while not self._answers():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -134,6 +141,7 @@ class KubeApi:
     directory: Path
     binaries: dict[str, Path]
     kubeconfig: Path = field(init=False)
+    flags: tuple[str, ...] = ()  # further ones of the API server
 
     def __post_init__(self) -> None:
         self.port = free_port()
@@ -142,7 +150,9 @@ class KubeApi:
         self._authority.issue("admin", "admin", "system:masters")
         self._authority.issue("accounts", "accounts")
         self.kubeconfig = self.directory / "kubeconfig"
-        self.kubeconfig.write_text(yaml.safe_dump(self._kubeconfig()))
+        key = {"client-certificate": self._authority.path("admin.crt")}
+        key |= {"client-key": self._authority.path("admin.key")}
+        self.kubeconfig.write_text(yaml.safe_dump(self.config(f"https://127.0.0.1:{self.port}", key)))
         client, peer = free_port(), free_port()
         self._etcd_url = f"http://127.0.0.1:{client}"
         etcd = [
@@ -179,6 +189,7 @@ class KubeApi:
             "--service-cluster-ip-range=172.30.0.0/17",
             "--authorization-mode=RBAC",
             "--disable-admission-plugins=ServiceAccount",  # nobody here makes a default account
+            *self.flags,
         ]
         return Program(
             argv, self.directory / "apiserver.log", f"https://127.0.0.1:{port}/readyz", context=context
@@ -192,11 +203,9 @@ class KubeApi:
         self.server.end()
         self.etcd.end()
 
-    def _kubeconfig(self) -> dict[str, Any]:
-        file = self._authority.path
-        server = f"https://127.0.0.1:{self.port}"
-        cluster = {"server": server, "certificate-authority": file("ca.crt")}
-        user = {"client-certificate": file("admin.crt"), "client-key": file("admin.key")}
+    def config(self, server: str, user: dict[str, str]) -> dict[str, Any]:
+        """Return the kubeconfig of ``user`` (as such files describe users) at ``server``."""
+        cluster = {"server": server, "certificate-authority": self._authority.path("ca.crt")}
         return {
             "apiVersion": "v1",
             "kind": "Config",
@@ -205,6 +214,16 @@ class KubeApi:
             "clusters": [{"name": "test", "cluster": cluster}],
             "users": [{"name": "admin", "user": user}],
         }
+
+    def trusting(self) -> ssl.SSLContext:
+        """Return what a client needs to trust this API, without being anybody."""
+        return ssl.create_default_context(cafile=self._authority.path("ca.crt"))
+
+    def serving(self) -> ssl.SSLContext:
+        """Return what somebody needs to stand in for this API on loopback."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self._authority.path("server.crt"), self._authority.path("server.key"))
+        return context
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,10 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]  # the loop's own lists
         if not ready and scheduled:
-            self._virtual = max(self._virtual, scheduled[0]._when)
+            due = scheduled[0]._when
+            if scheduled[0]._cancelled:  # nobody waits for it: time goes to the first that somebody waits for
+                due = min((timer._when for timer in scheduled if not timer._cancelled), default=due)
+            self._virtual = max(self._virtual, due)
         super()._run_once()  # type: ignore[misc]  # the one method every iteration goes through
 
 

@@ -1,4 +1,6 @@
 """``causeway serve``: the long-running parts, as they are started inside a platform."""
+# Each of these processes holds only what it needs itself.
+# ruff: noqa: PLC0415
 
 import os
 
@@ -15,8 +17,8 @@ def controller() -> None:
 
     Settings come from the environment and CAUSEWAY_CONFIG, a file that `causeway apply` makes.
     """
-    from causeway.serve.controller import run  # noqa: PLC0415  # the node's process need not hold it
-    from causeway.serve.controller.settings import Settings  # noqa: PLC0415
+    from causeway.serve.controller import run
+    from causeway.serve.controller.settings import Settings
 
     run(Settings.from_environment(os.environ))
 
@@ -27,7 +29,7 @@ def node() -> None:
 
     Needs root on the node. Settings come from the environment: NODE_NAME is required.
     """
-    from causeway.serve.node import run  # noqa: PLC0415  # the controller's process need not hold it
-    from causeway.serve.node.config import NodeConfig  # noqa: PLC0415
+    from causeway.serve.node import run
+    from causeway.serve.node.config import NodeConfig
 
     run(NodeConfig.from_environment(os.environ))

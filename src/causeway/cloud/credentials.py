@@ -5,9 +5,10 @@ may run in an event loop; ``session`` calls it from a thread, and only for what 
 """
 
 import os
+import re
 import ssl
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from keystoneauth1 import exceptions as keystone
@@ -18,18 +19,27 @@ from openstack.exceptions import ConfigException
 from causeway.cloud import errors
 from causeway.kit.errors import Exit, Problem
 
+_TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two bytes of Keystone's answer
+
+# Old catalogues of Nova and Cinder have the project's id behind the version.
+_VERSION = re.compile(r"/v\d(\.\d+)?(/[0-9a-f]{32})?$")
+
 
 @dataclass(frozen=True, repr=False)
 class Token:
-    """A token (kept out of every representation), its project and when it ends."""
+    """A token (kept out of every representation), its project and when it ends on the monotonic clock.
+
+    Keystone says how long a token lives by its own clock. Ours may be wrong or be set while the token is in
+    use, so only the difference of Keystone's two times counts, from before the token was asked for.
+    """
 
     value: str
     project_id: str
-    expires: datetime
+    ends: float
 
     def seconds_left(self) -> float:
         """Return how long the token is still valid."""
-        return (self.expires - datetime.now(UTC)).total_seconds()
+        return self.ends - time.monotonic()
 
 
 class Credentials:
@@ -49,6 +59,8 @@ class Credentials:
                 name = name or os.environ.get("OS_CLOUD")
             self._region = config.get_one(cloud=name)
             self._session = self._region.get_session()
+            if self._session.timeout is None:  # api_timeout of the entry goes first
+                self._session.timeout = _TIMEOUT  # type: ignore[assignment]  # handed to requests as it is
         except (ConfigException, keystone.ClientException) as error:
             raise self._unusable(
                 str(error), "Correct clouds.yaml, or name another (OS_CLOUD, OS_CLIENT_CONFIG_FILE)."
@@ -65,19 +77,21 @@ class Credentials:
     def authenticate(self) -> Token:
         """Return a new token; raises ``CloudError`` when Keystone refuses or does not answer."""
         self._auth.invalidate()
+        asked = time.monotonic()
         try:
             access = self._auth.get_access(self._session)
         except keystone.Unauthorized as error:
             request_id = error.request_id or ""
             raise errors.Unauthorized("identity", _cause(error), status=401, request_id=request_id) from error
-        except keystone.ConnectFailure as error:
+        except keystone.ConnectionError as error:
             raise errors.Unreachable("identity", _cause(error)) from error
         except keystone.ClientException as error:
             status = getattr(error, "http_status", None)
             raise errors.ServerError("identity", _cause(error), status=status) from error
-        if not access.auth_token or access.expires is None:
+        if not access.auth_token or access.expires is None or access.issued is None:
             raise errors.ServerError("identity", "Keystone answered without a token")
-        return Token(access.auth_token, access.project_id or "", access.expires)
+        lifetime = (access.expires - access.issued).total_seconds()
+        return Token(access.auth_token, access.project_id or "", asked + lifetime)
 
     def endpoint(self, service: str) -> str:
         """Return the URL of ``service`` (a catalogue type) without a version at its end."""
@@ -94,6 +108,20 @@ class Credentials:
         if not url:
             raise errors.MissingService(service, f"the catalogue has no service of type {service}")
         return without_version(str(url))
+
+    def region(self, service: str) -> str:
+        """Return the region named in clouds.yaml, else the one the catalogue has ``service`` in."""
+        named = self._region.get_region_name(service)
+        if named:
+            return str(named)
+        try:
+            catalogue = self._auth.get_access(self._session).service_catalog
+        except keystone.ClientException as error:
+            raise errors.ServerError("identity", _cause(error)) from error
+        found = catalogue.get_endpoints_data(
+            service_type=service, interface=self._region.get_interface(service) or "public"
+        )
+        return next((each.region_name or "" for listed in found.values() for each in listed), "")
 
     def _tls_context(self) -> ssl.SSLContext:
         verify, certificate = self._region.get_requests_verify_args()
@@ -115,8 +143,7 @@ class Credentials:
 
 def without_version(url: str) -> str:
     """Return an endpoint without the version some catalogues carry: our paths begin with it."""
-    base, _, last = url.rstrip("/").rpartition("/")
-    return base if last in {"v2", "v2.0", "v3"} else url.rstrip("/")
+    return _VERSION.sub("", url.rstrip("/"))
 
 
 def _cause(error: Exception) -> str:

@@ -132,6 +132,12 @@ class Unreachable(CloudError):
     remedy = "Check network, endpoint and the cacert entry in clouds.yaml."
 
 
+class Fenced(CloudError):
+    """Nothing was sent, because this process may have been replaced by another while it did not run."""
+
+    remedy = "Nothing to do: whoever leads now does what is left."
+
+
 class MissingService(CloudError):
     """The cloud's catalogue has no such service."""
 
@@ -159,15 +165,22 @@ _NEUTRON_TYPES: dict[str, type[CloudError]] = {
     "SubnetInUse": InUse,
     "NetworkInUse": InUse,
     "ServicePortInUse": InUse,
+    "SecurityGroupInUse": InUse,
+    "AddressGroupInUse": InUse,
+    "AddressesAlreadyExist": Conflict,
 }
 
-# Octavia gives no types. It also passes on what Neutron answered when the VIP's port could not be made.
+# Octavia gives no types, Neutron not always one. Octavia also passes on what Neutron answered when the VIP's
+# port could not be made.
 _BY_WORDS: tuple[tuple[frozenset[int], tuple[str, ...], type[CloudError]], ...] = (
     (frozenset({403, 409}), ("quota",), Quota),
     (frozenset({409}), ("immutable", "invalid state"), Immutable),
     (
         frozenset({400, 409, 500}),
-        ("no more ip addresses", "unable to find any ip address", "no free addresses"),
+        (
+            *("no more ip addresses", "unable to find any ip address", "no free addresses"),
+            "insufficient prefix space",  # a subnet pool that is used up: a 500 of Neutron's
+        ),
         NoAddresses,
     ),
     (frozenset({400, 409, 500}), ("already allocated", "ip address in use", "already in use"), AddressTaken),
@@ -180,6 +193,7 @@ _BY_STATUS: dict[int, type[CloudError]] = {
     408: Timeout,
     409: Conflict,
     410: NotFound,
+    412: Conflict,
     501: Unsupported,
     504: Timeout,
 }
@@ -222,6 +236,10 @@ def _read(body: bytes) -> tuple[str, str]:
             return kind, _shorten(str(inner.get("message") or inner))
         if isinstance(inner, str):
             return "", _shorten(inner)
+    if len(document) == 1:  # Nova: {"itemNotFound": {"code": 404, "message": ...}}
+        (inner,) = document.values()
+        if isinstance(inner, dict) and "message" in inner:
+            return "", _shorten(str(inner["message"]))
     fault = document.get("faultstring")  # Octavia
     return "", _shorten(str(fault)) if fault else _shorten(text)
 

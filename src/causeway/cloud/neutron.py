@@ -11,7 +11,7 @@ import msgspec
 
 from causeway.cloud import errors
 from causeway.cloud.ownership import Owner, of_cluster, owner_in, owner_of
-from causeway.cloud.session import Cloud
+from causeway.cloud.session import Cloud, decoded
 
 _SERVICE = "network"
 _Shape = TypeVar("_Shape", bound=msgspec.Struct)
@@ -25,7 +25,7 @@ class FixedIP(msgspec.Struct, frozen=True, gc=False):
     ip_address: str
 
 
-class Port(msgspec.Struct, frozen=True):
+class Port(msgspec.Struct, frozen=True, gc=False):
     """A port as Neutron shows it."""
 
     id: str
@@ -33,11 +33,12 @@ class Port(msgspec.Struct, frozen=True):
     status: str
     network_id: str
     mac_address: str
-    fixed_ips: list[FixedIP] = []
-    tags: list[str] = []
+    fixed_ips: tuple[FixedIP, ...] = ()
+    tags: tuple[str, ...] = ()
     device_id: str = ""
     device_owner: str = ""
     admin_state_up: bool = True
+    security_groups: tuple[str, ...] = ()
 
     @property
     def owner(self) -> Owner | None:
@@ -90,6 +91,7 @@ class Subnet(msgspec.Struct, frozen=True):
     network_id: str
     cidr: str
     gateway_ip: str | None = None
+    tags: list[str] = []
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -102,7 +104,10 @@ class Network(msgspec.Struct, frozen=True):
 
 
 class PortRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A port to be made; without ``fixed_ips`` Neutron chooses the address."""
+    """A port to be made; without ``fixed_ips`` and ``mac_address`` Neutron chooses them.
+
+    ``host`` binds it to the chassis of that name: for administrators and the role ``service`` alone.
+    """
 
     name: str
     network_id: str
@@ -112,6 +117,8 @@ class PortRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     device_id: str = ""
     device_owner: str = ""
     description: str = ""
+    mac_address: str = ""
+    host: str = msgspec.field(name="binding:host_id", default="")
 
 
 class Neutron:
@@ -132,6 +139,16 @@ class Neutron:
             _SERVICE, "POST", "/v2.0/ports", body={"ports": list(requests)}, within=_BULK_TIMEOUT
         )
         return msgspec.json.decode(answer, type=dict[str, list[Port]])["ports"]
+
+    async def update_port(
+        self, port_id: str, *, name: str | None = None, security_groups: Sequence[str] | None = None
+    ) -> Port:
+        """Change what is given of a port and return it; raises ``NotFound``."""
+        body: dict[str, Any] = {} if name is None else {"name": name}
+        if security_groups is not None:
+            body["security_groups"] = list(security_groups)
+        answer = await self._cloud.call(_SERVICE, "PUT", f"/v2.0/ports/{port_id}", body={"port": body})
+        return msgspec.json.decode(answer, type=dict[str, Port])["port"]
 
     async def delete_port(self, port_id: str) -> None:
         """Delete a port; one that is gone is no error. Raises ``InUse`` while a trunk holds it."""
@@ -156,29 +173,53 @@ class Neutron:
 
     async def list_floating_ips(self, cluster: str, kind: str) -> list[FloatingIP]:
         """Return the floating IPs that belong to objects of ``kind``, also those not tagged yet."""
-        found = await self._list("floatingips", FloatingIP, (), {})
+        found = await self.list_all_floating_ips()
         return [ip for ip in found if ip.owner and (ip.owner.cluster, ip.owner.kind) == (cluster, kind)]
 
-    async def create_floating_ip(self, network_id: str, port_id: str | None, owner: Owner) -> FloatingIP:
+    async def list_all_floating_ips(self) -> list[FloatingIP]:
+        """Return the floating IPs of the project, whomever they belong to."""
+        return await self._list("floatingips", FloatingIP, (), {})
+
+    async def create_floating_ip(
+        self,
+        network_id: str,
+        port_id: str | None,
+        owner: Owner,
+        *,
+        subnet_id: str = "",
+        address: str = "",
+    ) -> FloatingIP:
         """Take a floating IP of ``network_id`` for ``owner`` and associate it with ``port_id``.
 
-        Owned from the creating call on; ``tag_floating_ip`` makes it visible to tag filters.
+        With ``subnet_id`` it comes from that subnet, with ``address`` it is that one (most clouds let only
+        administrators choose). Owned from the creating call on; the tags make it visible to tag filters.
         """
         request: dict[str, Any] = {"floating_network_id": network_id, "description": owner.description()}
         if port_id is not None:
             request["port_id"] = port_id
+        if subnet_id:
+            request["subnet_id"] = subnet_id
+        if address:
+            request["floating_ip_address"] = address
         answer = await self._cloud.call(_SERVICE, "POST", "/v2.0/floatingips", body={"floatingip": request})
         return msgspec.json.decode(answer, type=dict[str, FloatingIP])["floatingip"]
 
-    async def tag_floating_ip(self, floating_ip_id: str, owner: Owner) -> None:
-        """Give a floating IP the tags of its owner."""
+    async def tag_floating_ip(self, floating_ip_id: str, tags: Sequence[str]) -> None:
+        """Give a floating IP these tags instead of those it has."""
         path = f"/v2.0/floatingips/{floating_ip_id}/tags"
-        await self._cloud.call(_SERVICE, "PUT", path, body={"tags": owner.tags()})
+        await self._cloud.call(_SERVICE, "PUT", path, body={"tags": list(tags)})
 
     async def associate_floating_ip(self, floating_ip_id: str, port_id: str | None) -> FloatingIP:
         """Associate a floating IP with a port, or with nothing."""
         path = f"/v2.0/floatingips/{floating_ip_id}"
         answer = await self._cloud.call(_SERVICE, "PUT", path, body={"floatingip": {"port_id": port_id}})
+        return msgspec.json.decode(answer, type=dict[str, FloatingIP])["floatingip"]
+
+    async def disown_floating_ip(self, floating_ip_id: str) -> FloatingIP:
+        """Associate a floating IP with nothing, and let its description name nobody as its owner."""
+        path = f"/v2.0/floatingips/{floating_ip_id}"
+        body = {"floatingip": {"port_id": None, "description": ""}}
+        answer = await self._cloud.call(_SERVICE, "PUT", path, body=body)
         return msgspec.json.decode(answer, type=dict[str, FloatingIP])["floatingip"]
 
     async def delete_floating_ip(self, floating_ip_id: str) -> None:
@@ -188,6 +229,10 @@ class Neutron:
     async def get_subnet(self, subnet_id: str) -> Subnet:
         """Return one subnet; raises ``NotFound``."""
         return await self._get("subnets", subnet_id, "subnet", Subnet)
+
+    async def list_subnets(self, network_id: str) -> list[Subnet]:
+        """Return the subnets of a network."""
+        return await self._list("subnets", Subnet, (), {"network_id": network_id})
 
     async def get_network(self, network_id: str) -> Network:
         """Return one network; raises ``NotFound``."""
@@ -210,7 +255,7 @@ class Neutron:
         fields = [field.encode_name for field in msgspec.structs.fields(shape)]
         query: dict[str, Any] = {**filters, "tags": tags, "fields": fields}
         raw = await self._cloud.get_all(_SERVICE, f"/v2.0/{collection}", collection, params=query)
-        return [msgspec.json.decode(item, type=shape) for item in raw]
+        return await decoded(raw, shape)
 
     async def _get(self, collection: str, identifier: str, key: str, shape: type[_Shape]) -> _Shape:
         answer = await self._cloud.call(_SERVICE, "GET", f"/v2.0/{collection}/{identifier}")

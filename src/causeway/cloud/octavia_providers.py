@@ -1,10 +1,25 @@
 """What each Octavia provider can do, asked before a plan is made instead of learnt from a refusal.
 
-Pure data. Sources: Octavia's provider feature matrix, and what the OVN provider (8.0) accepted and refused.
+Pure data. Sources: Octavia's provider feature matrix, and what the OVN provider (8.0) accepted, refused and
+silently left out.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Ability(StrEnum):
+    """Something only some providers can do, in the words a refusal uses."""
+
+    CONNECTION_LIMIT = "limits of connections"
+    TIME_LIMITS = "time limits of a listener"
+    PROXY_PROTOCOL = "the PROXY protocol"
+    FORWARDED_FOR = "HTTP headers with the client's address"
+    TLS = "termination of TLS"
+    SOURCE_RANGES = "source ranges"
+    FLAVOR = "flavors"
+    ZONE = "availability zones"
 
 
 @dataclass(frozen=True)
@@ -20,6 +35,13 @@ class Provider:
     keeps_source: bool  # members see the client's address, so that security groups can refuse by it
     layer_7: bool  # HTTP policies, TLS termination
     own_servers: bool  # runs servers of its own, counted against nobody but slow to come
+    abilities: frozenset[Ability]
+    updates: bool  # pools and health monitors may be changed; else they are made anew
+    tells_early: bool  # says ACTIVE of a load balancer while its listeners and members are still to come
+
+    def can(self, ability: Ability) -> bool:
+        """Return whether the provider does this; what it accepts without doing it counts as no."""
+        return ability in self.abilities
 
 
 _AMPHORA_PROTOCOLS = frozenset(
@@ -36,6 +58,9 @@ OVN = Provider(
     keeps_source=True,
     layer_7=False,
     own_servers=False,
+    abilities=frozenset(),
+    updates=False,
+    tells_early=True,
 )
 AMPHORA = Provider(
     name="amphora",
@@ -47,6 +72,9 @@ AMPHORA = Provider(
     keeps_source=False,
     layer_7=True,
     own_servers=True,
+    abilities=frozenset(Ability),
+    updates=True,
+    tells_early=False,
 )
 
 # In the order of preference: OVN's load balancers cost nothing and are there at once.
@@ -56,6 +84,21 @@ PROVIDERS = {"ovn": OVN, "amphora": AMPHORA, "octavia": AMPHORA}  # octavia: amp
 def known(name: str) -> Provider | None:
     """Return the abilities of a provider, None when nothing is known of it."""
     return PROVIDERS.get(name)
+
+
+def able(ability: Ability) -> tuple[str, ...]:
+    """Return the names of the providers that can do something, for whoever was refused it."""
+    return tuple(dict.fromkeys(one.name for one in PROVIDERS.values() if one.can(ability)))
+
+
+def offering(protocol: str) -> tuple[str, ...]:
+    """Return the names of the providers that have listeners of ``protocol``."""
+    return tuple(dict.fromkeys(one.name for one in PROVIDERS.values() if protocol in one.listener_protocols))
+
+
+def balancing_by(algorithm: str) -> tuple[str, ...]:
+    """Return the names of the providers that have an algorithm."""
+    return tuple(dict.fromkeys(one.name for one in PROVIDERS.values() if algorithm in one.algorithms))
 
 
 def preferred(enabled: Iterable[str]) -> str | None:

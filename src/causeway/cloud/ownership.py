@@ -6,14 +6,14 @@ belongs to somebody else is never touched.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 MARK = "causeway"
 _CLUSTER, _KIND, _UID = "causeway-cluster=", "causeway-kind=", "causeway-uid="
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(msgspec.Struct, frozen=True, gc=False):
     """The Kubernetes object (or, with uid "", the part of the platform) an object of the cloud belongs to."""
 
     cluster: str
@@ -41,6 +41,15 @@ def owner_of(tags: Iterable[str]) -> Owner | None:
     if MARK not in tags or _CLUSTER not in values or _KIND not in values:
         return None
     return Owner(values[_CLUSTER], values[_KIND], values.get(_UID, ""))
+
+
+def uids_in(tags: Iterable[str], cluster: str, kind: str) -> frozenset[str]:
+    """Return the uids of all objects of one cluster and kind that share something of the cloud."""
+    tags = list(tags)
+    owner = owner_of(tags)
+    if owner is None or (owner.cluster, owner.kind) != (cluster, kind):
+        return frozenset()
+    return frozenset(tag[len(_UID) :] for tag in tags if tag.startswith(_UID))
 
 
 def owner_in(description: str) -> Owner | None:

@@ -5,14 +5,14 @@ through aiohttp, which takes a twentieth of the SDK's processor time and never s
 """
 
 import asyncio
+import re
 import time
-import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import msgspec
@@ -20,8 +20,13 @@ import structlog
 
 from causeway.cloud import errors
 from causeway.cloud.credentials import Credentials, Token
+from causeway.kit import metrics, trace
+from causeway.kit.rate import Rate
+from causeway.kit.turns import in_turns
 
 _log = structlog.get_logger(__name__)
+
+_Shape = TypeVar("_Shape")
 
 _RENEW_BEFORE = 120  # seconds of validity left at which a token is renewed
 _WATCH_FILE_EVERY = 5.0  # seconds between looks at the credentials' file
@@ -30,7 +35,11 @@ _CONNECTIONS_PER_HOST = 32
 CALL_TIMEOUT = 60.0
 """Seconds a call may take unless its caller says otherwise."""
 
+# Identifiers are UUIDs; Keystone's lack the hyphens.
+_IDENTIFIER = re.compile(r"(?<=/)(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
+
 Params = Mapping[str, str | int | Sequence[str]]
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -41,41 +50,65 @@ class _Call:
     params: Params | None
     body: Any
     within: float
+    headers: Mapping[str, str]
 
     @property
     def verb(self) -> str:
         """The call without identifiers, so that calls of one kind count together."""
-        parts = ("{}" if len(part) == 36 and part.count("-") == 4 else part for part in self.path.split("/"))
-        return f"{self.method} {'/'.join(parts)}"
+        return f"{self.method} {self.path_template}"
+
+    @property
+    def path_template(self) -> str:
+        """The path without identifiers."""
+        return _IDENTIFIER.sub("{}", self.path)
 
 
 class Cloud:
     """A cloud of a clouds.yaml; use as an async context manager, or ``close`` it.
 
     ``calls`` counts the calls made so far by ``(service, "GET /v2.0/ports")``; copy and subtract for figures.
+    ``may_act`` is asked at the last moment before a call that changes something is sent: where it is False,
+    ``Fenced`` is raised instead. So a leader that was paused does not act when another leads already.
+    Within any second at most ``calls_per_second`` calls are begun (0: as many as there are).
     """
 
-    def __init__(self, name: str | None, config_file: Path | None, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        config_file: Path | None,
+        credentials: Credentials,
+        may_act: Callable[[], bool] = lambda: True,
+        calls_per_second: int = 0,
+    ) -> None:
         """Not for callers: use ``open``, which reads the credentials outside the event loop."""
         self.calls: Counter[tuple[str, str]] = Counter()
         self._name = name
         self._config_file = config_file
         self._credentials = credentials
-        self._http = _http(credentials)
+        self._http = _http(credentials, may_act)
+        self._rate = Rate(calls_per_second)
         self._lock = asyncio.Lock()
         self._token: Token | None = None
         self._endpoints: dict[str, str] = {}
+        self._regions: dict[str, str] = {}
         self._read_stamp = _stamp(credentials.file)
         self._looked_at = time.monotonic()
 
     @classmethod
-    async def open(cls, name: str | None = None, config_file: Path | None = None) -> Self:
+    async def open(
+        cls,
+        name: str | None = None,
+        config_file: Path | None = None,
+        *,
+        may_act: Callable[[], bool] = lambda: True,
+        calls_per_second: int = 0,
+    ) -> Self:
         """Authenticate against cloud ``name`` (None: OS_CLOUD) of ``config_file`` (None: the usual places).
 
         Raises ``Problem`` when the configuration is wrong, ``CloudError`` when Keystone refuses or is silent.
         """
         credentials = await asyncio.to_thread(Credentials, name, config_file)
-        cloud = cls(name, config_file, credentials)
+        cloud = cls(name, config_file, credentials, may_act, calls_per_second)
         try:
             await cloud._valid_token()
         except BaseException:
@@ -99,6 +132,12 @@ class Cloud:
         """Return the project the credentials are for."""
         return (await self._valid_token()).project_id
 
+    async def region(self, service: str) -> str:
+        """Return the name of the region whose ``service`` is used; "" where the catalogue names none."""
+        if service not in self._regions:
+            self._regions[service] = await asyncio.to_thread(self._credentials.region, service)
+        return self._regions[service]
+
     async def call(
         self,
         service: str,
@@ -108,14 +147,16 @@ class Cloud:
         params: Params | None = None,
         body: Any = None,
         within: float = CALL_TIMEOUT,
+        headers: Mapping[str, str] = _NONE,
     ) -> bytes:
         """Make one call to ``service`` (a catalogue type, as "network") and return the answer's body.
 
-        ``path`` begins with the API version; ``within`` is in seconds. A token that was refused is renewed
-        once; every other failure is raised as the ``CloudError`` it is: repeating is the caller's business.
+        ``path`` begins with the API version; ``within`` is in seconds; ``headers`` name a microversion.
+        A token that was refused is renewed once; every other failure is raised as the ``CloudError`` it is:
+        repeating is the caller's business.
         """
         await self._follow_file()
-        call = _Call(service, method, path, params, body, within)
+        call = _Call(service, method, path, params, body, within, headers)
         token = await self._valid_token()
         try:
             return await self._send(call, token)
@@ -133,6 +174,7 @@ class Cloud:
         *,
         params: Params | None = None,
         within: float = CALL_TIMEOUT,
+        headers: Mapping[str, str] = _NONE,
     ) -> list[msgspec.Raw]:
         """Return all items of a collection, undecoded, following pages where the service makes pages.
 
@@ -141,7 +183,7 @@ class Cloud:
         items: list[msgspec.Raw] = []
         query = dict(params or {})
         while True:
-            answer = await self.call(service, "GET", path, params=query, within=within)
+            answer = await self.call(service, "GET", path, params=query, within=within, headers=headers)
             document = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])
             page = msgspec.json.decode(document[key], type=list[msgspec.Raw])
             items += page
@@ -151,8 +193,18 @@ class Cloud:
             query["marker"] = msgspec.json.decode(page[-1], type=_Identified).id
 
     async def _send(self, call: _Call, token: Token) -> bytes:
+        facts = {
+            "openstack.service": call.service,
+            "http.request.method": call.method,
+            "url.template": call.path_template,
+        }
+        with trace.span(f"{call.service} {call.verb}", facts, kind="outgoing") as span:
+            return await self._sent(call, token, span)
+
+    async def _sent(self, call: _Call, token: Token, span: trace.Span) -> bytes:
         url = await self._endpoint(call.service) + call.path
-        request_id = f"req-{uuid.uuid4()}"
+        request_id = trace.request_id()
+        await self._rate.turn()
         self.calls[call.service, call.verb] += 1
         started = time.monotonic()
         try:
@@ -166,27 +218,38 @@ class Cloud:
                     "X-Openstack-Request-Id": request_id,
                     "Accept": "application/json",
                     "Content-Type": "application/json",
+                    **trace.headers(),
+                    **call.headers,
                 },
                 timeout=aiohttp.ClientTimeout(total=call.within, sock_connect=_CONNECT_TIMEOUT),
                 allow_redirects=False,
             ) as response:
                 answer = await response.read()
                 status = response.status
-                request_id = response.headers.get("x-openstack-request-id", request_id)
+                request_id = _request_id(response.headers) or request_id
                 retry_after = response.headers.get("Retry-After")
         except TimeoutError as error:
+            _count(call, "timeout", started)
             cause = f"no answer to {call.verb} within {call.within:g} s"
+            _log.info("call failed", service=call.service, verb=call.verb, sent_request_id=request_id)
             raise errors.Timeout(call.service, cause, request_id=request_id) from error
         except aiohttp.ClientError as error:
+            _count(call, "unreachable", started)
             cause = f"{call.verb} failed: {error}"
+            _log.info("call failed", service=call.service, verb=call.verb, sent_request_id=request_id)
             raise errors.Unreachable(call.service, cause, request_id=request_id) from error
+        _count(call, str(status), started)
+        span.set({"http.response.status_code": status, "openstack.request_id": request_id})
         log = _log.bind(service=call.service, verb=call.verb, status=status, request_id=request_id)
         log.debug("call", seconds=round(time.monotonic() - started, 3))
         if status < 300:
+            _require_whole(call, answer, request_id)
             return answer
         refusal = errors.from_response(
             call.service, status, answer, request_id=request_id, retry_after=retry_after
         )
+        if isinstance(refusal, errors.RateLimited):
+            metrics.CLOUD_PAUSES.labels(call.service).inc()
         log.info("call refused", cause=refusal.cause)
         raise refusal
 
@@ -197,6 +260,7 @@ class Cloud:
         async with self._lock:
             if self._token is None or self._token.seconds_left() <= _RENEW_BEFORE:
                 self._token = await asyncio.to_thread(self._credentials.authenticate)
+                metrics.CLOUD_TOKENS.inc()
             return self._token
 
     async def _endpoint(self, service: str) -> str:
@@ -218,7 +282,14 @@ class Cloud:
             self._read_stamp = stamp
             self._token = None
             self._endpoints.clear()
+            self._regions.clear()
         _log.info("credentials read again", cloud=self._name)
+
+
+async def decoded(items: Iterable[msgspec.Raw], shape: type[_Shape]) -> list[_Shape]:
+    """Return what ``get_all`` returned as objects; everything else goes on meanwhile: it may be thousands."""
+    decoder = msgspec.json.Decoder(shape)
+    return [decoder.decode(item) async for item in in_turns(items)]
 
 
 class _Link(msgspec.Struct):
@@ -229,9 +300,42 @@ class _Identified(msgspec.Struct):
     id: str
 
 
-def _http(credentials: Credentials) -> aiohttp.ClientSession:
+def _request_id(headers: Mapping[str, str]) -> str:
+    """Return the service's own id of a request; Nova says it in a header of its own as well."""
+    return headers.get("x-openstack-request-id") or headers.get("x-compute-request-id") or ""
+
+
+def _count(call: _Call, code: str, started: float) -> None:
+    metrics.CLOUD_CALLS.labels(call.service, call.verb, code).inc()
+    metrics.CLOUD_SECONDS.labels(call.service, call.verb).observe(time.monotonic() - started)
+
+
+def _http(credentials: Credentials, may_act: Callable[[], bool]) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(ssl=credentials.tls, limit_per_host=_CONNECTIONS_PER_HOST)
-    return aiohttp.ClientSession(connector=connector)
+
+    async def last_moment(
+        _session: object, _context: object, call: aiohttp.TraceRequestHeadersSentParams
+    ) -> None:
+        if call.method != "GET" and not may_act():
+            raise errors.Fenced("cloud", f"{call.method} {call.url.path} was not sent: no longer the leader")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(last_moment)  # there is a connection, and no byte was sent
+    return aiohttp.ClientSession(connector=connector, trace_configs=[trace])
+
+
+def _require_whole(call: _Call, answer: bytes, request_id: str) -> None:
+    """Raise ``ServerError`` for half an answer.
+
+    Where the end of the connection ends an answer, nothing else tells that half of it is missing. What the
+    call did is not known then.
+    """
+    try:
+        if answer:
+            msgspec.json.decode(answer, type=msgspec.Raw)
+    except msgspec.DecodeError as error:
+        cause = f"the answer to {call.verb} is not understood: {error}"
+        raise errors.ServerError(call.service, cause, request_id=request_id) from error
 
 
 def _stamp(file: Path | None) -> tuple[int, int] | None:

@@ -9,13 +9,15 @@ import contextlib
 import socket
 import struct
 import threading
-from ipaddress import IPv4Address
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
 
 _ETH_P_ARP = 0x0806
 _REQUEST, _REPLY = 1, 2
 _FRAME = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 _BROADCAST = b"\xff" * 6
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5  # seconds between requests: doubled from the first to the longest
+_FRAME_MOST = 128  # octets of an answer that anybody reads
 
 
 class NoAnswer(TimeoutError):
@@ -39,14 +41,14 @@ def answer(frame: bytes, target: IPv4Address) -> bytes | None:
     return None
 
 
-def open_socket(interface: str) -> socket.socket:
-    """Return a packet socket for ARP on ``interface``, which must be in the namespace of the caller.
+def open_socket(interface: str, protocol: int = _ETH_P_ARP) -> socket.socket:
+    """Return a packet socket on ``interface``, which must be in the namespace of the caller.
 
     Close it by ``close_socket``.
     """
     # Without a protocol of its own until it is bound: to change it would wait for the kernel's grace period.
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0)
-    sock.bind((interface, _ETH_P_ARP))
+    sock.bind((interface, protocol))
     return sock
 
 
@@ -58,12 +60,23 @@ def close_socket(sock: socket.socket) -> None:
 async def resolve(
     sock: socket.socket, mac: bytes, source: IPv4Address, target: IPv4Address, deadline: float
 ) -> bytes:
-    """Return the MAC address of ``target``, asked for from ``source`` again and again for ``deadline``
-    seconds.
+    """Return the MAC address of ``target``, asked for from ``source``. As ``ask``."""
+    return await ask(
+        sock, request(mac, source, target), lambda frame: answer(frame, target), target, deadline
+    )
+
+
+async def ask(
+    sock: socket.socket,
+    frame: bytes,
+    read: Callable[[bytes], bytes | None],
+    target: IPv4Address | IPv6Address,
+    deadline: float,
+) -> bytes:
+    """Send ``frame`` again and again for ``deadline`` seconds until ``read`` finds an answer; return that.
 
     Raises ``NoAnswer``.
     """
-    frame = request(mac, source, target)
     pause = _FIRST_PAUSE
     try:
         async with asyncio.timeout(deadline):
@@ -72,16 +85,16 @@ async def resolve(
                     sock.send(frame)
                 try:
                     async with asyncio.timeout(pause):
-                        return await _reply(sock, target)
+                        return await _reply(sock, read)
                 except TimeoutError:
                     pause = min(pause * 2, _LONGEST_PAUSE)
     except TimeoutError:
         raise NoAnswer(f"{target} did not answer within {deadline:g} s") from None
 
 
-async def _reply(sock: socket.socket, target: IPv4Address) -> bytes:
+async def _reply(sock: socket.socket, read: Callable[[bytes], bytes | None]) -> bytes:
     loop = asyncio.get_running_loop()
     while True:
-        mac = answer(await loop.sock_recv(sock, 128), target)
+        mac = read(await loop.sock_recv(sock, _FRAME_MOST))
         if mac is not None:
             return mac

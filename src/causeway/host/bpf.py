@@ -10,6 +10,8 @@ import os
 import platform
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _BPF_PROG_LOAD, _SCHED_CLS = 5, 3
 _SYSCALL = {"x86_64": 321, "aarch64": 280, "ppc64le": 361, "s390x": 351}
@@ -115,11 +117,20 @@ class _Load(ctypes.Structure):
     )
 
 
-def load(name: str, program: bytes) -> int:
-    """Load a classifier and return its descriptor, which the caller closes once a filter holds it.
+@contextmanager
+def loaded(name: str, program: bytes) -> Iterator[int]:
+    """Load a classifier for as long as the block takes, or a filter holds it; the value is its descriptor.
 
     Raises ``OSError`` with the verifier's words when the kernel refuses it.
     """
+    descriptor = _load(name, program)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _load(name: str, program: bytes) -> int:
     code = ctypes.create_string_buffer(program, len(program))
     terms = ctypes.create_string_buffer(b"Apache-2.0")
     request = _Load(

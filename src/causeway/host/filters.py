@@ -1,17 +1,15 @@
 """Traffic-control filters: bpf programs on what a link receives."""
 
 import errno
-import os
 import struct
 from dataclasses import dataclass
 
-from causeway.host import bpf
 from causeway.host.netlink import (
     NLM_F_CREATE,
     NLM_F_DUMP,
     NLM_F_EXCL,
     Netlink,
-    NetlinkError,
+    Request,
     attributes,
     nested,
     string,
@@ -42,53 +40,51 @@ def _info(priority: int, protocol: int) -> int:
     return priority << 16 | int(network_order)
 
 
-def accept_filters(netlink: Netlink, link: int) -> None:
-    """Give a link the queueing discipline that holds filters; one it has already is fine."""
+def accept(link: int) -> Request:
+    """Return the request for the queueing discipline that holds a link's filters; one it has is fine."""
     body = _MESSAGE.pack(0, link, _CLSACT_HANDLE, _CLSACT_PARENT, 0) + text(_TCA_KIND, "clsact")
-    try:
-        netlink.call(f"accept filters on link {link}", _RTM_NEWQDISC, body, NLM_F_CREATE | NLM_F_EXCL)
-    except NetlinkError as error:
-        if error.errno != errno.EEXIST:
-            raise
+    return Request(
+        f"accept filters on link {link}",
+        _RTM_NEWQDISC,
+        body,
+        NLM_F_CREATE | NLM_F_EXCL,
+        fine=frozenset({errno.EEXIST}),
+    )
 
 
-def put(netlink: Netlink, link: int, *, name: str, program: bytes, priority: int, protocol: int) -> None:
-    """Run ``program`` on what a link receives of ``protocol``, in place of a filter of that priority."""
-    descriptor = bpf.load(name.replace("-", "_"), program)
-    try:
-        body = _MESSAGE.pack(0, link, 1, _INGRESS, _info(priority, protocol))
-        body += text(_TCA_KIND, "bpf") + nested(
-            _TCA_OPTIONS,
-            u32(_BPF_FD, descriptor),
-            text(_BPF_NAME, name),
-            u32(_BPF_FLAGS, _DIRECT_ACTION),
-        )
-        netlink.call(f"put the filter {name} on link {link}", _RTM_NEWTFILTER, body, NLM_F_CREATE)
-    finally:
-        os.close(descriptor)
+def put(link: int, *, name: str, program: int, priority: int, protocol: int) -> Request:
+    """Return the request to run a program on what a link receives, in place of a filter of that priority.
+
+    ``program`` is a descriptor of ``bpf.loaded``.
+    """
+    body = _MESSAGE.pack(0, link, 1, _INGRESS, _info(priority, protocol))
+    body += text(_TCA_KIND, "bpf") + nested(
+        _TCA_OPTIONS,
+        u32(_BPF_FD, program),
+        text(_BPF_NAME, name),
+        u32(_BPF_FLAGS, _DIRECT_ACTION),
+    )
+    return Request(f"put the filter {name} on link {link}", _RTM_NEWTFILTER, body, NLM_F_CREATE)
 
 
-def remove(netlink: Netlink, link: int, *, priority: int, protocol: int) -> None:
-    """Remove the filters of that priority and protocol; none, or no such link, is fine."""
+def remove(link: int, *, priority: int, protocol: int) -> Request:
+    """Return the request to remove the filters of that priority and protocol; none, or no link, is fine."""
     body = _MESSAGE.pack(0, link, 0, _INGRESS, _info(priority, protocol))
-    try:
-        netlink.call(f"remove filter {priority} of link {link}", _RTM_DELTFILTER, body)
-    except NetlinkError as error:
-        if error.errno not in {errno.ENOENT, errno.EINVAL, errno.ENODEV}:
-            raise
+    return Request(
+        f"remove filter {priority} of link {link}",
+        _RTM_DELTFILTER,
+        body,
+        fine=frozenset({errno.ENOENT, errno.EINVAL, errno.ENODEV}),
+    )
 
 
 def on_ingress(netlink: Netlink, link: int) -> list[Filter]:
     """Return the bpf filters on what a link receives."""
     body = _MESSAGE.pack(0, link, 0, _INGRESS, 0)
     found = set()
-    try:
-        answers = netlink.call(f"list filters of link {link}", _RTM_GETTFILTER, body, NLM_F_DUMP)
-    except NetlinkError as error:
-        if error.errno in {errno.EINVAL, errno.ENOENT}:  # it holds none
-            return []
-        raise
-    for message in answers:
+    nothing = frozenset({errno.EINVAL, errno.ENOENT})  # it holds none
+    asked = Request(f"list filters of link {link}", _RTM_GETTFILTER, body, NLM_F_DUMP, fine=nothing)
+    for message in netlink.ask(asked)[0]:
         _, _, _, _, info = _MESSAGE.unpack_from(message.body)
         parts = attributes(message.body[_MESSAGE.size :])
         options = attributes(parts.get(_TCA_OPTIONS, b""))

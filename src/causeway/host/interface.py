@@ -1,11 +1,13 @@
 """The pod's side of its link: address, route and loopback inside its network namespace."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+from pathlib import Path
 from typing import BinaryIO
 
-from causeway.host import arp, links, netns
+from causeway.host import arp, links, ndp, netns
 from causeway.host.netlink import Netlink
 
 _LOOPBACK = 1
@@ -21,17 +23,18 @@ class Address:
 
 def configure(namespace: BinaryIO, name: str, addresses: Sequence[Address]) -> None:
     """Switch link and loopback on, add the addresses, route by the first gateway of each IP version."""
+    if any(ip_interface(address.cidr).version == 6 for address in addresses):
+        netns.inside(namespace, lambda: _prepare_ipv6(name))
     with netns.inside(namespace, Netlink) as netlink:
         link = _find(netlink, name)
-        links.set_up(netlink, _LOOPBACK)
-        links.set_up(netlink, link.index)
+        requests = [links.switch_on(_LOOPBACK), links.switch_on(link.index)]
+        requests += [links.add_address(link.index, address.cidr) for address in addresses]
         routed: set[int] = set()
         for address in addresses:
-            links.add_address(netlink, link.index, address.cidr)
-        for address in addresses:
             if address.gateway and ip_address(address.gateway).version not in routed:
-                links.add_default_route(netlink, link.index, address.gateway)
+                requests.append(links.add_default_route(link.index, address.gateway))
                 routed.add(ip_address(address.gateway).version)
+        netlink.ask(*requests)
 
 
 def remove(namespace: BinaryIO, name: str) -> None:
@@ -39,7 +42,7 @@ def remove(namespace: BinaryIO, name: str) -> None:
     with netns.inside(namespace, Netlink) as netlink:
         link = links.find(netlink, name)
         if link is not None:
-            links.delete(netlink, link.index)
+            netlink.ask(links.delete(link.index))
 
 
 def missing(namespace: BinaryIO, name: str, mac: str, addresses: Sequence[Address]) -> list[str]:
@@ -70,19 +73,46 @@ def missing(namespace: BinaryIO, name: str, mac: str, addresses: Sequence[Addres
 async def reach_gateway(
     namespace: BinaryIO, name: str, mac: str, addresses: Sequence[Address], deadline: float
 ) -> None:
-    """Return once the IPv4 gateway has answered; at once without one. Raises ``arp.NoAnswer``."""
+    """Return once the gateway of each IP version has answered. Raises ``arp.NoAnswer``."""
+    asked: dict[int, Address] = {}
     for address in addresses:
-        interface = ip_interface(address.cidr)
-        if not address.gateway or not isinstance(interface, IPv4Interface):
-            continue
-        gateway = ip_address(address.gateway)
-        if gateway.version == 4:
-            sock = netns.inside(namespace, lambda: arp.open_socket(name))
-            try:
-                await arp.resolve(sock, links.mac_bytes(mac), interface.ip, gateway, deadline)
-            finally:
-                arp.close_socket(sock)
-            return
+        if address.gateway:
+            asked.setdefault(ip_interface(address.cidr).version, address)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for address in asked.values():
+                group.create_task(_ask(namespace, name, mac, address, deadline))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _ask(namespace: BinaryIO, name: str, mac: str, address: Address, deadline: float) -> None:
+    source, gateway = ip_interface(address.cidr).ip, ip_address(address.gateway)
+    ours = links.mac_bytes(mac)
+    if isinstance(source, IPv6Address) and isinstance(gateway, IPv6Address):
+        sock = netns.inside(namespace, lambda: arp.open_socket(name, ndp.ETH_P_IPV6))
+        asking = ndp.resolve(sock, ours, source, gateway, deadline)
+    elif isinstance(source, IPv4Address) and isinstance(gateway, IPv4Address):
+        sock = netns.inside(namespace, lambda: arp.open_socket(name))
+        asking = arp.resolve(sock, ours, source, gateway, deadline)
+    else:
+        return  # a gateway of the other version serves nobody
+    try:
+        await asking
+    finally:
+        arp.close_socket(sock)
+
+
+def _prepare_ipv6(name: str) -> None:
+    """Let the link have IPv6, and just what the cloud gave it: no waiting, nothing from a router's word.
+
+    The cloud has made sure that an address is used once, so the kernel need not listen for others for a
+    second before it lets packets out. Called in the pod's namespace.
+    """
+    for key, value in (("disable_ipv6", "0"), ("accept_dad", "0"), ("accept_ra", "0")):
+        setting = Path(f"/proc/sys/net/ipv6/conf/{name}/{key}")
+        if setting.read_text().strip() != value:
+            setting.write_text(value)
 
 
 def _find(netlink: Netlink, name: str) -> links.Link:

@@ -1,6 +1,7 @@
 """Links, addresses and routes: what the node daemon asks of route netlink.
 
-Each function takes the socket of the namespace it works in.
+What is asked of a link that is there are requests, so that many can be made in one go; the other functions
+take the socket of the namespace they work in.
 """
 
 import errno
@@ -17,6 +18,7 @@ from causeway.host.netlink import (
     Message,
     Netlink,
     NetlinkError,
+    Request,
     attribute,
     attributes,
     nested,
@@ -86,25 +88,27 @@ def parse_link(message: Message) -> Link:
 
 def find(netlink: Netlink, name: str) -> Link | None:
     """Return the link of that name, or None."""
+    return find_all(netlink, name)[0]
+
+
+def find_all(netlink: Netlink, *names: str) -> list[Link | None]:
+    """Return the link of each name, or None where there is none."""
+    answers = netlink.ask(*(_lookup(name) for name in names))
+    return [parse_link(answer[0]) if answer else None for answer in answers]
+
+
+def _lookup(name: str) -> Request:
     body = _LINK.pack(0, 0, 0, 0, 0) + text(_IFLA_IFNAME, name)
-    try:
-        (message,) = netlink.call(f"look up the link {name}", _RTM_GETLINK, body)
-    except NetlinkError as error:
-        if error.errno == errno.ENODEV:
-            return None
-        raise
-    return parse_link(message)
+    return Request(f"look up the link {name}", _RTM_GETLINK, body, fine=frozenset({errno.ENODEV}))
 
 
 def links(netlink: Netlink) -> list[Link]:
     """Return all links of the namespace."""
-    body = _LINK.pack(0, 0, 0, 0, 0)
-    return [parse_link(message) for message in netlink.call("list links", _RTM_GETLINK, body, NLM_F_DUMP)]
+    (found,) = netlink.ask(Request("list links", _RTM_GETLINK, _LINK.pack(0, 0, 0, 0, 0), NLM_F_DUMP))
+    return [parse_link(message) for message in found]
 
 
-def add_veth(
-    netlink: Netlink, name: str, *, alias: str, mtu: int, peer: str, peer_mac: str, peer_namespace: int
-) -> Link:
+def add_veth(netlink: Netlink, name: str, *, mtu: int, peer: str, peer_mac: str, peer_namespace: int) -> Link:
     """Make a pair, ``name`` here and ``peer`` in the namespace of that descriptor; return the near end."""
     far = _LINK.pack(0, 0, 0, 0, 0) + b"".join(
         (
@@ -124,13 +128,11 @@ def add_veth(
             nested(_INFO_DATA, attribute(_VETH_PEER | 0x8000, far)),
         )
     )
-    netlink.call(f"make the link {name}", _RTM_NEWLINK, near, NLM_F_CREATE | NLM_F_EXCL)
-    link = find(netlink, name)
-    if link is None:
+    make = Request(f"make the link {name}", _RTM_NEWLINK, near, NLM_F_CREATE | NLM_F_EXCL)
+    _, found = netlink.ask(make, _lookup(name))
+    if not found:
         raise NetlinkError(errno.ENODEV, f"the link {name} vanished right after it was made")
-    describe = _LINK.pack(0, 0, link.index, 0, 0) + text(_IFLA_IFALIAS, alias[:255])
-    netlink.call(f"describe the link {name}", _RTM_NEWLINK, describe)
-    return link
+    return parse_link(found[0])
 
 
 def add_vlan(
@@ -151,43 +153,47 @@ def add_vlan(
             nested(_IFLA_LINKINFO, text(_INFO_KIND, "vlan"), nested(_INFO_DATA, u16(_VLAN_ID, vlan))),
         )
     )
-    netlink.call(f"make the VLAN link {vlan}", _RTM_NEWLINK, body, NLM_F_CREATE | NLM_F_EXCL)
+    netlink.ask(Request(f"make the VLAN link {vlan}", _RTM_NEWLINK, body, NLM_F_CREATE | NLM_F_EXCL))
 
 
-def set_up(netlink: Netlink, index: int, *, promiscuous: bool = False) -> None:
-    """Switch a link on; ``promiscuous`` lets it receive frames for other MAC addresses than its own."""
+def describe(index: int, alias: str) -> Request:
+    """Return the request to say in words what a link is for."""
+    body = _LINK.pack(0, 0, index, 0, 0) + text(_IFLA_IFALIAS, alias[:255])
+    return Request(f"describe link {index}", _RTM_NEWLINK, body)
+
+
+def switch_on(index: int, *, promiscuous: bool = False) -> Request:
+    """Return the request for a link to be up; ``promiscuous``: with frames for other MAC addresses, too."""
     flags = _IFF_UP | (_IFF_PROMISC if promiscuous else 0)
-    netlink.call(f"switch link {index} on", _RTM_NEWLINK, _LINK.pack(0, 0, index, flags, flags))
+    return Request(f"switch link {index} on", _RTM_NEWLINK, _LINK.pack(0, 0, index, flags, flags))
 
 
-def delete(netlink: Netlink, index: int) -> None:
-    """Delete a link; one that is gone is fine."""
-    try:
-        netlink.call(f"delete link {index}", _RTM_DELLINK, _LINK.pack(0, 0, index, 0, 0))
-    except NetlinkError as error:
-        if error.errno != errno.ENODEV:
-            raise
+def delete(index: int) -> Request:
+    """Return the request to delete a link; one that is gone is fine."""
+    body = _LINK.pack(0, 0, index, 0, 0)
+    return Request(f"delete link {index}", _RTM_DELLINK, body, fine=frozenset({errno.ENODEV}))
 
 
 def _family(address: IPv4Address | IPv6Address) -> int:
     return socket.AF_INET if address.version == 4 else socket.AF_INET6
 
 
-def add_address(netlink: Netlink, index: int, address: str) -> None:
-    """Give a link an address in CIDR form, such as 10.1.2.3/16; one it has already is fine."""
+def add_address(index: int, address: str) -> Request:
+    """Return the request for an address in CIDR form, such as 10.1.2.3/16; one the link has is fine."""
     interface = ip_interface(address)
     packed = interface.ip.packed
     body = _ADDRESS.pack(_family(interface.ip), interface.network.prefixlen, 0, 0, index)
     body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
     if interface.version == 6:  # the cloud has made sure that the address is used once
         body += u32(_IFA_FLAGS, _IFA_F_NODAD)
-    netlink.call(f"add the address {address}", _RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_REPLACE)
+    return Request(f"add the address {address}", _RTM_NEWADDR, body, NLM_F_CREATE | NLM_F_REPLACE)
 
 
 def addresses(netlink: Netlink, index: int) -> set[IPv4Interface | IPv6Interface]:
     """Return the addresses of a link, each with its prefix length."""
     found: set[IPv4Interface | IPv6Interface] = set()
-    for message in netlink.call("list addresses", _RTM_GETADDR, _ADDRESS.pack(0, 0, 0, 0, 0), NLM_F_DUMP):
+    asked = Request("list addresses", _RTM_GETADDR, _ADDRESS.pack(0, 0, 0, 0, 0), NLM_F_DUMP)
+    for message in netlink.ask(asked)[0]:
         _, bits, _, _, owner = _ADDRESS.unpack_from(message.body)
         parts = attributes(message.body[_ADDRESS.size :])
         packed = parts.get(_IFA_LOCAL) or parts.get(_IFA_ADDRESS)
@@ -196,12 +202,12 @@ def addresses(netlink: Netlink, index: int) -> set[IPv4Interface | IPv6Interface
     return found
 
 
-def add_default_route(netlink: Netlink, index: int, gateway: str) -> None:
-    """Send everything that is not on the link's own subnet to ``gateway``."""
+def add_default_route(index: int, gateway: str) -> Request:
+    """Return the request to send everything that is not on the link's own subnet to ``gateway``."""
     address = ip_address(gateway)
     body = _ROUTE.pack(_family(address), 0, 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, 0, _UNICAST, 0)
     body += attribute(_RTA_GATEWAY, address.packed) + u32(_RTA_OIF, index)
-    netlink.call(f"route by {gateway}", _RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_REPLACE)
+    return Request(f"route by {gateway}", _RTM_NEWROUTE, body, NLM_F_CREATE | NLM_F_REPLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +222,7 @@ def default_routes(netlink: Netlink) -> list[DefaultRoute]:
     """Return the IPv4 and IPv6 default routes that leave by one gateway."""
     found = []
     body = _ROUTE.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)
-    for message in netlink.call("list routes", _RTM_GETROUTE, body, NLM_F_DUMP):
+    for message in netlink.ask(Request("list routes", _RTM_GETROUTE, body, NLM_F_DUMP))[0]:
         _, bits, _, _, table, _, _, _, _ = _ROUTE.unpack_from(message.body)
         parts = attributes(message.body[_ROUTE.size :])
         if bits == 0 and table == _TABLE_MAIN and _RTA_GATEWAY in parts and _RTA_DST not in parts:

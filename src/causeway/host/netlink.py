@@ -23,6 +23,7 @@ _TYPE_MASK = 0x3FFF
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
 _ANSWER = 5.0  # seconds; the kernel answers at once, unless something is badly wrong
+_DATAGRAM = 1 << 16  # octets; the kernel answers in pieces of at most half of that
 
 
 class NetlinkError(OSError):
@@ -35,6 +36,17 @@ class Message:
 
     type: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; ``what`` names it in the ``NetlinkError`` of a refusal, unless its errno is ``fine``."""
+
+    what: str
+    kind: int
+    body: bytes
+    flags: int = 0
+    fine: frozenset[int] = frozenset()
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -120,32 +132,49 @@ class Netlink:
         """Close the socket."""
         self._socket.close()
 
-    def call(self, what: str, kind: int, body: bytes, flags: int = 0) -> list[Message]:
-        """Send one request and return its answers; ``what`` names it in the ``NetlinkError`` of a refusal."""
-        self._sequence += 1
-        header = _HEADER.pack(
-            _HEADER.size + len(body), kind, flags | _NLM_F_REQUEST | _NLM_F_ACK, self._sequence, 0
-        )
-        self._socket.sendall(header + body)
-        answers: list[Message] = []
+    def ask(self, *requests: Request) -> list[list[Message]]:
+        """Send requests in one go and return the answers to each; a refusal that is fine is no answer.
+
+        The kernel works on them in order, and on all of them, also when it refuses one. A thread that asks
+        once instead of many times waits once for the interpreter and for others who change links. Raises
+        ``NetlinkError`` for the first that was refused. A list (``NLM_F_DUMP``) can only be asked for last.
+        """
+        if not requests:
+            return []
+        first, last = self._sequence + 1, self._sequence + len(requests)
+        self._sequence = last
+        sent = b""
+        for sequence, request in enumerate(requests, first):
+            # Refusals come anyway; that all went well is said once.
+            flags = request.flags | _NLM_F_REQUEST | (_NLM_F_ACK if sequence == last else 0)
+            length = _HEADER.size + len(request.body)
+            sent += _HEADER.pack(length, request.kind, flags, sequence, 0) + request.body
+            sent += bytes(-length % 4)
+        self._socket.sendall(sent)
+        answers: list[list[Message]] = [[] for _ in requests]
+        refusal: NetlinkError | None = None
         while True:
-            for message, message_flags, sequence in messages(self._socket.recv(1 << 18)):
-                if sequence != self._sequence:  # of an earlier request that ran out of time
+            for message, flags, sequence in messages(self._socket.recv(_DATAGRAM)):
+                if sequence < first:  # of an earlier request that ran out of time
                     continue
-                if message.type == _NLMSG_DONE:
-                    return answers
                 if message.type == _NLMSG_ERROR:
-                    _raise_refusal(what, message.body, message_flags)
+                    refusal = refusal or _refusal(requests[sequence - first], message.body, flags)
+                elif message.type != _NLMSG_DONE:
+                    answers[sequence - first].append(message)
+                    continue
+                if sequence == last:
+                    if refusal is not None:
+                        raise refusal
                     return answers
-                answers.append(message)
 
 
-def _raise_refusal(what: str, body: bytes, flags: int) -> None:
+def _refusal(request: Request, body: bytes, flags: int) -> NetlinkError | None:
+    """Return what an answer refuses, or None if it does not, or need not be minded."""
     code = -struct.unpack_from("=i", body)[0]
-    if code == 0:
-        return
+    if code == 0 or code in request.fine:
+        return None
     words = ""
     if flags & _NLM_F_ACK_TLVS:
         echoed = _HEADER.size if flags & _NLM_F_CAPPED else _HEADER.unpack_from(body, 4)[0]
         words = string(attributes(body[4 + echoed :]).get(_NLMSGERR_ATTR_MSG))
-    raise NetlinkError(code, f"{what}: {os.strerror(code)}" + (f" ({words})" if words else ""))
+    return NetlinkError(code, f"{request.what}: {os.strerror(code)}" + (f" ({words})" if words else ""))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from causeway.host import bpf, filters, links, netns
-from causeway.host.netlink import Netlink, NetlinkError
+from causeway.host.netlink import Netlink, NetlinkError, Request
 
-Way = Literal["vlan", "bpf"]
+Way = Literal["vlan", "bpf", "ovs"]
 _NAME = "cwp"  # name of the node's end of a veth pair: cwp<vlan>
 _FILTER = "causeway"  # name of our filters on the trunk: causeway-<vlan>
 
@@ -66,11 +66,19 @@ class Trunk:
         when the pod has a link of that name, ``NetlinkError`` EEXIST when the VLAN's kernel link is in
         another pod.
         """
-        with netns.inside(namespace, Netlink) as inside:
-            if links.find(inside, link.name) is not None:
-                raise LinkExists(link.name)
+        try:
+            return self._attach(link, namespace)
+        except NetlinkError as error:
+            if error.errno == errno.EEXIST:  # of which of the two: seldom, so it is asked for afterwards
+                with netns.inside(namespace, Netlink) as inside:
+                    if links.find(inside, link.name) is not None:
+                        raise LinkExists(link.name) from None
+            raise
+
+    def _attach(self, link: PodLink, namespace: BinaryIO) -> NodeEnd:
         with Netlink() as netlink:
-            trunk = self._find(netlink)
+            name = f"{_NAME}{link.vlan}"
+            trunk, leftover = self._find(netlink, name)
             mtu = min(link.mtu, trunk.mtu)
             if self._way != "bpf":
                 try:
@@ -90,64 +98,65 @@ class Trunk:
                     self._way = "vlan"
                     return NodeEnd("vlan", mtu)
             self._way = "bpf"
-            return self._attach_by_bpf(netlink, trunk, link, mtu, namespace)
+            if leftover is not None:
+                netlink.ask(links.delete(leftover.index))
+            end = links.add_veth(
+                netlink,
+                name,
+                mtu=mtu,
+                peer=link.name,
+                peer_mac=link.mac,
+                peer_namespace=namespace.fileno(),
+            )
+            self._join(netlink, trunk, link, end)
+            return NodeEnd("bpf", mtu, end.name, end.index, end.mac)
 
-    def _attach_by_bpf(
-        self, netlink: Netlink, trunk: links.Link, link: PodLink, mtu: int, namespace: BinaryIO
-    ) -> NodeEnd:
-        name = f"{_NAME}{link.vlan}"
-        leftover = links.find(netlink, name)
-        if leftover is not None:
-            links.delete(netlink, leftover.index)
-        end = links.add_veth(
-            netlink,
-            name,
-            alias=link.alias,
-            mtu=mtu,
-            peer=link.name,
-            peer_mac=link.mac,
-            peer_namespace=namespace.fileno(),
-        )
-        filters.accept_filters(netlink, end.index)
-        filters.put(
-            netlink,
-            end.index,
-            name="causeway-pod",
-            program=bpf.to_trunk(link.vlan, trunk.index),
-            priority=1,
-            protocol=filters.ETH_P_ALL,
-        )
-        filters.accept_filters(netlink, trunk.index)
-        filters.put(
-            netlink,
-            trunk.index,
-            name=f"{_FILTER}-{link.vlan}",
-            program=bpf.to_pod(link.vlan, end.index),
-            priority=link.vlan,
-            protocol=filters.ETH_P_8021Q,
-        )
-        # A network card delivers only frames for its own MAC address unless told otherwise.
-        links.set_up(netlink, trunk.index, promiscuous=True)
-        links.set_up(netlink, end.index)
-        return NodeEnd("bpf", mtu, end.name, end.index, end.mac)
+    def _join(self, netlink: Netlink, trunk: links.Link, link: PodLink, end: links.Link) -> None:
+        """Let the near end of a pair and the trunk exchange frames."""
+        with (
+            bpf.loaded("causeway_pod", bpf.to_trunk(link.vlan, trunk.index)) as to_trunk,
+            bpf.loaded(f"{_FILTER}_{link.vlan}", bpf.to_pod(link.vlan, end.index)) as to_pod,
+        ):
+            netlink.ask(
+                links.describe(end.index, link.alias),
+                filters.accept(end.index),
+                filters.put(
+                    end.index,
+                    name="causeway-pod",
+                    program=to_trunk,
+                    priority=1,
+                    protocol=filters.ETH_P_ALL,
+                ),
+                filters.accept(trunk.index),
+                filters.put(
+                    trunk.index,
+                    name=f"{_FILTER}-{link.vlan}",
+                    program=to_pod,
+                    priority=link.vlan,
+                    protocol=filters.ETH_P_8021Q,
+                ),
+                # A network card delivers only frames for its own MAC address unless told otherwise.
+                links.switch_on(trunk.index, promiscuous=True),
+                links.switch_on(end.index),
+            )
 
     def detach(self, vlan: int, end: NodeEnd) -> None:
         """Remove a link made by bpf; nothing there is fine. (A kernel VLAN link goes from inside its pod.)"""
         with Netlink() as netlink:
-            trunk = links.find(netlink, self.name)
+            trunk, link = links.find_all(netlink, self.name, end.name or f"{_NAME}{vlan}")
+            requests: list[Request] = []
             if trunk is not None:
-                filters.remove(netlink, trunk.index, priority=vlan, protocol=filters.ETH_P_8021Q)
-            link = links.find(netlink, end.name) if end.name else None
+                requests.append(filters.remove(trunk.index, priority=vlan, protocol=filters.ETH_P_8021Q))
             if link is not None and link.index == end.index:
-                links.delete(netlink, link.index)
+                requests.append(links.delete(link.index))
+            netlink.ask(*requests)
 
     def missing(self, vlan: int, end: NodeEnd) -> list[str]:
         """Return what a link made by bpf lacks on the node; nothing for a kernel VLAN link."""
         if end.way == "vlan":
             return []
         with Netlink() as netlink:
-            trunk = self._find(netlink)
-            link = links.find(netlink, end.name)
+            trunk, link = self._find(netlink, end.name)
             lacks = []
             if link is None or link.index != end.index or not link.up:
                 lacks.append(f"the link {end.name} on the node is missing or switched off")
@@ -165,15 +174,16 @@ class Trunk:
     def filtered_vlans(self) -> set[int]:
         """Return the VLANs for which the trunk has a filter of ours."""
         with Netlink() as netlink:
-            trunk = self._find(netlink)
+            trunk = self._find(netlink)[0]
             return {
                 item.priority
                 for item in filters.on_ingress(netlink, trunk.index)
                 if item.name == f"{_FILTER}-{item.priority}"
             }
 
-    def _find(self, netlink: Netlink) -> links.Link:
-        link = links.find(netlink, self.name)
-        if link is None:
+    def _find(self, netlink: Netlink, other: str = "") -> tuple[links.Link, links.Link | None]:
+        """Return the trunk, and the link of another name if there is one."""
+        trunk, *others = links.find_all(netlink, self.name, *filter(None, [other]))
+        if trunk is None:
             raise NetlinkError(errno.ENODEV, f"the trunk interface {self.name} does not exist")
-        return link
+        return trunk, others[0] if others else None

@@ -5,7 +5,9 @@ A slim struct is never written back: it would erase the fields it does not know.
 patches and creations from plain data.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -13,9 +15,10 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import aiohttp
 import msgspec
 
+from causeway.kit import metrics, trace
 from causeway.kube.access import Access
-from causeway.kube.errors import Conflict, Gone, NotFound, Object, Unavailable, error_from
-from causeway.kube.resource import PODS, Resource, resource_of
+from causeway.kube.errors import Conflict, Fenced, Gone, NotFound, Object, Unavailable, error_from
+from causeway.kube.resource import PODS, Resource, resource_in, resource_of
 
 T = TypeVar("T")
 
@@ -23,6 +26,7 @@ PAGE = 500  # objects per list request
 _CONNECT = 10.0  # seconds to reach the server
 _ANSWER = 60.0  # seconds for an ordinary request
 
+_OBJECT = msgspec.json.Decoder(Object)
 _PATCH_TYPES = {
     "merge": "application/merge-patch+json",
     "json": "application/json-patch+json",
@@ -62,20 +66,27 @@ class _Page(msgspec.Struct, Generic[T]):
 
 
 class _RawEvent(msgspec.Struct, gc=False):
-    type: str
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
     object: msgspec.Raw
 
 
 class Client:
-    """A connection to one API; use it as an asynchronous context manager."""
+    """A connection to one API; use it as an asynchronous context manager.
 
-    def __init__(self, access: Access) -> None:
+    ``may_act`` is asked at the last moment before a request that changes something is sent: where it is
+    False, ``Fenced`` is raised instead.
+    """
+
+    def __init__(self, access: Access, *, may_act: Callable[[], bool] = lambda: True) -> None:
         self._access = access
+        self._may_act = may_act
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "Client":
         connector = aiohttp.TCPConnector(limit=64, ssl=self._access.tls or True, keepalive_timeout=60)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(self._last_moment)  # there is a connection, and no byte was sent
+        self._session = aiohttp.ClientSession(connector=connector, trust_env=False, trace_configs=[trace])
         return self
 
     async def __aexit__(
@@ -202,7 +213,7 @@ class Client:
                             raise error_from(place, 200, bytes(event.object))
                         version = version_of(event.object).metadata.resource_version
                         seen = None if event.type == "BOOKMARK" else decode(event.object)
-                        yield WatchEvent(event.type, seen, version)  # type: ignore[arg-type]  # the API's own words
+                        yield WatchEvent(event.type, seen, version)
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
             raise Unavailable(place, f"the connection broke: {_told(error)}") from error
 
@@ -309,6 +320,12 @@ class Client:
 
     # the wire
 
+    async def _last_moment(
+        self, _session: object, _context: object, request: aiohttp.TraceRequestHeadersSentParams
+    ) -> None:
+        if request.method != "GET" and not self._may_act():
+            raise Fenced(f"{request.method} {request.url.path}", "was not sent: no longer the leader")
+
     async def request(
         self,
         method: str,
@@ -348,15 +365,17 @@ class Client:
                 headers["Content-Type"] = content_type
             if token is not None:
                 headers["Authorization"] = f"Bearer {token.current()}"
-            answer = await self._session.request(
-                method,
-                self._access.server + path,
-                params=query,
-                data=data,
-                headers=headers,
-                timeout=timeout,
-                server_hostname=self._access.tls_server_name,
-            )
+            with _counted("WATCH" if query and "watch" in query else method, path) as call:
+                answer = await self._session.request(
+                    method,
+                    self._access.server + path,
+                    params=query,
+                    data=data,
+                    headers=headers | trace.headers(),
+                    timeout=timeout,
+                    server_hostname=self._access.tls_server_name,
+                )
+                call.code = str(answer.status)
             if answer.status < 400:
                 return answer
             async with answer:
@@ -367,13 +386,34 @@ class Client:
         raise AssertionError("unreachable")
 
 
+@dataclass(slots=True)
+class _Call:
+    code: str = ""  # no answer yet
+
+
+@contextlib.contextmanager
+def _counted(verb: str, path: str) -> Iterator[_Call]:
+    """Count one request, and how long it took to be answered; a write is a span as well."""
+    call, started, resource = _Call(), time.monotonic(), resource_in(path)
+    with contextlib.ExitStack() as stack:
+        if verb not in {"GET", "WATCH"}:
+            facts = {"http.request.method": verb, "k8s.resource": resource, "url.path": path}
+            span = stack.enter_context(trace.span(f"kubernetes {verb} {resource}", facts, kind="outgoing"))
+            stack.callback(lambda: span.set({"http.response.status_code": int(call.code or 0)}))
+        try:
+            yield call
+        finally:
+            metrics.KUBE_CALLS.labels(verb, resource, call.code or "unreachable").inc()
+            metrics.KUBE_SECONDS.labels(verb, resource).observe(time.monotonic() - started)
+
+
 def _selectors(labels: str | None, fields: str | None) -> dict[str, str]:
     chosen = {"labelSelector": labels, "fieldSelector": fields}
     return {key: value for key, value in chosen.items() if value}
 
 
 def _plain(body: bytes) -> Object:
-    return msgspec.json.decode(body, type=Object)
+    return _decoded("Kubernetes API", _OBJECT, body)
 
 
 def _decoded(place: str, decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:

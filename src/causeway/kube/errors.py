@@ -36,6 +36,12 @@ class AlreadyExists(Conflict):
     remedy = "Use another name, or change the one that exists."
 
 
+class Fenced(ApiError):
+    """Nothing was sent, because this process may have been replaced by another while it did not run."""
+
+    remedy = "Nothing to do: whoever leads now does what is left."
+
+
 class Gone(ApiError):
     """The resource version asked for is no longer kept: list again."""
 

@@ -1,13 +1,24 @@
 """Electing one leader among several instances by a Lease of the API.
 
 Whether another's lease has run out is judged by our own monotonic clock, from when its record last changed
-before our eyes: clocks of different machines need not agree. A leader that cannot renew stops its work before
-anybody else may begin; one that stops in order gives the lease back, so that the next starts at once.
+before our eyes: clocks of different machines need not agree, and may jump. A leader that cannot renew stops
+its work before anybody else may begin; one that stops in order gives the lease back, so that the next starts
+at once.
+
+A process that was paused (by a debugger, a frozen machine, a blocked event loop) cannot stop in time: it
+finds itself in the middle of its work when another leads already. So whoever writes asks ``may_act``
+immediately before: it is False from four fifths of a lease after the last renewal on, whatever the delay.
+
+A killed leader is replaced after ``duration`` + ``retry`` seconds at most (12): an instance that stands by
+sees the last renewal up to ``retry`` late, and looks again the moment the lease has run out. The API is
+unreachable for ``duration`` * 0.8 - ``retry`` seconds (6) at least before a leader gives up. The price is one
+write every ``retry`` seconds by the leader, and one read by each other.
 """
 
 import asyncio
 import contextlib
 import datetime
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -17,6 +28,8 @@ from causeway.kube.errors import ApiError, Conflict, NotFound, Object
 from causeway.kube.resource import LEASES, Resource
 
 log = structlog.get_logger()
+
+_PATIENCE = 0.8  # of a lease; in the rest of it, what was sent at the last moment arrives
 
 
 class LeaseLost(Exception):
@@ -49,7 +62,7 @@ class Election:
         namespace: str,
         identity: str,
         *,
-        duration: float = 15.0,
+        duration: float = 10.0,
         retry: float = 2.0,
     ) -> None:
         self._client = client
@@ -58,24 +71,37 @@ class Election:
         self._identity = identity
         self._duration = duration
         self._retry = retry
+        self._patience = duration * _PATIENCE
         self._seen: tuple[object, float] = (None, 0.0)  # a foreign record, and when it was first seen
+        self._lasts = duration  # seconds the foreign record is good for
+        self._held: Object | None = None  # the lease as we wrote it last
+        self._until = -math.inf  # up to when nobody else can have begun
         self.leading = False
+
+    def may_act(self) -> bool:
+        """Say whether what is done now is done as the leader. Never waits, never asks anybody."""
+        return self.leading and asyncio.get_running_loop().time() < self._until
 
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, then run ``work`` while holding it; return when ``work`` returns.
 
         Raises ``LeaseLost`` if the lease was lost, after ``work`` was cancelled and has ended.
         """
+        now = asyncio.get_running_loop().time
         while True:
+            started = now()
             try:
-                if await self._take():
-                    break
+                async with asyncio.timeout(self._patience):
+                    if await self._take():
+                        break
             except Conflict:
                 pass  # another candidate was faster
-            except ApiError as error:
-                log.warning("lease cannot be asked", lease=self._name, cause=str(error))
-            await asyncio.sleep(self._retry)
+            except (ApiError, TimeoutError) as error:
+                cause = str(error) or "no answer in time"
+                log.warning("lease cannot be asked", lease=self._name, cause=cause)
+            await asyncio.sleep(self._pause())
         log.info("leading", lease=self._name, identity=self._identity)
+        self._until = started + self._patience
         self.leading = True
         task = asyncio.ensure_future(work())
         try:
@@ -93,24 +119,28 @@ class Election:
             await self._release()
 
     async def _renew_while(self, task: "asyncio.Future[None]") -> None:
-        """Renew until ``task`` ends; raise ``LeaseLost`` two thirds of a lease after the last success."""
+        """Renew until ``task`` ends; raise ``LeaseLost`` four fifths of a lease after the last success.
+
+        Who was paused for longer tries once more: if nobody has taken the lease meanwhile, it goes on.
+        """
         now = asyncio.get_running_loop().time
-        renewed, patience = now(), self._duration * 2 / 3
+        pause = self._retry
         while True:
-            await asyncio.wait([task], timeout=self._retry)
+            await asyncio.wait([task], timeout=pause)
             if task.done():
                 return
             started = now()
             try:
-                async with asyncio.timeout(renewed + patience - started):
+                async with asyncio.timeout_at(max(self._until, started + self._retry)):
                     if not await self._take():
                         raise LeaseLost("another instance holds the lease")
-                renewed = started
+                self._until, pause = started + self._patience, self._retry
             except TimeoutError as error:
                 raise LeaseLost("the API did not answer in time to renew the lease") from error
             except ApiError as error:  # a conflict too: read and tried again while there is time
                 log.warning("lease not renewed", lease=self._name, cause=str(error))
-                if now() >= renewed + patience:
+                pause = min(self._retry / 2, max(0.0, self._until - now()))
+                if now() >= self._until:
                     raise LeaseLost("the lease could not be renewed in time") from error
 
     async def _take(self) -> bool:
@@ -121,13 +151,14 @@ class Election:
             "leaseDurationSeconds": max(1, int(self._duration)),
             "renewTime": now,
         }
+        lease, self._held = self._held, None  # whatever fails now, it is read anew next time
         try:
-            lease = await self._client.get(LEASES, self._name, self._namespace)
+            lease = lease or await self._client.get(LEASES, self._name, self._namespace)
         except NotFound:
             meta = {"name": self._name, "namespace": self._namespace}
             spec |= {"acquireTime": now, "leaseTransitions": 0}
             body = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": meta, "spec": spec}
-            await self._client.create(LEASES, body, self._namespace)
+            self._held = await self._client.create(LEASES, body, self._namespace)
             return True
         held = lease.get("spec") or {}
         ours = held.get("holderIdentity") == self._identity
@@ -136,8 +167,14 @@ class Election:
         transitions = int(held.get("leaseTransitions") or 0)
         acquired = held.get("acquireTime") if ours else None
         spec |= {"acquireTime": acquired or now, "leaseTransitions": transitions + (not ours)}
-        await self._client.replace(LEASES, {**lease, "spec": spec})
+        self._held = await self._client.replace(LEASES, {**lease, "spec": spec})
         return True
+
+    def _pause(self) -> float:
+        """Return the seconds to the next look: not beyond the end of another's lease."""
+        record, since = self._seen
+        left = since + self._lasts - asyncio.get_running_loop().time() if record else math.inf
+        return min(self._retry, left) if left > 0 else self._retry
 
     def _free(self, held: Object) -> bool:
         """Return whether a foreign lease was given back, or has stood still for its whole duration."""
@@ -147,12 +184,14 @@ class Election:
         now = asyncio.get_running_loop().time()
         if self._seen[0] != record:
             self._seen = (record, now)
-        return now - self._seen[1] > float(held.get("leaseDurationSeconds") or self._duration)
+            self._lasts = float(held.get("leaseDurationSeconds") or self._duration)
+        return now - self._seen[1] >= self._lasts
 
     async def _release(self) -> None:
         """Give the lease back if it is ours; failing to is harmless, it runs out."""
         with contextlib.suppress(ApiError, TimeoutError):
             async with asyncio.timeout(self._retry):
+                self._held = None
                 lease = await self._client.get(LEASES, self._name, self._namespace)
                 held = lease.get("spec") or {}
                 if held.get("holderIdentity") == self._identity:

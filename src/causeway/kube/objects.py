@@ -70,11 +70,28 @@ class Condition(msgspec.Struct, gc=False, frozen=True):
     message: str = ""
 
 
+class ContainerPort(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """A port a container says it listens on; what refers to it by name means its number and protocol."""
+
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
+class Container(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """A container; ``restart_policy`` "Always" makes an init container one that stays (a sidecar)."""
+
+    ports: tuple[ContainerPort, ...] = ()
+    restart_policy: str = ""
+
+
 class PodSpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
-    """Where a pod runs and on which network."""
+    """Where a pod runs and on which network, and what its containers listen on."""
 
     node_name: str = ""
     host_network: bool = False
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
 
 
 class PodStatus(msgspec.Struct, rename="camel", gc=False, frozen=True):
@@ -133,6 +150,8 @@ class ServiceSpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
     external_name: str = ""
     external_ips: tuple[str, ...] = msgspec.field(default=(), name="externalIPs")
     publish_not_ready_addresses: bool = False
+    internal_traffic_policy: str = "Cluster"
+    external_traffic_policy: str = ""
 
 
 class IngressAddress(msgspec.Struct, rename="camel", gc=False, frozen=True):
@@ -197,8 +216,12 @@ class EndpointPort(msgspec.Struct, gc=False, frozen=True):
     protocol: str = "TCP"
 
 
+SERVICE_OF_SLICE = "kubernetes.io/service-name"
+"""The label of an EndpointSlice that names its service."""
+
+
 class EndpointSlice(msgspec.Struct, rename="camel", gc=False, frozen=True):
-    """A part of the endpoints of a service, which its label ``kubernetes.io/service-name`` names."""
+    """A part of the endpoints of a service, which its label ``SERVICE_OF_SLICE`` names."""
 
     metadata: Meta
     address_type: str = "IPv4"
@@ -213,11 +236,20 @@ class NodeAddress(msgspec.Struct, gc=False, frozen=True):
     address: str = ""
 
 
+class Taint(msgspec.Struct, gc=False, frozen=True):
+    """What keeps pods off a node unless they tolerate it."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
 class NodeSpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
     """Who a node is to the cloud."""
 
     provider_id: str = msgspec.field(default="", name="providerID")
     unschedulable: bool = False
+    taints: tuple[Taint, ...] = ()
 
 
 class NodeStatus(msgspec.Struct, gc=False, frozen=True):
@@ -235,10 +267,86 @@ class Node(msgspec.Struct, gc=False, frozen=True):
     status: NodeStatus = NodeStatus()
 
 
+class NamespaceStatus(msgspec.Struct, gc=False, frozen=True):
+    """How a namespace does; ``phase`` is "Active" or "Terminating"."""
+
+    phase: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
 class Namespace(msgspec.Struct, gc=False, frozen=True):
     """A namespace."""
 
     metadata: Meta
+    status: NamespaceStatus = NamespaceStatus()
+
+
+class LabelRequirement(msgspec.Struct, gc=False, frozen=True):
+    """A requirement on one label; ``operator`` is In, NotIn, Exists or DoesNotExist."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """Which labels are meant; without any requirement all are."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: tuple[LabelRequirement, ...] = ()
+
+
+class IPBlock(msgspec.Struct, gc=False, frozen=True):
+    """A range of addresses without some ranges within it."""
+
+    cidr: str
+    except_: tuple[str, ...] = msgspec.field(default=(), name="except")
+
+
+class NetworkPolicyPeer(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """Who is at the other end: pods by their own and their namespace's labels, or addresses."""
+
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: IPBlock | None = None
+
+
+class NetworkPolicyPort(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """A port by number or name, or the numbers up to ``end_port``; None means all of the protocol."""
+
+    protocol: str = "TCP"
+    port: int | str | None = None
+    end_port: int | None = None
+
+
+class NetworkPolicyIngressRule(msgspec.Struct, gc=False, frozen=True):
+    """From whom traffic may come, to which ports; an empty list means everybody, every port."""
+
+    ports: tuple[NetworkPolicyPort, ...] = ()
+    from_: tuple[NetworkPolicyPeer, ...] = msgspec.field(default=(), name="from")
+
+
+class NetworkPolicyEgressRule(msgspec.Struct, gc=False, frozen=True):
+    """To whom traffic may go, on which ports; an empty list means everybody, every port."""
+
+    ports: tuple[NetworkPolicyPort, ...] = ()
+    to: tuple[NetworkPolicyPeer, ...] = ()
+
+
+class NetworkPolicySpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """Which pods of its namespace a policy is for, and what it allows them."""
+
+    pod_selector: LabelSelector = LabelSelector()
+    policy_types: tuple[str, ...] = ()
+    ingress: tuple[NetworkPolicyIngressRule, ...] = ()
+    egress: tuple[NetworkPolicyEgressRule, ...] = ()
+
+
+class NetworkPolicy(msgspec.Struct, gc=False, frozen=True):
+    """A policy; what no policy for a pod allows is forbidden in the directions its policies are about."""
+
+    metadata: Meta
+    spec: NetworkPolicySpec = NetworkPolicySpec()
 
 
 class FixedIP(msgspec.Struct, rename="camel", gc=False, frozen=True):
@@ -249,20 +357,59 @@ class FixedIP(msgspec.Struct, rename="camel", gc=False, frozen=True):
     gateway: str = ""
 
 
-class PodPortSpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
-    """The cloud port of a pod, as its node needs it; ``segmentation_id`` is the VLAN on the node's trunk."""
+class PoolPort(msgspec.Struct, rename="camel", gc=False, frozen=True, omit_defaults=True):
+    """A port that is ready on a node: what the node needs of it, and who may have it.
 
-    pod_uid: str = msgspec.field(name="podUID")
-    node: str
+    ``segmentation_id`` is its VLAN on the node's trunk, 0 on a node that is itself a part of the cloud's
+    network. ``namespace`` "" means any pod of a namespace without a network of its own, else only pods of
+    that namespace; ``pod_uid`` means that pod alone; ``interface`` is the pod's interface, "" its first.
+    One that is ``retiring`` is not handed out any more. A ``prepared`` one is somebody's own, with security
+    groups of its own: no pod that a NetworkPolicy selects is given it.
+    """
+
     port_id: str = msgspec.field(name="portID")
-    segmentation_id: int = msgspec.field(name="segmentationID")
     mac_address: str
     fixed_ips: tuple[FixedIP, ...] = msgspec.field(name="fixedIPs")
     mtu: int
+    segmentation_id: int = msgspec.field(default=0, name="segmentationID")
+    namespace: str = ""
+    pod_uid: str = msgspec.field(default="", name="podUID")
+    interface: str = ""
+    retiring: bool = False
+    prepared: bool = False
 
 
-class PodPort(msgspec.Struct, gc=False, frozen=True):
-    """Tells a node about the port of one of its pods; named like the pod."""
+class PortPoolSpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """The ports of a node; ``own_networks`` says that namespaces have one unless they are annotated."""
+
+    ports: tuple[PoolPort, ...] = ()
+    own_networks: bool = False
+
+
+class Claim(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """Which pod has a port of a pool, and for which of its interfaces ("" for the first)."""
+
+    port_id: str = msgspec.field(name="portID")
+    pod_uid: str = msgspec.field(name="podUID")
+    namespace: str
+    name: str
+    interface: str = ""
+
+
+class PortPoolStatus(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """What a node says of its pool: what it has handed out, knowing the spec of ``observed_generation``.
+
+    A port that was retiring in that generation and is not claimed here is never handed out again.
+    """
+
+    observed_generation: int = 0
+    claims: tuple[Claim, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+class PortPool(msgspec.Struct, gc=False, frozen=True):
+    """The ports of one node, from which its daemon gives each pod one without asking; named like the node."""
 
     metadata: Meta
-    spec: PodPortSpec
+    spec: PortPoolSpec = PortPoolSpec()
+    status: PortPoolStatus = PortPoolStatus()

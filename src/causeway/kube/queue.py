@@ -2,11 +2,13 @@
 
 What makes it more than a queue: a key added many times is worked on once; a key added while it is worked on
 comes again afterwards and never to two workers at once; a key that fails comes back after a delay of its own,
-doubling from ``first`` to ``most`` seconds until it succeeds. Time is the event loop's.
+doubling from ``first`` to ``most`` seconds until it succeeds. Time is the event loop's,
+but for ``oldest``, which is for people.
 """
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 
 
@@ -20,13 +22,23 @@ class Queue:
         self._most = most
         self._spread = spread
         self._ready: asyncio.Queue[str] = asyncio.Queue()
-        self._dirty: set[str] = set()
+        self._dirty: dict[str, float] = {}  # since when
         self._processing: set[str] = set()
         self._failures: dict[str, int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         return self._ready.qsize()
+
+    @property
+    def failing(self) -> int:
+        """Return how many keys failed the last time they were worked on."""
+        return len(self._failures)
+
+    @property
+    def oldest(self) -> float:
+        """Return for how many seconds the key that waits longest has waited for a worker."""
+        return time.monotonic() - min(self._dirty.values()) if self._dirty else 0.0
 
     @property
     def idle(self) -> bool:
@@ -42,7 +54,7 @@ class Queue:
         self._cancel_timer(key)
         if key in self._dirty:
             return
-        self._dirty.add(key)
+        self._dirty[key] = time.monotonic()
         if key not in self._processing:
             self._ready.put_nowait(key)
 
@@ -76,7 +88,7 @@ class Queue:
     async def get(self) -> str:
         """Return the next key once there is one; ``done`` must follow."""
         key = await self._ready.get()
-        self._dirty.discard(key)
+        self._dirty.pop(key, None)
         self._processing.add(key)
         return key
 

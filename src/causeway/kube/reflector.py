@@ -12,6 +12,8 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
+from causeway.kit import metrics
+from causeway.kit.turns import in_turns
 from causeway.kube.client import Client, Listing, WatchEvent
 from causeway.kube.errors import ApiError, Gone
 from causeway.kube.objects import Cached, key_of
@@ -100,6 +102,12 @@ class Reflector(Generic[T]):
         self.handlers: list[Handler[T]] = []
         self.synced = asyncio.Event()
 
+    def follow(self, handler: Handler[T]) -> None:
+        """Tell ``handler`` of every change from now on; what there is already comes first."""
+        for thing in self.store.all():
+            handler(Change(key_of(thing), None, thing))
+        self.handlers.append(handler)
+
     async def run(self) -> None:
         """Reflect until cancelled."""
         now = asyncio.get_running_loop().time
@@ -108,7 +116,7 @@ class Reflector(Generic[T]):
             try:
                 if version is None:
                     listing = await self._source.list()
-                    for change in self.store.replace(listing.items):
+                    async for change in in_turns(self.store.replace(listing.items)):
                         self._tell(change)
                     version = listing.resource_version
                     self.synced.set()
@@ -120,11 +128,13 @@ class Reflector(Generic[T]):
                     await self._wait("the watch ended at once")
             except Gone:
                 version = None
+                self._count("expired")
                 if self._failures:
                     await self._wait("the version asked for is no longer kept")
                 else:
                     self._failures = 1  # once is ordinary
             except (ApiError, TimeoutError) as error:
+                self._count("broken")
                 await self._wait(str(error) or "the watch fell silent")
 
     async def _watch(self, version: str) -> AsyncIterator[str]:
@@ -160,6 +170,9 @@ class Reflector(Generic[T]):
     def _tell(self, change: Change[T]) -> None:
         for handler in self.handlers:
             handler(change)
+
+    def _count(self, reason: str) -> None:
+        metrics.WATCH_RESTARTS.labels(str(self._source), reason).inc()
 
     async def _wait(self, why: str) -> None:
         delay = min(_BACKOFF_MOST, _BACKOFF_FIRST * 2 ** min(self._failures, 16)) * _jitter()

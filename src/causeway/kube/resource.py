@@ -50,6 +50,7 @@ CONFIG_MAPS = _core("configmaps", "ConfigMap")
 SECRETS = _core("secrets", "Secret")
 SERVICE_ACCOUNTS = _core("serviceaccounts", "ServiceAccount")
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -63,11 +64,29 @@ CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "Clu
 CLUSTER_ROLE_BINDINGS = Resource(
     "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False
 )
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
+SUBJECT_ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
 PRIORITY_CLASSES = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False)
+ADMISSION_POLICIES = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicy",
+    namespaced=False,
+)
+ADMISSION_POLICY_BINDINGS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    namespaced=False,
+)
 CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
-POD_PORTS = Resource("causeway.dev", "v1alpha1", "podports", "PodPort")
+PORT_POOLS = Resource("causeway.dev", "v1alpha1", "portpools", "PortPool", namespaced=False)
 
 ALL = (
     PODS,
@@ -78,6 +97,7 @@ ALL = (
     SECRETS,
     SERVICE_ACCOUNTS,
     ENDPOINT_SLICES,
+    NETWORK_POLICIES,
     LEASES,
     EVENTS,
     DEPLOYMENTS,
@@ -91,9 +111,13 @@ ALL = (
     CLUSTER_ROLE_BINDINGS,
     PRIORITY_CLASSES,
     CRDS,
-    POD_PORTS,
+    ADMISSION_POLICIES,
+    ADMISSION_POLICY_BINDINGS,
+    PORT_POOLS,
 )
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in ALL}
+
+_OF_NAMESPACE = ("status", "finalize")  # subresources of a namespace itself
 
 
 def resource_of(manifest: Mapping[str, Any]) -> Resource:
@@ -107,3 +131,12 @@ def resource_of(manifest: Mapping[str, Any]) -> Resource:
             "this kind is not known here",
             "Use one of: " + ", ".join(sorted(f"{version} {kind}" for version, kind in _BY_KIND)),
         ) from None
+
+
+def resource_in(path: str) -> str:
+    """Return what a path of the API is about, without names: ``pods``, ``services/status``; or ""."""
+    parts = path.strip("/").split("/")
+    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    if len(parts) > 2 and parts[0] == "namespaces" and parts[2] not in _OF_NAMESPACE:
+        parts = parts[2:]
+    return "/".join([*parts[:1], *parts[2:3]])

@@ -1,6 +1,6 @@
 """The objects of one resource in memory, with indexes, as the reflector last saw them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -66,18 +66,19 @@ class Store(Generic[T]):
         self._unindex(key, old)
         return Change(key, old, None)
 
-    def replace(self, things: Iterable[T]) -> list[Change[T]]:
-        """Make the store hold exactly ``things``; return every difference, disappearances included.
+    def replace(self, things: Iterable[T]) -> Iterator[Change[T]]:
+        """Make the store hold exactly ``things``, change by change as they are taken, disappearances first.
 
         An object that was deleted and made again under the same name is two changes.
         """
         fresh = {key_of(thing): thing for thing in things}
-        changes: list[Change[T] | None] = []
         for key, old in list(self._objects.items()):
-            if key not in fresh or fresh[key].metadata.uid != old.metadata.uid:
-                changes.append(self.remove(key))
-        changes += [self.put(thing) for thing in fresh.values()]
-        return [change for change in changes if change is not None]
+            gone = key not in fresh or fresh[key].metadata.uid != old.metadata.uid
+            if gone and (change := self.remove(key)):
+                yield change
+        for thing in fresh.values():
+            if change := self.put(thing):
+                yield change
 
     def _unindex(self, key: str, old: T) -> None:
         for name, index in self._indexes.items():

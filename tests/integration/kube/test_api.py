@@ -98,7 +98,7 @@ async def test_apply_creates_changes_and_minds_other_managers(client: Client) ->
 
 async def test_the_manifests_of_the_platform_are_accepted(client: Client) -> None:
     folder = Path(__file__).parents[3] / "src" / "causeway" / "deploy"
-    for file in ("10-podports.yaml", "20-access.yaml"):
+    for file in ("10-portpools.yaml", "20-access.yaml"):
         for manifest in yaml.safe_load_all((folder / file).read_text()):
             await client.apply(manifest, manager="causeway")
 

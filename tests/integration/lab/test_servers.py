@@ -344,6 +344,7 @@ def test_a_subport_of_a_trunk_is_reached_by_its_vlan(
     trunk = neutron.create_trunk(name=PREFIX, port_id=parent.id)
     cloud.undo.callback(neutron.delete_trunk, trunk)
     node = cloud.boot("node", image, parent)
+    until(lambda: is_up(node), "systemd to be up")  # its network is off before
     neutron.add_trunk_subports(
         trunk, [{"port_id": child.id, "segmentation_type": "vlan", "segmentation_id": 101}]
     )

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -75,15 +76,25 @@ class Network:
             succeeds("ip", "netns", "del", name)
 
 
-class Node:
-    """The daemon of the node, its shim, and the controller that tells it ports."""
+class Place(Protocol):
+    """Where a node is: names of network namespaces, and which of them is the node's own."""
 
-    def __init__(self, network: Network, directory: Path) -> None:
+    node: str
+
+    def path(self, name: str) -> str: ...
+
+
+class Node:
+    """The daemon of the node, its shim, and what the Kubernetes API would tell it."""
+
+    def __init__(self, network: Place, directory: Path) -> None:
         self._network = network
         self.directory = directory
         self.log: queue.Queue[dict[str, Any]] = queue.Queue()
         self.process: subprocess.Popen[str] | None = None
         self._version = 0
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._pods: dict[str, dict[str, Any]] = {}
 
     @property
     def shim(self) -> Path:
@@ -93,7 +104,9 @@ class Node:
     def conflist(self) -> Path:
         return self.directory / "conf" / "10-causeway.conflist"
 
-    def start(self, *, synced: bool = True, port_deadline: float = 10, gateway_deadline: float = 2) -> None:
+    def start(
+        self, *, synced: bool = True, port_deadline: float = 10, gateway_deadline: float = 2, **more: str
+    ) -> None:
         settings = {
             "NODE_NAME": "n1",
             "CAUSEWAY_TRUNK_INTERFACE": TRUNK,
@@ -102,6 +115,7 @@ class Node:
             "CAUSEWAY_CNI_CONF_DIR": str(self.directory / "conf"),
             "CAUSEWAY_PORT_DEADLINE": str(port_deadline),
             "CAUSEWAY_GATEWAY_DEADLINE": str(gateway_deadline),
+            **more,
         }
         self.process = subprocess.Popen(
             [
@@ -117,6 +131,10 @@ class Node:
         )
         threading.Thread(target=self._follow, args=(self.process,), daemon=True).start()
         self.wait_log("started")
+        for pod in self._pods.values():
+            self.tell({"pod": pod})
+        if self._entries:
+            self._tell_pool()
         if synced:
             self.tell({"synced": True})
             self.wait_log("ready")
@@ -136,6 +154,12 @@ class Node:
             if entry["event"] == event:
                 return entry
 
+    def wait_status(self, uids: list[str]) -> bool:
+        """Return once the daemon has said that exactly these pods have a port."""
+        while self.wait_log("status")["claims"] != uids:
+            pass
+        return True
+
     def tell(self, message: dict[str, Any]) -> None:
         assert self.process is not None
         assert self.process.stdin is not None
@@ -143,21 +167,51 @@ class Node:
         self.process.stdin.flush()
 
     def port(self, pod: str, vlan: int, ip: str, *, uid: str = "", gateway: str = "10.77.0.1") -> str:
-        """Tell the port of a pod; return its MAC address."""
-        self._version += 1
+        """Tell of a pod and of a port made for it; return the port's MAC address."""
+        self.pod(pod, uid=uid)
+        return self.ready(vlan, ip, gateway=gateway, podUID=uid or f"uid-{pod}")
+
+    def pod(
+        self,
+        name: str,
+        *,
+        uid: str = "",
+        labels: dict[str, str] | None = None,
+        annotations: dict[str, str] | None = None,
+    ) -> None:
+        """Tell of a pod of this node."""
+        meta = {"name": name, "namespace": "default", "uid": uid or f"uid-{name}", "labels": labels or {}}
+        meta |= {"annotations": annotations or {}}
+        self._pods[name] = {"metadata": meta | self._next(), "spec": {"nodeName": "n1"}}
+        self.tell({"pod": self._pods[name]})
+
+    def ready(self, vlan: int, ip: str, *, gateway: str = "10.77.0.1", **more: Any) -> str:
+        """Tell of a ready port of the node's pool; return its MAC address."""
         mac = f"fa:16:3e:00:{vlan >> 8:02x}:{vlan & 0xFF:02x}"
-        spec = {
-            "podUID": uid or f"uid-{pod}",
-            "node": "n1",
+        self._entries[f"{vlan}"] = {
             "portID": str(uuid4()),
             "segmentationID": vlan,
             "macAddress": mac,
             "fixedIPs": [{"ipAddress": ip, "prefixLength": 24, "gateway": gateway}],
             "mtu": 1442,
+            **more,
         }
-        meta = {"name": pod, "namespace": "default", "uid": f"p{self._version}"}
-        self.tell({"port": {"metadata": meta | {"resourceVersion": str(self._version)}, "spec": spec}})
+        self._tell_pool()
         return mac
+
+    def offer(self, entry: dict[str, Any]) -> None:
+        """Tell of an entry of the node's pool as a controller wrote it."""
+        self._entries[entry["portID"]] = entry
+        self._tell_pool()
+
+    def _tell_pool(self) -> None:
+        version = self._next()
+        meta = {"name": "n1", "uid": "pool", "generation": int(version["resourceVersion"]), **version}
+        self.tell({"pool": {"metadata": meta, "spec": {"ports": [*self._entries.values()]}}})
+
+    def _next(self) -> dict[str, str]:
+        self._version += 1
+        return {"resourceVersion": str(self._version)}
 
     def cni(
         self,
@@ -207,6 +261,16 @@ class Node:
         process.stdin.close()
         process.stdin = None
         return process
+
+    def figures(self) -> str:
+        """Return what the daemon shows at /metrics."""
+
+        def ask() -> str:
+            with urllib.request.urlopen("http://127.0.0.1:9879/metrics", timeout=DEADLINE) as answer:
+                return str(answer.read().decode())
+
+        with netns.open_namespace(self._network.path(self._network.node)) as namespace:
+            return netns.inside(namespace, ask)
 
     def kill(self) -> None:
         assert self.process is not None

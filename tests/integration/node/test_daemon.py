@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.figures import figure
 
 from causeway.host import links, netns
 from causeway.host.links import addresses, default_routes, find
@@ -87,6 +88,8 @@ def test_add_gives_the_pod_its_port(network: Any, node: Any, gateway: str) -> No
     transfer(network, gateway, sandbox, "10.77.0.5", 32 << 20)
     check = {"prevResult": result}
     assert node.cni("CHECK", sandbox=sandbox, config=check) == (0, {})
+    assert figure("causeway_attachments", node.figures()) == 1
+    assert figure('causeway_node_pool_ports{state="claimed"}', node.figures()) == 1
 
     assert node.cni("DEL", sandbox=sandbox) == (0, {})
 
@@ -95,6 +98,14 @@ def test_add_gives_the_pod_its_port(network: Any, node: Any, gateway: str) -> No
     assert network.filters() == set()
     assert node.cni("DEL", sandbox=sandbox) == (0, {})
     assert node.cni("CHECK", sandbox=sandbox, config=check)[1]["code"] == 3
+    shown = node.figures()
+    calls = {
+        (command, code): figure(f'causeway_cni_calls_total{{code="{code}",command="{command}"}}', shown)
+        for command, code in (("ADD", 0), ("CHECK", 0), ("CHECK", 3), ("DEL", 0))
+    }
+    assert calls == {("ADD", 0): 1, ("CHECK", 0): 1, ("CHECK", 3): 1, ("DEL", 0): 2}
+    assert figure('causeway_cni_seconds_count{command="ADD"}', shown) == 1
+    assert figure("causeway_attachments", shown) == 0
 
 
 def test_frames_on_the_trunk_carry_the_vlan(network: Any, node: Any, gateway: str) -> None:
@@ -127,6 +138,68 @@ def test_add_waits_for_the_port_of_this_very_pod(network: Any, node: Any, gatewa
     assert call.returncode == 0, output
     assert json.loads(output)["ips"][0]["address"] == "10.77.0.5/24"
     assert node.wait_log("pod attached")["vlan"] == VLAN
+
+
+def test_a_ready_port_is_handed_out_at_once_and_told_afterwards(
+    network: Any, node: Any, gateway: str
+) -> None:
+    node.start()
+    node.ready(VLAN, "10.77.0.5")
+    node.pod("web")
+    status, result = node.cni("ADD", sandbox=network.namespace("pod"))
+    assert status == 0, result
+    assert result["ips"][0]["address"] == "10.77.0.5/24"
+    assert node.wait_status(["uid-web"])
+    assert node.cni("DEL") == (0, {})
+    assert node.wait_status([])
+
+
+def test_a_pod_of_a_policy_waits_for_a_port_of_its_own(network: Any, node: Any, gateway: str) -> None:
+    node.start()
+    network.host(301, f"{GATEWAY}/24", GATEWAY_MAC)
+    meta = {"name": "deny", "namespace": "default", "uid": "policy", "resourceVersion": "1"}
+    spec = {"podSelector": {"matchLabels": {"app": "web"}}}
+    node.tell({"policy": {"metadata": meta, "spec": spec}})
+    node.ready(301, "10.77.0.6")
+    node.pod("db", labels={"app": "db"})
+    node.pod("web", labels={"app": "web"})
+    waiting = node.begin("ADD", "c-web", "web", sandbox=network.namespace("web"))
+    assert node.cni("ADD", "c-db", pod="db", sandbox=network.namespace("db"))[0] == 0
+    node.ready(VLAN, "10.77.0.5", podUID="uid-web")
+    output, _ = waiting.communicate(timeout=20)
+    assert waiting.returncode == 0, output
+    assert json.loads(output)["ips"][0]["address"] == "10.77.0.5/24"
+
+
+def test_a_killed_daemon_neither_loses_nor_doubles_a_port(network: Any, node: Any) -> None:
+    """Kill it while pods come, again and again: every pod ends with a port, none with another's."""
+    node.start()
+    for number in range(8):
+        network.host(400 + number, f"{GATEWAY}/24", GATEWAY_MAC)
+        node.ready(400 + number, f"10.77.0.{20 + number}")
+        node.pod(f"w{number}")
+    sandboxes = [network.namespace(f"w{number}") for number in range(8)]
+    addresses: dict[int, str] = {}
+    for attempt in range(6):
+        left = [number for number in range(8) if number not in addresses]
+        calls = {
+            number: node.begin("ADD", f"c{number}", f"w{number}", sandbox=sandboxes[number])
+            for number in left
+        }
+        if attempt < 4:
+            node.wait_log("pod attached" if left else "ready")
+            node.kill()
+        for number, call in calls.items():
+            output, _ = call.communicate(timeout=20)
+            if call.returncode == 0:
+                addresses[number] = json.loads(output)["ips"][0]["address"]
+        if attempt < 4:
+            node.start()
+        if len(addresses) == 8:
+            break
+    assert len(addresses) == len(set(addresses.values())) == 8
+    assert network.filters() == set(range(400, 408))
+    assert node.wait_status([f"uid-w{number}" for number in range(8)])
 
 
 def test_add_without_a_port_asks_to_try_again(network: Any, node: Any) -> None:
@@ -179,7 +252,6 @@ def test_add_again_makes_the_same_link(network: Any, node: Any, gateway: str) ->
     first = node.cni("ADD", sandbox=sandbox)
     node.kill()
     node.start()
-    node.port("web", VLAN, "10.77.0.5")
     again = node.cni("ADD", sandbox=sandbox)
     assert again[0] == 0
     assert again[1]["ips"] == first[1]["ips"]
@@ -206,7 +278,6 @@ def test_the_leftover_of_a_crashed_add_is_replaced(network: Any, node: Any, gate
         links.add_veth(
             outside,
             f"cwp{VLAN}",
-            alias="lost",
             mtu=1442,
             peer="eth0",
             peer_mac="fa:16:3e:00:00:99",
@@ -257,7 +328,7 @@ def test_check_names_what_is_missing(network: Any, node: Any, gateway: str) -> N
     with network.inside(sandbox, Netlink) as inside:
         eth0 = find(inside, "eth0")
         assert eth0 is not None
-        links.delete(inside, eth0.index)
+        inside.ask(links.delete(eth0.index))
     status, error = node.cni("CHECK", sandbox=sandbox, config={"prevResult": result})
     assert (status, error["code"]) == (1, 101)
     assert "eth0 is missing" in error["details"]

@@ -1,75 +1,101 @@
-"""The watch of a node's PodPorts against a real API server."""
+"""Ports, pods and policies of a node by watches of a real API server, and what the node says of them."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.integration.deployment import deploy
 
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound
-from causeway.kube.resource import POD_PORTS
-from causeway.serve.node.ports import NODE_LABEL, WatchedPorts, of_node
+from causeway.kube.objects import PortPool
+from causeway.kube.resource import NETWORK_POLICIES, PODS, PORT_POOLS
+from causeway.serve.node.ports import NodePorts, of_node
 
-CRD = Path(__file__).parents[3] / "src" / "causeway" / "deploy" / "10-podports.yaml"
 WHERE = "node-ports"
 DEADLINE = 30.0
 
 
-def pod_port(name: str, node: str, uid: str, vlan: int) -> dict[str, Any]:
+def entry(port: str, vlan: int, **more: Any) -> dict[str, Any]:
     return {
-        "apiVersion": "causeway.dev/v1alpha1",
-        "kind": "PodPort",
-        "metadata": {"name": name, "namespace": WHERE, "labels": {NODE_LABEL: node}},
-        "spec": {
-            "podUID": uid,
-            "node": node,
-            "portID": "6f6c1f9c-0000-4000-8000-000000000000",
-            "segmentationID": vlan,
-            "macAddress": "fa:16:3e:00:00:01",
-            "fixedIPs": [{"ipAddress": "10.0.0.5", "prefixLength": 24, "gateway": "10.0.0.1"}],
-            "mtu": 1442,
-        },
+        "portID": port,
+        "segmentationID": vlan,
+        "macAddress": "fa:16:3e:00:00:01",
+        "fixedIPs": [{"ipAddress": f"10.0.0.{vlan}", "prefixLength": 24, "gateway": "10.0.0.1"}],
+        "mtu": 1442,
+        **more,
     }
 
 
 @pytest.fixture
 async def client(kube_api: Any) -> AsyncIterator[Client]:
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as opened:
-        await opened.apply(yaml.safe_load(CRD.read_text()), manager="causeway")
+        await deploy(opened)
         await opened.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": WHERE}}, manager="causeway"
         )
         async with asyncio.timeout(DEADLINE):
             while True:  # the API serves a new kind a moment after it was declared
                 try:
-                    await opened.list(POD_PORTS, WHERE)
+                    await opened.list(PORT_POOLS)
                     break
                 except NotFound:
                     await asyncio.sleep(0.05)
         yield opened
 
 
-async def test_a_waiting_pod_is_woken_by_its_own_port_alone(client: Client) -> None:
-    ports = WatchedPorts(of_node(client, "n1"), "n1")
+async def write(client: Client, node: str, *entries: dict[str, Any]) -> None:
+    body = {
+        "apiVersion": PORT_POOLS.api_version,
+        "kind": PORT_POOLS.kind,
+        "metadata": {"name": node},
+        "spec": {"ports": list(entries)},
+    }
+    await client.apply(body, manager="causeway")
+
+
+async def run(client: Client, name: str, node: str, **labels: str) -> str:
+    spec = {"nodeName": node, "containers": [{"name": "c", "image": "i"}]}
+    made = await client.create(PODS, {"metadata": {"name": name, "labels": labels}, "spec": spec}, WHERE)
+    uid: str = made["metadata"]["uid"]
+    return uid
+
+
+async def until(client: Client, claimed: dict[str, str]) -> PortPool:
+    """Return the pool once it says that ``claimed`` (uids by port) are handed out, and knows what retires."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            pool = await client.get(PORT_POOLS, "n1", of=PortPool)
+            claims = {claim.port_id: claim.pod_uid for claim in pool.status.claims}
+            known = pool.status.observed_generation == pool.metadata.generation
+            if claims == claimed and (known or not any(entry.retiring for entry in pool.spec.ports)):
+                return pool
+            await asyncio.sleep(0.05)
+
+
+async def test_pods_take_what_is_theirs_and_the_pool_says_so(client: Client) -> None:
+    ports = NodePorts(of_node(client, "n1"), client, "n1")
     watching = asyncio.create_task(ports.run())
+    policy = {"metadata": {"name": "deny"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}}}
+    await client.create(NETWORK_POLICIES, policy, WHERE)
     try:
         async with asyncio.timeout(DEADLINE):
             await ports.wait_synced()
-            waiting = asyncio.create_task(ports.wait_for(WHERE, "web", "uid-new"))
-            await client.apply(pod_port("web", "n2", "uid-new", 9), manager="causeway")
-            await client.delete(POD_PORTS, "web", WHERE)
-            await client.apply(pod_port("web", "n1", "uid-old", 17), manager="causeway")
-            earlier = await ports.wait_for(WHERE, "web", "uid-old")
-            assert earlier.segmentation_id == 17
+            web, db = await run(client, "web", "n1", app="web"), await run(client, "db", "n1", app="db")
+            waiting = asyncio.create_task(ports.take(WHERE, "web", web, ("c1", "eth0")))
+            await write(client, "n2", entry("of-another-node", 9))
+            await write(client, "n1", entry("p17", 17), entry("p18", 18, retiring=True))
+            plain = await ports.take(WHERE, "db", db, ("c2", "eth0"))
+            assert plain.segmentation_id == 17
+            await until(client, {"p17": db})
             assert not waiting.done()
-            await client.apply(pod_port("web", "n1", "uid-new", 18), manager="causeway")
-            port = await waiting
-            assert (port.segmentation_id, port.fixed_ips[0].gateway) == (18, "10.0.0.1")
+            await write(client, "n1", entry("p17", 17), entry("p19", 19, podUID=web))
+            assert (await waiting).segmentation_id == 19
+            await until(client, {"p17": db, "p19": web})
+            ports.let_go(("c2", "eth0"))
+            await until(client, {"p19": web})
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        await client.delete(POD_PORTS, "web", WHERE)

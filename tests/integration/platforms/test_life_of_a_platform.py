@@ -74,7 +74,7 @@ class Life:
 
     def json(self, *words: str) -> dict[str, Any]:
         done = self.run(*words, "-o", "json")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         data: dict[str, Any] = json.loads(done.stdout)
         return data
 

@@ -15,6 +15,7 @@ from causeway.kit import logging
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.events import Recorder
+from causeway.kube.informers import Informers
 from causeway.rooms.services.controller import Services
 from causeway.rooms.services.model import Place, Setting
 
@@ -30,9 +31,17 @@ async def main(settings: dict[str, str]) -> dict[str, int]:
             settings["external_network"],
             OVN,
             (Place(settings["pod_cidr"], settings["pod_subnet"]),),
+            frozenset({"ovn", "amphora"}),
         )
-        room = Services(setting, Octavia(cloud), Neutron(cloud), kube, Recorder(kube, "services"))
-        task = asyncio.create_task(room.run())
+        informers, recorder = Informers.at(kube), Recorder(kube, "services")
+        room = Services(setting, Octavia(cloud), Neutron(cloud), kube, recorder, sources=informers)
+
+        async def run() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(informers.run())
+                group.create_task(room.run())
+
+        task = asyncio.create_task(run())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         with contextlib.suppress(asyncio.CancelledError):
             await task

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
-from tests.integration.services.conftest import Doors, Project, Room
+from tests.integration.services.conftest import POD_CIDR, Doors, Project, Room
 
-from causeway.cloud.octavia import LoadBalancer, StatusTree
+from causeway.cloud.octavia_objects import LoadBalancer, StatusTree
 from causeway.cloud.octavia_providers import OVN
 from causeway.cloud.ownership import of_cluster
 from causeway.engine.explanation import Explanation
@@ -16,6 +16,7 @@ from causeway.kube.errors import NotFound
 from causeway.kube.objects import Service
 from causeway.kube.resource import ENDPOINT_SLICES, EVENTS, SERVICES
 from causeway.rooms.services.explain import explain, gather
+from causeway.rooms.services.model import Place, Setting
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -120,12 +121,18 @@ async def ready(doors: Doors, name: str) -> Service | None:
 
 
 async def explained(doors: Doors, project: Project, name: str) -> Explanation:
+    setting = Setting(
+        project.cluster,
+        project.ids["service_subnet"],
+        project.ids["external_network"],
+        OVN,
+        (Place(POD_CIDR, project.ids["pod_subnet"]),),
+    )
     facts = await gather(
         doors.kube,
         doors.octavia,
         doors.neutron,
-        cluster=project.cluster,
-        provider=OVN,
+        setting=setting,
         namespace="default",
         name=name,
         controller=None,

@@ -3,7 +3,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from causeway.cli.explain import app, text_of
+from causeway.cli.explain import app
+from causeway.cli.explaining import text_of
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Exit, Finding, Problem
 

@@ -32,6 +32,7 @@ LB = "4c6f3ad0-9d6c-4c73-8f2b-1f3a4dfbf8a1"
         (400, neutron("InvalidInput", "Invalid input for operation"), errors.BadRequest),
         (409, neutron("RevisionNumberConstraint", "Constrained to 3, but current is 4"), errors.Conflict),
         (500, neutron("HTTPInternalServerError", "Request Failed"), errors.ServerError),
+        (500, neutron("SubnetAllocationError", "Insufficient prefix space to allocate"), errors.NoAddresses),
         (403, octavia("Quota has been met for resources: Load Balancer"), errors.Quota),
         (409, octavia(f"Load Balancer {LB} is immutable and cannot be updated."), errors.Immutable),
         (409, octavia(f"Invalid state PENDING_UPDATE of loadbalancer resource {LB}"), errors.Immutable),
@@ -68,6 +69,13 @@ def test_a_request_for_a_pause_says_how_long(status: int, header: str | None, pa
 def test_the_cause_is_in_the_words_of_the_service() -> None:
     body = neutron("OverQuota", "Quota exceeded for resources: ['port'].")
     assert errors.from_response("network", 409, body).cause == "Quota exceeded for resources: ['port']."
+
+
+def test_novas_errors_are_read_as_well() -> None:
+    body = b'{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}'
+    error = errors.from_response("compute", 404, body)
+    assert isinstance(error, errors.NotFound)
+    assert error.cause == "Instance x could not be found."
 
 
 def test_a_page_of_a_proxy_is_shortened() -> None:

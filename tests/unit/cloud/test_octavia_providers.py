@@ -1,6 +1,14 @@
 import pytest
 
-from causeway.cloud.octavia_providers import PROVIDERS, known, preferred
+from causeway.cloud.octavia_providers import (
+    PROVIDERS,
+    Ability,
+    able,
+    balancing_by,
+    known,
+    offering,
+    preferred,
+)
 
 
 def test_ovn_knows_one_algorithm_and_no_http() -> None:
@@ -26,3 +34,11 @@ def test_every_provider_serves_what_a_platform_needs(name: str) -> None:
 )
 def test_ovn_goes_before_others(enabled: list[str], name: str | None) -> None:
     assert preferred(enabled) == name
+
+
+def test_whoever_is_refused_something_is_told_who_can() -> None:
+    assert all(able(ability) == ("amphora",) for ability in Ability)
+    assert offering("HTTP") == ("amphora",)
+    assert offering("UDP") == ("ovn", "amphora")
+    assert balancing_by("SOURCE_IP_PORT") == ("ovn",)
+    assert balancing_by("BEST") == ()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causeway.cloud.ownership import Owner, of_cluster, owner_in, owner_of
+from causeway.cloud.ownership import Owner, of_cluster, owner_in, owner_of, uids_in
 
 words = st.text("abcdef0123456789-", min_size=1, max_size=36)
 
@@ -27,3 +27,10 @@ def test_tags_and_description_name_the_owner_again(owner: Owner, others: list[st
 )
 def test_incomplete_tags_prove_nothing(tags: list[str]) -> None:
     assert owner_of(tags) is None
+
+
+def test_what_is_shared_names_all_its_owners_of_one_cluster() -> None:
+    tags = [*Owner("c", "service", "a").tags(), "causeway-uid=b"]
+    assert uids_in(tags, "c", "service") == {"a", "b"}
+    assert uids_in(tags, "other", "service") == set()
+    assert uids_in(["causeway-uid=b"], "c", "service") == set()

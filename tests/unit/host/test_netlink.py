@@ -1,13 +1,17 @@
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from causeway.host import links
 from causeway.host.netlink import (
     Message,
+    Netlink,
     NetlinkError,
-    _raise_refusal,
+    Request,
+    _refusal,
     attribute,
     attributes,
     messages,
@@ -50,7 +54,22 @@ def test_messages_are_split() -> None:
 def test_a_refusal_carries_the_words_of_the_kernel() -> None:
     echoed = struct.pack("=IHHII", 16, 16, 0, 1, 0)
     body = struct.pack("=i", -17) + echoed + text(1, "Device already exists")
-    with pytest.raises(NetlinkError, match=r"make a link: File exists \(Device already exists\)") as caught:
-        _raise_refusal("make a link", body, 0x100 | 0x200)
-    assert caught.value.errno == 17
-    _raise_refusal("fine", struct.pack("=i", 0) + echoed, 0)
+    refusal = _refusal(Request("make a link", 16, b""), body, 0x100 | 0x200)
+    assert refusal is not None
+    assert (refusal.errno, refusal.strerror) == (17, "make a link: File exists (Device already exists)")
+    assert _refusal(Request("make a link", 16, b"", fine=frozenset({17})), body, 0x100 | 0x200) is None
+    assert _refusal(Request("fine", 16, b""), struct.pack("=i", 0) + echoed, 0) is None
+
+
+def test_requests_made_in_one_go_are_answered_each_and_refused_each() -> None:
+    """By the kernel itself: what it refuses stops nothing behind it, and is told when all is done."""
+    with Netlink() as netlink:
+        there, absent, again = links.find_all(netlink, "lo", "no-such-link", "lo")
+        assert there is not None
+        assert (there.index, absent, again) == (1, None, there)
+        assert netlink.ask() == []
+        wrong = replace(links.describe(999_999, "nobody"), what="describe nobody")
+        with pytest.raises(NetlinkError, match="describe nobody: No such device") as caught:
+            netlink.ask(wrong, links.delete(999_998))
+        assert caught.value.errno == 19
+        assert links.find(netlink, "lo") == there  # the answers of what was refused are not taken for others

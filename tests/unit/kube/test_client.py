@@ -13,6 +13,7 @@ from causeway.kube.client import Client
 from causeway.kube.errors import (
     AlreadyExists,
     Conflict,
+    Fenced,
     Forbidden,
     Gone,
     NotFound,
@@ -20,7 +21,7 @@ from causeway.kube.errors import (
     Unavailable,
 )
 from causeway.kube.objects import Pod
-from causeway.kube.resource import NODES, POD_PORTS, PODS
+from causeway.kube.resource import CONFIG_MAPS, NODES, PODS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Api = Callable[..., Awaitable[Client]]
@@ -139,12 +140,12 @@ async def test_apply_is_server_side_and_names_its_manager(api: Api) -> None:
 
     client = await api(answer)
     body = {
-        "apiVersion": POD_PORTS.api_version,
-        "kind": "PodPort",
+        "apiVersion": CONFIG_MAPS.api_version,
+        "kind": "ConfigMap",
         "metadata": {"name": "a", "namespace": "shop"},
     }
     answered = await client.apply(body, manager="causeway")
-    assert answered["path"] == "/apis/causeway.dev/v1alpha1/namespaces/shop/podports/a"
+    assert answered["path"] == "/api/v1/namespaces/shop/configmaps/a"
     assert answered["sent"] == body
 
 
@@ -171,6 +172,30 @@ async def test_a_rotated_token_is_read_again_after_a_refusal(api: Api, tmp_path:
 
     client = await api(answer, Token(file=file))
     assert (await client.get(PODS, "a", "shop", of=Pod)).metadata.uid == "a"
+
+
+async def test_what_changes_something_is_not_sent_by_who_may_not_act(api: Api) -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        return web.json_response(pod("a"))
+
+    reaching = await api(answer)
+    async with Client(reaching._access, may_act=lambda: False) as client:
+        with pytest.raises(Fenced, match="no longer the leader"):
+            await client.patch(PODS, "a", {}, "shop")
+        await client.get(PODS, "a", "shop")
+    assert asked == ["GET"]
+
+
+async def test_an_answer_that_is_no_json_is_an_error_of_the_api(api: Api) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text="<html>")
+
+    client = await api(answer)
+    with pytest.raises(Unavailable, match="not understood"):
+        await client.create(PODS, pod("a"), "shop")
 
 
 def test_a_token_never_shows() -> None:

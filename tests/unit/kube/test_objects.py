@@ -2,10 +2,10 @@
 
 import msgspec
 
-from causeway.kube.objects import Pod, PodPort, Service, key_of, split_key
+from causeway.kube.objects import Pod, PortPool, Service, key_of, split_key
 
 
-def test_special_names_of_pods_services_and_pod_ports_are_read() -> None:
+def test_special_names_of_pods_and_services_are_read() -> None:
     pod = msgspec.json.decode(
         b'{"metadata":{"name":"a","namespace":"n"},"spec":{"hostNetwork":true,"nodeName":"w1"},'
         b'"status":{"podIP":"10.0.0.1","podIPs":[{"ip":"10.0.0.1"}]}}',
@@ -27,15 +27,18 @@ def test_special_names_of_pods_services_and_pod_ports_are_read() -> None:
     assert service.spec.session_affinity_config.client_ip
     assert service.spec.session_affinity_config.client_ip.timeout_seconds == 60
 
+
+def test_a_pool_port_is_as_short_as_it_can_be() -> None:
     raw = (
-        b'{"metadata":{"name":"a"},"spec":{"podUID":"u","node":"w1","portID":"p","segmentationID":7,'
-        b'"macAddress":"fa:16:3e:00:00:01","fixedIPs":[{"ipAddress":"10.0.0.1","prefixLength":16,'
-        b'"gateway":"10.0.255.254"}],"mtu":1442}}'
+        b'{"portID":"p","macAddress":"fa:16:3e:00:00:01",'
+        b'"fixedIPs":[{"ipAddress":"10.0.0.1","prefixLength":16,"gateway":""}],"mtu":1442,"segmentationID":7}'
     )
-    port = msgspec.json.decode(raw, type=PodPort)
-    assert (port.spec.pod_uid, port.spec.segmentation_id) == ("u", 7)
-    assert port.spec.fixed_ips[0].ip_address == "10.0.0.1"
-    assert msgspec.json.decode(msgspec.json.encode(port.spec)) == msgspec.json.decode(raw)["spec"]
+    document = b'{"metadata":{"name":"w1"},"spec":{"ports":[' + raw + b"]}}"
+    pool = msgspec.json.decode(document, type=PortPool)
+    (port,) = pool.spec.ports
+    assert (port.segmentation_id, port.namespace, port.pod_uid, port.retiring) == (7, "", "", False)
+    assert msgspec.json.encode(port) == raw
+    assert pool.status.observed_generation == 0
 
 
 def test_keys_split_into_namespace_and_name() -> None:

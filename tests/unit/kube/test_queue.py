@@ -25,6 +25,22 @@ def test_a_key_added_often_is_worked_on_once(in_virtual_time: Run) -> None:
     in_virtual_time(main())
 
 
+def test_what_waits_and_what_fails_is_counted(in_virtual_time: Run) -> None:
+    async def main() -> None:
+        queue = Queue()
+        assert (queue.oldest, queue.failing) == (0.0, 0)
+        queue.add("a")
+        assert queue.oldest > 0
+        await queue.get()
+        assert queue.oldest == 0.0
+        queue.retry("a")
+        assert queue.failing == 1
+        queue.forget("a")
+        assert queue.failing == 0
+
+    in_virtual_time(main())
+
+
 def test_a_key_added_while_worked_on_comes_again_afterwards_only(in_virtual_time: Run) -> None:
     async def main() -> None:
         queue = Queue()

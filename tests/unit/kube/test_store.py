@@ -43,7 +43,7 @@ def test_store_and_indexes_agree_with_a_dictionary_and_changes_tell_everything(
         else:
             assert isinstance(what, list)
             model = {key_of(pod): pod for pod in what}
-            changes = store.replace(what)
+            changes = list(store.replace(what))
         for change in changes:
             assert told.get(change.key) == change.old
             if change.new is None:

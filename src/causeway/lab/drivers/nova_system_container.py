@@ -15,6 +15,7 @@ import os
 import platform
 import socket
 import time
+from pathlib import Path
 
 import nova.conf
 import os_resource_classes as orc
@@ -176,8 +177,7 @@ class SystemContainerDriver(driver.ComputeDriver):
 
     def get_host_uptime(self):
         """Return what ``uptime`` would print, without its users and load."""
-        with open("/proc/uptime") as file:  # noqa: PTH123
-            hours = float(file.read().split()[0]) / 3600
+        hours = float(Path("/proc/uptime").read_text().split()[0]) / 3600
         return f"up {hours:.1f} hours"
 
     def manage_image_cache(self, context, all_instances):
@@ -395,7 +395,7 @@ def _volume(connection_info, mountpoint):
         kind = connection_info.get("driver_volume_type")
         raise exception.InvalidVolume(reason=f"volumes of kind {kind} cannot be attached on this host")
     return {
-        "device": os.path.basename(mountpoint),  # noqa: PTH119
+        "device": Path(mountpoint).name,
         "path": connection_info["data"]["device_path"],
         "serial": _serial(connection_info),
     }
@@ -408,8 +408,7 @@ def _serial(connection_info):
 def _memory_mb():
     """Return the machine's memory and how much of it is available, in MiB."""
     found = {}
-    with open("/proc/meminfo") as file:  # noqa: PTH123
-        for line in file:
-            name, _, rest = line.partition(":")
-            found[name] = int(rest.split()[0]) >> 10
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        found[name] = int(rest.split()[0]) >> 10
     return found["MemTotal"], found["MemAvailable"]

@@ -9,8 +9,12 @@ asked and answered stays the same.
 One thing relied on the slowness: Octavia hands an update to the provider before it writes PENDING_UPDATE, and
 a provider that is done earlier leaves the object PENDING for ever. So updates begin a moment later.
 """
+# Each of these processes imports only what it needs of Octavia.
+# ruff: noqa: PLC0415
 
+import datetime
 import functools
+import os
 import socketserver
 import sys
 import time
@@ -58,8 +62,8 @@ def _later(update: Callable[..., Any], seconds: float) -> Callable[..., Any]:
 
 def api() -> Any:
     """Return Octavia's WSGI application."""
-    from octavia.api import app  # noqa: PLC0415  # the agent has no use for these
-    from ovn_octavia_provider.helper import OvnProviderHelper  # noqa: PLC0415
+    from octavia.api import app
+    from ovn_octavia_provider.helper import OvnProviderHelper
 
     for name, seconds in _LATER.items():
         setattr(OvnProviderHelper, name, _later(getattr(OvnProviderHelper, name), seconds))
@@ -68,12 +72,41 @@ def api() -> Any:
 
 def agent() -> Any:
     """Run the driver agent."""
-    from octavia.api.drivers.driver_agent import driver_listener  # noqa: PLC0415  # nor the API for this
-    from octavia.cmd import driver_agent  # noqa: PLC0415
+    from octavia.api.drivers.driver_agent import driver_listener
+    from octavia.cmd import driver_agent
 
     driver_listener.ForkingUDSServer = _Threads
     return driver_agent.main()
 
 
+def worker() -> Any:
+    """Run the worker of the provider ``amphora``: it plugs nothing in, but gives real addresses back."""
+    from octavia.certificates.common.local import LocalCert
+    from octavia.certificates.generator.local import LocalCertGenerator
+    from octavia.cmd import octavia_worker
+    from octavia.common import utils
+    from octavia.common.tls_utils import cert_parser
+    from octavia.network.drivers.neutron.allowed_address_pairs import (
+        AllowedAddressPairsDriver,
+    )
+    from octavia.network.drivers.noop_driver.driver import NoopNetworkDriver
+
+    class Worker(NoopNetworkDriver):  # type: ignore[misc]  # Octavia has no types
+        def deallocate_vip(self, vip: Any) -> None:
+            """Delete the port the API made for the address."""
+            real = AllowedAddressPairsDriver()
+            real.delete_port(vip.port_id)
+
+    def certificate(**_keywords: Any) -> Any:
+        """Stand in for the certificate of an amphora, which nobody will ever show."""
+        return LocalCert(b"none", b"none")
+
+    LocalCertGenerator.generate_cert_key_pair = staticmethod(certificate)
+    cert_parser.get_cert_expiration = lambda _pem: datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
+    driver = Worker()
+    utils.get_network_driver = lambda: driver
+    return octavia_worker.main()
+
+
 if __name__ == "__main__":
-    sys.exit(agent())
+    sys.exit(worker() if os.environ.get("OCTAVIA_PART") == "worker" else agent())

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import IO
 
 from causeway.host.command import CommandFailed, run
 from causeway.kit.errors import Problem
@@ -215,8 +216,9 @@ def downloaded(component: Component, partial: Path, say: Callable[[str], None]) 
     return True
 
 
-def _open(url: str):  # type: ignore[no-untyped-def] # urllib gives no useful type
-    return urllib.request.urlopen(url, timeout=CONNECT_SECONDS)  # noqa: S310 -- the address is https and ours
+def _open(url: str) -> IO[bytes]:
+    answer: IO[bytes] = urllib.request.urlopen(url, timeout=CONNECT_SECONDS)  # noqa: S310  # https, and ours
+    return answer
 
 
 def _stated_version(path: Path, binary: Binary) -> str:

@@ -1,4 +1,8 @@
-"""Octavia with the OVN provider: the network itself balances, no machine per load balancer."""
+"""Octavia with two providers: OVN, where the network itself balances, and one that only says it does.
+
+The second is ``amphora`` without amphorae: its drivers for servers and their configuration do nothing, so
+that everything its API takes (HTTP, TLS, time limits, source ranges) can be tried; no traffic is served.
+"""
 
 from causeway.lab.model import Copy, Directory, Exists, File, Service, Unit
 from causeway.lab.services.tables import tables
@@ -36,5 +40,12 @@ def units() -> tuple[Unit, ...]:
             files=(configuration, conversation),
             directories=(Directory("/run/octavia"),),
             ready=Exists("/run/octavia/status.sock"),
+        ),
+        Service(
+            "octavia-worker",
+            ("python3", "-m", "octavia_conversation", *ARGUMENTS),
+            needs=needs,
+            files=(configuration, conversation),
+            environment={"OCTAVIA_PART": "worker"},
         ),
     )

@@ -8,6 +8,7 @@ from causeway.lab.settings import Settings
 STATE = "/var/lib/causeway/ovn"
 QUIET = ("-vconsole:warn", "-vsyslog:off")
 CONFIGURATION = ("/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini")
+PROCESSES = 2  # that serve the API
 ARGUMENTS = tuple(word for path in CONFIGURATION for word in ("--config-file", path))
 
 
@@ -133,7 +134,11 @@ def _ovn() -> tuple[Unit, ...]:
 
 
 def _neutron() -> tuple[Unit, ...]:
-    files = (File("neutron.conf.j2", CONFIGURATION[0]), File("ml2_conf.ini.j2", CONFIGURATION[1]))
+    values = {"processes": PROCESSES}
+    files = (
+        File("neutron.conf.j2", CONFIGURATION[0], values=values),
+        File("ml2_conf.ini.j2", CONFIGURATION[1]),
+    )
     needs = ("mariadb", "rabbitmq", "neutron-tables", "identities", "ovn-nb", "ovn-sb")
 
     return (
@@ -149,7 +154,7 @@ def _neutron() -> tuple[Unit, ...]:
             "neutron.wsgi.api:application",
             needs=needs,
             files=files,
-            processes=2,
+            processes=PROCESSES,
             environment={
                 "OS_NEUTRON_CONFIG_DIR": "/etc/neutron",
                 "OS_NEUTRON_CONFIG_FILES": "neutron.conf;plugins/ml2/ml2_conf.ini",

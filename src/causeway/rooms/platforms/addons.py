@@ -4,6 +4,7 @@ The manifests are package data; ``manifests`` fills them in (pure), ``install`` 
 apply, so that a second run changes nothing and settings of others stay.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway import __version__
 from causeway.kube.client import Client
-from causeway.kube.errors import Object
-from causeway.kube.resource import NAMESPACES
+from causeway.kube.errors import AlreadyExists, Object
+from causeway.kube.resource import CRDS, NAMESPACES
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"
 IMAGE = f"localhost/causeway:{__version__}"
 """Where our own pods' image is by default: preloaded on the node image."""
+
+ATTACHMENTS = "network-attachment-definitions.k8s.cni.cncf.io"
+"""A definition that several components bring: one that is there stays as it is."""
 
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
@@ -65,7 +69,11 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
     """Declare the objects; those there already are changed where they differ."""
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
-        await client.apply(each, manager=MANAGER)
+        if each["metadata"]["name"] == ATTACHMENTS:
+            with contextlib.suppress(AlreadyExists):
+                await client.create(CRDS, each)
+        else:
+            await client.apply(each, manager=MANAGER)
 
 
 def config_of(
@@ -76,6 +84,9 @@ def config_of(
     provider: str,
     service_cidr: str,
     outputs: Mapping[str, Any],
+    namespace_networks: str = "shared",
+    ready_ports: Mapping[str, Mapping[str, int]] = {},
+    classes: Mapping[str, Mapping[str, str]] = {},
 ) -> dict[str, Any]:
     """Return the settings the controller reads, from the outputs of the platform's stack."""
     return {
@@ -90,6 +101,12 @@ def config_of(
         "nodeSubnetId": outputs["node_subnet"],
         "loadBalancerProvider": provider,
         "serviceCidr": service_cidr,
+        "podSubnetV6Id": outputs.get("pod_subnet_v6") or "",
+        "serviceSubnetV6Id": outputs.get("service_subnet_v6") or "",
+        "namespaceNetworks": namespace_networks,
+        "namespaceSubnetPoolIds": outputs.get("namespace_subnet_pools") or [],
+        "pools": {pool: dict(sizes) for pool, sizes in ready_ports.items()},
+        "loadBalancerClasses": {name: dict(one) for name, one in classes.items()},
     }
 
 

@@ -234,6 +234,7 @@ async def _api(
 async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -> None:
     """Put settings, credentials and controllers into the platform."""
     surveyed = work.surveyed
+    namespaces = surveyed.platform.spec.networks.namespaces
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
     phase.waiting_for("the application credential")
     files = credential.ensure(work.cloud, name, await cluster.cloud_files(client))
@@ -243,7 +244,13 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             platform=surveyed.platform.name,
             external_network=surveyed.site.external_network,
             provider=surveyed.site.provider.name,
-            service_cidr=str(live.parameters["kubernetes_service_cidr"]),
+            service_cidr=str(live.parameters["kubernetes_service_cidr"]).partition(",")[0],
+            namespace_networks=namespaces.default if namespaces else "shared",
+            ready_ports={pool.name: pool.ready_ports.model_dump() for pool in surveyed.platform.spec.pools},
+            classes={
+                name: one.model_dump(by_alias=True, exclude_none=True)
+                for name, one in surveyed.platform.spec.load_balancer_classes.items()
+            },
             outputs=live.outputs,
         ),
         cloud_files=files,

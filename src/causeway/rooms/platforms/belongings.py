@@ -18,10 +18,11 @@ from causeway.cloud.ownership import of_cluster, owner_in, owner_of
 from causeway.rooms.platforms import credential, stack
 
 _NETWORK = (
-    *("ports", "trunks", "floatingips", "security-groups"),
+    *("ports", "trunks", "floatingips", "security-groups", "address-groups"),
     *("networks", "subnets", "routers"),
 )
-_DESCRIBED = frozenset({"floatingips", "security-groups", "trunks"})
+_DESCRIBED = frozenset({"floatingips", "security-groups", "address-groups", "trunks", "networks", "subnets"})
+_UNTAGGED = frozenset({"address-groups"})
 METADATA = "causeway-cluster"
 
 
@@ -56,10 +57,10 @@ def belongings(cloud: Connection, platform: str, cluster_id: str) -> list[Belong
 def network(cloud: Connection, kind: str, cluster_id: str) -> list[Belonging]:
     """Return the objects of a collection of Neutron's API (such as ``ports``) that belong to the cluster."""
     key, query = kind.replace("-", "_"), {"tags": ",".join(of_cluster(cluster_id))}
-    tagged = _listed(cloud.network, f"/{kind}", key, query)
+    tagged = [] if kind in _UNTAGGED else _listed(cloud.network, f"/{kind}", key, query)
     described = []
     if kind in _DESCRIBED:
-        # Heat gives these no tags; the description says whose they are.
+        # Their makers give these no tags, or only later; the description says whose they are.
         described = [
             each
             for each in _listed(cloud.network, f"/{kind}", key, {})
@@ -88,7 +89,12 @@ class Balancer:
 
     @property
     def works(self) -> bool:
-        """Return whether it is made, nothing is being changed on it, and it has something to send to."""
+        """Return whether it is made and serves; while it is being changed, it serves as it did before.
+
+        A change in flight is no defect: a member that became ready a moment ago is one.
+        """
+        if self.provisioning == "PENDING_UPDATE":
+            return self.operating == "ONLINE"
         return self.provisioning == "ACTIVE" and self.operating != "ERROR"
 
 
@@ -145,6 +151,8 @@ def _credentials(cloud: Connection, platform: str, cluster_id: str) -> list[Belo
 
 def _listed(service: Any, path: str, key: str, query: Mapping[str, str]) -> Sequence[dict[str, Any]]:
     response = service.get(path, params=dict(query))
+    if response.status_code == 404:
+        return []  # the cloud knows no such collection: it lacks an extension
     sdk.raise_from_response(response)
     found: list[dict[str, Any]] = response.json()[key]
     return found

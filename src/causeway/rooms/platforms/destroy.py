@@ -16,6 +16,7 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
+from causeway.cloud.networks import ROUTER_OWNERS
 from causeway.kit.errors import Finding, Problem
 from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
@@ -84,15 +85,17 @@ def summary(found: Iterable[Belonging]) -> str:
 
 
 def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
-    """Delete what the platform's controllers made: load balancers, floating IPs, subports, ports, groups."""
+    """Delete what the platform's controllers made, and what hangs on it first."""
     _delete_load_balancers(cloud, cluster_id, phase)
-    for kind in ("floatingips", "ports", "security-groups"):
+    for kind in ("floatingips", "ports", "networks", "security-groups", "address-groups"):
         found = made_by_controllers(network(cloud, kind, cluster_id))
         if not found:
             continue
         phase.waiting_for(summary(found))
         if kind == "ports":
             _release_subports(cloud, {each.id for each in found}, network(cloud, "ports", cluster_id))
+        if kind == "networks":
+            _leave_routers(cloud, [each.id for each in found])
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
             list(pool.map(lambda each, kind=kind: _delete(cloud.network, f"/{kind}/{each.id}"), found))
 
@@ -137,6 +140,18 @@ def _release_subports(cloud: Connection, doomed: set[str], ports: Sequence[Belon
             answer = cloud.network.put(f"/trunks/{trunk['id']}/remove_subports", json={"sub_ports": subports})
             if answer.status_code not in (404, 409):  # gone with its pod meanwhile: the next round sees
                 sdk.raise_from_response(answer)
+
+
+def _leave_routers(cloud: Connection, networks: Iterable[str]) -> None:
+    for each in networks:
+        response = cloud.network.get("/ports", params={"network_id": each})
+        sdk.raise_from_response(response)
+        for port in response.json()["ports"]:
+            if port["device_owner"] in ROUTER_OWNERS:
+                path = f"/routers/{port['device_id']}/remove_router_interface"
+                answer = cloud.network.put(path, json={"port_id": port["id"]})
+                if answer.status_code not in (404, 409):  # as above
+                    sdk.raise_from_response(answer)
 
 
 def made_by_controllers(found: Iterable[Belonging]) -> list[Belonging]:

@@ -7,7 +7,7 @@ key of that part is right by itself.
 import json
 from collections.abc import Iterator
 from difflib import get_close_matches
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,7 @@ _EXPECTED = {
 }
 _FORMATS = {
     "ipv4network": "an IPv4 range such as 10.20.0.0/16",
+    "ipv6network": "an IPv6 range such as fd00:20::/64",
     "ipv4": "an IPv4 address such as 10.20.0.1",
 }
 _PATTERNS = {
@@ -167,9 +168,9 @@ def _repair(kind: str, document: Source, path: source.Path) -> str | None:
         return "Put it in quotes if it is meant as text."
     if kind == "int_type" and isinstance(value, str):
         return "Write it in digits and without quotes."
-    if schema.at(path).get("format") == "ipv4network" and isinstance(value, str):
+    if schema.at(path).get("format") in ("ipv4network", "ipv6network") and isinstance(value, str):
         try:
-            return f"Write {IPv4Network(value, strict=False)} if that range is meant."
+            return f"Write {ip_network(value, strict=False)} if that range is meant."
         except ValueError:
             return None
     return None

@@ -7,9 +7,9 @@ point to the line of each.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from itertools import combinations
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -18,6 +18,10 @@ OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v
 LARGEST_SERVICE_PREFIX = 11  # half of it goes to Kubernetes, whose service range is at most a /12
 SMALLEST_SERVICE_PREFIX = 27  # the lower half must hold range + 10, the address of the cluster's DNS
 SMALLEST_PREFIX = 28
+IPV6_PREFIX = 64  # of every IPv6 subnet but the services': with it servers can find their own address
+LARGEST_IPV6_SERVICE_PREFIX = 107  # Kubernetes' half is at most a /108
+SMALLEST_IPV6_SERVICE_PREFIX = 120
+UNIQUE_LOCAL = IPv6Network("fc00::/7")
 NODE_SUBNET_EXTRAS = 4  # router, DHCP, the router load balancer's VIP, and one address to spare
 
 Role = Literal["master", "infra", "compute"]
@@ -125,6 +129,60 @@ class Range(Record):
         return self
 
 
+class Ipv6(Record):
+    """The second address of everything: networks of its own for it are not needed."""
+
+    nodes: IPv6Network = Field(description="Range of the servers' second addresses: a /64 of fc00::/7.")
+    pods: IPv6Network = Field(description="Range of the pods' second addresses: a /64.")
+    services: IPv6Network = Field(
+        description="Range of the services' second addresses, /107 to /120; divided as the first."
+    )
+
+    @model_validator(mode="after")
+    def _ranges_fit(self) -> "Ipv6":
+        violations = [
+            Violation((key,), f"a /{IPV6_PREFIX}", f"{cidr}")
+            for key, cidr in (("nodes", self.nodes), ("pods", self.pods))
+            if cidr.prefixlen != IPV6_PREFIX
+        ]
+        if not violations and not self.nodes.subnet_of(UNIQUE_LOCAL):
+            # Neutron shows a port's addresses sorted as text, and the first is taken to be the IPv4 one.
+            violations.append(Violation(("nodes",), f"a range of {UNIQUE_LOCAL}", f"{self.nodes}"))
+        if not (LARGEST_IPV6_SERVICE_PREFIX <= self.services.prefixlen <= SMALLEST_IPV6_SERVICE_PREFIX):
+            expected = f"a prefix length from {LARGEST_IPV6_SERVICE_PREFIX} to {SMALLEST_IPV6_SERVICE_PREFIX}"
+            violations.append(Violation(("services",), expected, f"{self.services}"))
+        if violations:
+            raise Violations(violations)
+        return self
+
+
+class NamespaceNetworks(Record):
+    """Ranges of the networks that namespaces have of their own."""
+
+    cidr: IPv4Network = Field(description="Range their subnets are taken from.")
+    prefix_length: Annotated[int, Field(ge=16, le=SMALLEST_PREFIX)] = Field(
+        24, description="Prefix length of each subnet."
+    )
+    ipv6_cidr: IPv6Network | None = Field(
+        None, description="Range of which each gets a /64 as well; only with networks.ipv6."
+    )
+    default: Literal["shared", "own"] = Field(
+        "shared", description="What a namespace has that does not say: the pods' network, or one of its own."
+    )
+
+    @model_validator(mode="after")
+    def _subnets_fit(self) -> "NamespaceNetworks":
+        violations = []
+        if self.cidr.prefixlen > self.prefix_length:
+            expected = f"at least {self.cidr.prefixlen}, for {self.cidr}"
+            violations.append(Violation(("prefixLength",), expected, f"{self.prefix_length}"))
+        if self.ipv6_cidr is not None and self.ipv6_cidr.prefixlen > IPV6_PREFIX:
+            violations.append(Violation(("ipv6Cidr",), f"a /{IPV6_PREFIX} or larger", f"{self.ipv6_cidr}"))
+        if violations:
+            raise Violations(violations)
+        return self
+
+
 class Networks(Record):
     """Where nodes, pods and services have their addresses."""
 
@@ -134,6 +192,12 @@ class Networks(Record):
     services: Range = Field(
         description="Network of the services' load balancers. Kubernetes gets the lower half of the range "
         "for its services, Neutron the upper half for ports of its own."
+    )
+    namespaces: NamespaceNetworks | None = Field(
+        None, description="Where namespaces that have a network of their own get it from."
+    )
+    ipv6: Ipv6 | None = Field(
+        None, description="Ranges of second addresses; with them nodes, pods and services have both."
     )
     dns_nameservers: tuple[IPv4Address, ...] = Field((), description="Name servers of new subnets.")
 
@@ -146,16 +210,39 @@ class Networks(Record):
         ):
             expected = f"a prefix length from {LARGEST_SERVICE_PREFIX} to {SMALLEST_SERVICE_PREFIX}"
             violations.append(Violation(("services", "cidr"), expected, f"{services}"))
-        for (one, first), (other, second) in combinations(self.new_ranges().items(), 2):
+        for (one, first), (other, second) in combinations(self.claimed_ranges().items(), 2):
             if first.overlaps(second):
                 expected = f"a range apart from {one} ({first})"
                 found = f"{second}, which overlaps it"
                 violations.append(
                     Violation((other, "cidr"), expected, found, "Choose ranges that share nothing.")
                 )
+        violations += self._ipv6_violations()
         if violations:
             raise Violations(violations)
         return self
+
+    def _ipv6_violations(self) -> Iterable[Violation]:
+        own = self.namespaces.ipv6_cidr if self.namespaces else None
+        if self.ipv6 is None:
+            if own is not None:
+                yield Violation(("namespaces", "ipv6Cidr"), "networks.ipv6 as well", f"only {own}")
+            return
+        if old := [key for key in ("nodes", "pods", "services") if key not in self.new_ranges()]:
+            expected = "nodes, pods and services whose networks are created"
+            yield Violation(("ipv6",), expected, f"existing networks for {', '.join(old)}")
+        ranges = {"nodes": self.ipv6.nodes, "pods": self.ipv6.pods, "services": self.ipv6.services}
+        paths = {key: ("ipv6", key) for key in ranges}
+        if own is not None:
+            ranges["namespaces"], paths["namespaces"] = own, ("namespaces", "ipv6Cidr")
+        for (one, first), (other, second) in combinations(ranges.items(), 2):
+            if first.overlaps(second):
+                found = f"{second}, which overlaps it"
+                yield Violation(paths[other], f"a range apart from {one} ({first})", found)
+
+    def claimed_ranges(self) -> dict[str, IPv4Network]:
+        """Return the ranges nothing else on the router may have, by their key."""
+        return self.new_ranges() | ({"namespaces": self.namespaces.cidr} if self.namespaces else {})
 
     def new_ranges(self) -> dict[str, IPv4Network]:
         """Return the ranges of the networks that are to be created, by their key."""
@@ -168,6 +255,24 @@ class ContainerStorage(Record):
 
     size: Annotated[int, Field(ge=1, le=16384)] = Field(description="Size in GiB.")
     type: Name | None = Field(None, description="Volume type; the cloud's default without it.")
+
+
+class ReadyPorts(Record):
+    """How many ports a node keeps ready for pods that come, beyond those its pods have."""
+
+    minimum: Annotated[int, Field(ge=0, le=1000)] = Field(5, description="Fewer are filled up at once.")
+    maximum: Annotated[int, Field(ge=0, le=1000)] = Field(
+        50, description="More are not kept, however fast pods came."
+    )
+    batch: Annotated[int, Field(ge=1, le=100)] = Field(
+        10, description="How many are made at least at a time."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ReadyPorts":
+        if self.minimum > self.maximum:
+            raise ValueError("minimum must not be larger than maximum")
+        return self
 
 
 class Pool(Record):
@@ -185,6 +290,9 @@ class Pool(Record):
     server_group_policy: ServerGroupPolicy | None = Field(
         None, description="How the servers are spread over the cloud's hosts; no server group without it."
     )
+    ready_ports: ReadyPorts = Field(
+        default_factory=ReadyPorts, description="Ports each node keeps ready for pods that come."
+    )
 
 
 class Api(Record):
@@ -196,6 +304,18 @@ class Api(Record):
     allowed_cidrs: tuple[IPv4Network, ...] = Field(
         (), description="Ranges that may reach the API; everyone without it. Not every provider can do this."
     )
+
+
+class LoadBalancerClass(Record):
+    """What Services mean that name this class by the annotation loadbalancer.openstack.org/class."""
+
+    floating_network_id: Name | None = Field(None, description="External network of their floating IPs.")
+    floating_subnet_id: Name | None = Field(None, description="The subnet of it the floating IPs come from.")
+    floating_subnet: Name | None = Field(None, description="Its subnets by name or pattern.")
+    floating_subnet_tags: Name | None = Field(None, description="Its subnets by tags.")
+    network_id: Name | None = Field(None, description="Network their load balancers answer on.")
+    subnet_id: Name | None = Field(None, description="Subnet their load balancers answer on.")
+    member_subnet_id: Name | None = Field(None, description="Subnet their members are reached from.")
 
 
 class Spec(Record):
@@ -210,6 +330,9 @@ class Spec(Record):
     load_balancer_provider: Name | None = Field(
         None,
         description="Octavia provider, ovn or amphora; without it ovn where the cloud has it, else amphora.",
+    )
+    load_balancer_classes: dict[str, LoadBalancerClass] = Field(
+        {}, description="Where Services are reached that name one of these classes."
     )
 
     @field_validator("pools")
@@ -280,11 +403,14 @@ class Platform(Record):
         return tuple(pool for pool in self.spec.pools if pool.role == role)
 
 
-def kubernetes_services(services: IPv4Network) -> IPv4Network:
+AnyNetwork = TypeVar("AnyNetwork", IPv4Network, IPv6Network)
+
+
+def kubernetes_services(services: AnyNetwork) -> AnyNetwork:
     """Return the lower half of the services' range: where Kubernetes takes its ClusterIPs from."""
-    return next(services.subnets())
+    return next(iter(services.subnets()))
 
 
-def neutron_services(services: IPv4Network) -> IPv4Network:
+def neutron_services(services: AnyNetwork) -> AnyNetwork:
     """Return the upper half of the services' range: where Neutron puts router ports and the like."""
     return list(services.subnets())[1]

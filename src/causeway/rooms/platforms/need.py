@@ -68,6 +68,7 @@ RULES_PER_GROUP = 6  # two that come with a group, and those of the template on 
 API_LISTENERS = 2  # with one pool behind both
 ROUTER_LISTENERS = 2  # with a pool each
 POOLS_OF: Mapping[Role, int] = {"master": 1, "infra": ROUTER_LISTENERS, "compute": 0}
+SECOND_INTERFACES = 3  # of the router, on the IPv6 subnets
 DNS: Amounts = {
     Kind.PORTS: 3,
     Kind.LOAD_BALANCERS: 1,
@@ -102,6 +103,8 @@ def need(platform: Platform, flavors: Mapping[str, Flavor]) -> Need:
     """
     steady = Counter(taken(resources(platform)))
     steady.update(DNS)
+    if platform.spec.networks.ipv6 is not None:
+        steady[Kind.PORTS] += SECOND_INTERFACES
     surge: Counter[Kind] = Counter()
     for pool in platform.spec.pools:
         for _ in range(pool.count):
@@ -133,7 +136,7 @@ def resources(platform: Platform) -> Mapping[str, int]:
         "OS::Nova::ServerGroup": sum(1 for pool in platform.spec.pools if pool.server_group_policy),
         "OS::Neutron::Port": nodes + int(not networks.services.exists),
         "OS::Neutron::Net": new,
-        "OS::Neutron::Subnet": new,
+        "OS::Neutron::Subnet": new * (2 if networks.ipv6 else 1),
         "OS::Neutron::Router": int(new == 3),
         "OS::Neutron::SecurityGroup": SECURITY_GROUPS,
         "OS::Neutron::FloatingIP": router + public,

@@ -14,6 +14,7 @@ from causeway.rooms.platforms.model import Role
 
 DRAIN_SECONDS = 300.0
 TOKEN_LIFE = timedelta(hours=24)
+_UNINITIALISED = "node.cloudprovider.kubernetes.io/uninitialized"  # no pod comes before it is taken away
 _PAUSE = 1.0  # seconds between two looks
 
 
@@ -45,10 +46,14 @@ def state_of(node: Object) -> NodeState:
     conditions = {each["type"]: each for each in status.get("conditions", [])}
     ready = conditions.get("Ready", {})
     addresses = {each["type"]: each["address"] for each in status.get("addresses", [])}
+    taints = {each["key"] for each in node.get("spec", {}).get("taints", [])}
+    reason = ready.get("message", "its kubelet has not reported yet")
+    if ready.get("status") == "True" and _UNINITIALISED in taints:
+        reason = "the controller has not told it yet what the cloud knows of its server"
     return NodeState(
         name=meta["name"],
-        ready=ready.get("status") == "True",
-        reason=ready.get("message", "its kubelet has not reported yet"),
+        ready=ready.get("status") == "True" and _UNINITIALISED not in taints,
+        reason=reason,
         cordoned=bool(node.get("spec", {}).get("unschedulable")),
         version=status.get("nodeInfo", {}).get("kubeletVersion", ""),
         address=addresses.get("InternalIP", ""),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -79,6 +79,8 @@ def render(
             "services": site.services.new,
             "router": site.router is None,
         },
+        ipv6=platform.spec.networks.ipv6 is not None,
+        namespaces=_namespace_pools(platform),
         public=platform.spec.api.exposure == "public",
         sources_preserved=site.provider.keeps_source,
         several_masters=platform.masters.count > 1,
@@ -88,11 +90,14 @@ def render(
     scripts = {"node": _text("node-up.sh"), "storage": _text("storage-up.sh")}
     user_data = environment.get_template("user-data.yaml.j2")
     attached = {
-        f"{role}.user-data.yaml": user_data.render(role=role, scripts=scripts, pki_files=authority)
+        f"{role}.user-data.yaml": user_data.render(
+            role=role, scripts=scripts, pki_files=authority, ipv6=platform.spec.networks.ipv6 is not None
+        )
         for role in sorted({group.role for group in groups})
     }
     parameters = {
         **_network_parameters(platform, site),
+        **_second_parameters(platform, site),
         **_group_parameters(groups),
         "platform": platform.name,
         "cluster_id": cluster_id,
@@ -130,7 +135,6 @@ def _network_parameters(platform: Platform, site: Site) -> dict[str, Any]:
         "node_cidr": str(site.nodes.cidr),
         "pod_cidr": str(site.pods.cidr),
         "service_cidr": str(site.services.cidr),
-        "kubernetes_service_cidr": str(kubernetes_services(site.services.cidr)),
         "dns_nameservers": [str(address) for address in platform.spec.networks.dns_nameservers],
         "api_address": api_address(site),
         "api_allowed_cidrs": _allowed(platform, site),
@@ -147,6 +151,39 @@ def _network_parameters(platform: Platform, site: Site) -> dict[str, Any]:
         parameters["service_pool_end"] = str(upper.broadcast_address - 2)
         parameters["service_router_address"] = str(upper.broadcast_address - 1)
     return parameters
+
+
+def _second_parameters(platform: Platform, site: Site) -> dict[str, Any]:
+    """Return the ranges of second addresses and of namespaces' networks, and services of both families."""
+    networks = platform.spec.networks
+    services: list[IPv4Network | IPv6Network] = [kubernetes_services(site.services.cidr)]
+    parameters: dict[str, Any] = {}
+    if networks.ipv6 is not None:
+        upper = neutron_services(networks.ipv6.services)
+        services.append(kubernetes_services(networks.ipv6.services))
+        for name, cidr in (("node", networks.ipv6.nodes), ("pod", networks.ipv6.pods)):
+            # By itself Neutron would take the address all routers of an IPv6 subnet share.
+            parameters |= {f"{name}_cidr_v6": str(cidr), f"{name}_router_address_v6": str(cidr[1])}
+        parameters |= {
+            "service_cidr_v6": str(networks.ipv6.services),
+            "service_pool_start_v6": str(upper[0]),
+            "service_pool_end_v6": str(upper[-3]),
+            "service_router_address_v6": str(upper[-2]),
+        }
+    if networks.namespaces is not None:
+        parameters["namespace_cidr"] = str(networks.namespaces.cidr)
+        parameters["namespace_prefix_length"] = networks.namespaces.prefix_length
+        if networks.namespaces.ipv6_cidr is not None:
+            parameters["namespace_cidr_v6"] = str(networks.namespaces.ipv6_cidr)
+    return parameters | {"kubernetes_service_cidr": ",".join(map(str, services))}
+
+
+def _namespace_pools(platform: Platform) -> list[str]:
+    """Return the suffixes of the subnet pools of namespaces' networks, one for each address family."""
+    wanted = platform.spec.networks.namespaces
+    if wanted is None:
+        return []
+    return ["", *(["_v6"] if wanted.ipv6_cidr is not None else [])]
 
 
 def _group_parameters(groups: Sequence[Group]) -> dict[str, Any]:

@@ -1,47 +1,38 @@
 """Steps become calls here and nowhere else. Every step may be repeated: what is done already is success.
 
-Ports are made in bulk and subports changed in groups, one call at a time for a trunk: Neutron locks it.
+Ports are made in bulk, whatever node they are for; subports are changed in one call at a time for a trunk,
+because Neutron locks it. How many calls are made at a time follows what the cloud can take.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-import msgspec
+import structlog
 
 from causeway.cloud import errors
 from causeway.cloud.neutron import Port, PortRequest, Subport, Trunk
-from causeway.cloud.ownership import Owner
+from causeway.cloud.prepared_ports import PreparedPort
 from causeway.engine.batch import Batcher
-from causeway.kit.errors import Problem
-from causeway.kube.objects import Meta, PodPort
-from causeway.kube.resource import POD_PORTS, PODS, Resource
+from causeway.engine.pace import Pace
+from causeway.kit import trace
 from causeway.rooms.pods.actual import View
-from causeway.rooms.pods.model import (
-    KIND,
-    AddSubport,
-    Blocked,
-    CreatePort,
-    DeletePodPort,
-    DeletePort,
-    Desired,
-    RemoveSubport,
-    Site,
-    Step,
-    Told,
-    WritePodPort,
-)
-from causeway.rooms.pods.plan import VLANS, free_vlans
+from causeway.rooms.pods.entries import name_of, ready_name
+from causeway.rooms.pods.model import Attach, Bind, Detach, Need, SetGroups, tags_for
+from causeway.rooms.pods.neighbours import NetworkOfNamespace
 
-MANAGER = "causeway-pods"
-NODE_LABEL = "causeway.dev/node"
-"""By this label of its PodPorts a node finds them without seeing others'."""
+Item = TypeVar("Item")
+
+log = structlog.get_logger()
+
 _PORTS_A_CALL = 10  # more are hardly cheaper each, and all wait for the last
-_CREATIONS = 3  # at a time
-_SUBPORTS_A_CALL = 50
-_DELETIONS = 8  # at a time; Neutron deletes ports one by one
-_NAME_LENGTH = 255  # of a port
+_CREATIONS = 8  # calls at a time at most, however fast the cloud is
+_QUIET = 2.0  # seconds a name waits: it may be another one by then
+_NAMES_AT_A_TIME = 4
+_FAILED = "binding_failed"
+_URGENT, _LATER, _LAST = 0, 1, 2  # priorities
 
 _ONE_MAY_BE_TO_BLAME = (
     errors.Quota,
@@ -57,6 +48,12 @@ class Ports(Protocol):
 
     async def create_ports(self, requests: Sequence[PortRequest]) -> list[Port]:
         """Create ports in one call."""
+        ...
+
+    async def update_port(
+        self, port_id: str, *, name: str | None = None, security_groups: Sequence[str] | None = None
+    ) -> Port:
+        """Change a port."""
         ...
 
     async def delete_port(self, port_id: str) -> None:
@@ -76,33 +73,32 @@ class Ports(Protocol):
         ...
 
 
-class PodPorts(Protocol):
-    """The part of the Kubernetes client that writes PodPorts."""
+class PreparedWriter(Protocol):
+    """The part of Neutron that says where prepared ports are used."""
 
-    async def apply(self, body: dict[str, Any], *, manager: str) -> dict[str, Any]:
-        """Declare an object."""
+    async def bind_port(self, port_id: str, *, host: str, cluster: str) -> PreparedPort:
+        """Bind a port to a chassis."""
         ...
 
-    async def delete(self, resource: Resource, name: str, namespace: str, *, version: str) -> bool:
-        """Delete an object that is still at ``version``."""
+    async def unbind_port(self, port_id: str, *, cluster: str) -> PreparedPort:
+        """Bind a port to nothing."""
         ...
 
 
-@dataclass
-class _TrunkCalls:
-    adding: Batcher[str, None]
-    removing: Batcher[str, None]
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+@dataclass(frozen=True)
+class _Order:
+    node: str
+    request: PortRequest
 
 
 class Applier:
-    """Applies steps and enters what they did into the view."""
+    """Makes the calls and enters what they did into the view. Everything raises ``CloudError``."""
 
-    def __init__(self, neutron: Ports, kube: PodPorts, view: View, site: Site) -> None:
+    def __init__(self, neutron: Ports, people: PreparedWriter, view: View) -> None:
         self._neutron = neutron
-        self._kube = kube
+        self._people = people
         self._view = view
-        self._site = site
+        self.pace = Pace()
         self._creating = Batcher(
             self._create_ports,
             most=_PORTS_A_CALL,
@@ -110,140 +106,174 @@ class Applier:
             divisible=_ONE_MAY_BE_TO_BLAME,
             final=(errors.Quota, errors.NoAddresses),
         )
-        self._trunks: dict[str, _TrunkCalls] = {}
-        self._deleting = asyncio.Semaphore(_DELETIONS)
-
-    async def apply(self, step: Step) -> Told | None:
-        """Do one step; return what the node is told now if the step told it something.
-
-        Raises ``CloudError``, ``ApiError``, or ``Problem`` where nothing can be done for now.
-        """
-        match step:
-            case CreatePort(pod):
-                await self._creating.ask(pod)
-            case AddSubport(trunk_id, port_id):
-                await self._calls(trunk_id).adding.ask(port_id)
-            case RemoveSubport(trunk_id, port_id):
-                await self._calls(trunk_id).removing.ask(port_id)
-            case DeletePort(port_id):
-                async with self._deleting:
-                    await self._neutron.delete_port(port_id)
-                self._view.port_gone(port_id)
-            case WritePodPort():
-                return await self._write(step)
-            case DeletePodPort(told):
-                await self._kube.delete(POD_PORTS, told.name, told.namespace, version=told.version)
-            case Blocked(finding):
-                raise Problem(finding)
-        return None
+        self.making = 0
+        self._names: dict[str, Mapping[str, str]] = {}
+        self._named = asyncio.Event()
 
     def close(self) -> None:
         """Break off what is under way."""
         self._creating.close()
-        for calls in self._trunks.values():
-            calls.adding.close()
-            calls.removing.close()
 
-    async def _create_ports(self, pods: Sequence[Desired]) -> list[None]:
-        requests = [
-            PortRequest(
-                name=f"{pod.namespace}/{pod.name}"[:_NAME_LENGTH],
-                network_id=self._site.network_id,
-                tags=Owner(self._site.cluster, KIND, pod.uid).tags(),
-                fixed_ips=[{"subnet_id": self._site.subnet_id}],
-                security_groups=list(self._site.security_groups),
-            )
-            for pod in pods
-        ]
-        for port in await self._neutron.create_ports(requests):
-            self._view.port_made(port)
-        return [None] * len(pods)
+    async def create(self, node: str, network: NetworkOfNamespace, special: Need | None) -> None:
+        """Make one port, together with others that are asked for at the same time."""
+        groups = network.groups if special is None else special.groups or ()
+        host = self._view.hosts.get(node, "")
+        request = PortRequest(
+            name=ready_name(node) if special is None else name_of(special.namespace, special.name),
+            network_id=network.network_id,
+            tags=tags_for(self._view.cluster, special.slot if special else None, host),
+            fixed_ips=_fixed_ips(network, special),
+            security_groups=list(groups),
+            mac_address=special.mac if special is not None else "",
+            host=host,
+        )
+        self.making += 1
+        try:
+            await self._creating.ask(_Order(node, request))
+        finally:
+            self.making -= 1
 
-    async def _write(self, step: WritePodPort) -> Told:
-        pod, spec = step.pod, step.spec
-        owner = {"apiVersion": PODS.api_version, "kind": PODS.kind, "name": pod.name, "uid": pod.uid}
-        labels = {NODE_LABEL: pod.node}
-        meta = {"name": pod.name, "namespace": pod.namespace, "labels": labels, "ownerReferences": [owner]}
-        body = {
-            "apiVersion": POD_PORTS.api_version,
-            "kind": POD_PORTS.kind,
-            "metadata": meta,
-            "spec": msgspec.to_builtins(spec),
-        }
-        written = msgspec.convert(await self._kube.apply(body, manager=MANAGER), PodPort)
-        return told_of(written)
+    async def attach(self, step: Attach) -> None:
+        """Add subports to a trunk, but for those it has."""
+        trunk = self._view.trunks.get(step.trunk_id)
+        if trunk is None:
+            raise errors.NotFound("network", f"trunk {step.trunk_id} does not exist any more", status=404)
+        missing = [(port_id, vlan) for port_id, vlan in step.ports if port_id not in trunk.vlans]
+        trunk.last_vlan = missing[-1][1] if missing else trunk.last_vlan
 
-    def _calls(self, trunk_id: str) -> _TrunkCalls:
-        calls = self._trunks.get(trunk_id)
-        if calls is None:
+        async def add(some: Sequence[tuple[str, int]]) -> Trunk:
+            subports = [Subport(port_id, vlan) for port_id, vlan in some]
+            return await self._neutron.add_subports(step.trunk_id, subports)
 
-            async def add(port_ids: Sequence[str]) -> list[None]:
-                return await self._change(trunk_id, "add", port_ids)
+        await self._change(step.trunk_id, missing, add, _URGENT)
 
-            async def remove(port_ids: Sequence[str]) -> list[None]:
-                return await self._change(trunk_id, "remove", port_ids)
+    async def detach(self, step: Detach) -> None:
+        """Remove subports from a trunk; what is not there is fine."""
+        trunk = self._view.trunks.get(step.trunk_id)
+        there = [port_id for port_id in step.ports if trunk and port_id in trunk.vlans]
 
-            calls = _TrunkCalls(
-                Batcher(add, most=_SUBPORTS_A_CALL, divisible=_ONE_MAY_BE_TO_BLAME),
-                Batcher(remove, most=_SUBPORTS_A_CALL, divisible=_ONE_MAY_BE_TO_BLAME),
-            )
-            self._trunks[trunk_id] = calls
-        return calls
+        async def remove(some: Sequence[str]) -> Trunk:
+            return await self._neutron.remove_subports(step.trunk_id, some)
+
+        await self._change(step.trunk_id, there, remove, _LATER)
+
+    async def delete(self, port_id: str) -> None:
+        """Delete a port."""
+        async with self.pace.turn(_LATER):
+            await self._neutron.delete_port(port_id)
+        self._view.port_gone(port_id)
+
+    async def bind(self, step: Bind) -> None:
+        """Bind a prepared port to a node's chassis."""
+        host = self._view.hosts.get(step.node)
+        if host is None:
+            raise errors.NotFound("network", f"node {step.node} is not native any more", status=404)
+        async with self.pace.turn(_URGENT):
+            port = await self._people.bind_port(step.port_id, host=host, cluster=self._view.cluster)
+            if port.host != host or port.vif_type == _FAILED:  # without a pause it would be tried for ever
+                why = "it cannot be bound there" if port.host == host else "where it is bound cannot be read"
+                await self._people.unbind_port(step.port_id, cluster=self._view.cluster)
+                raise errors.Conflict("network", f"port {port.id} for chassis {host}: {why}")
+        self._view.prepared_changed(port)
+
+    async def unbind(self, port_id: str) -> None:
+        """Let go of a prepared port that is bound to a chassis."""
+        async with self.pace.turn(_LATER):
+            port = await self._people.unbind_port(port_id, cluster=self._view.cluster)
+        self._view.prepared_changed(port)
+
+    def to_blame(self, step: Attach) -> list[str]:
+        """Return the prepared ports for which adding subports failed, if it failed for no others."""
+        trunk = self._view.trunks.get(step.trunk_id)
+        missing = [port_id for port_id, _ in step.ports if trunk and port_id not in trunk.vlans]
+        return missing if self._view.prepared.ports.keys() >= {*missing} else []
+
+    async def set_groups(self, step: SetGroups) -> None:
+        """Give a port other security groups."""
+        async with self.pace.turn(_URGENT):
+            port = await self._neutron.update_port(step.port_id, security_groups=step.groups)
+        self._view.port_changed(port)
+
+    def name(self, node: str, names: Mapping[str, str]) -> None:
+        """Say which ports of a node should have other names, by port id; it is done when there is time."""
+        if names:
+            self._names[node] = names
+            self._named.set()
+        else:
+            self._names.pop(node, None)
+
+    async def keep_names(self) -> None:
+        """Give ports their names until cancelled."""
+        while True:
+            await self._named.wait()
+            self._named.clear()
+            await asyncio.sleep(_QUIET)
+            wanted = iter([(node, port_id) for node, names in self._names.items() for port_id in names])
+            await asyncio.gather(*(self._rename_each(wanted) for _ in range(_NAMES_AT_A_TIME)))
+
+    async def _rename_each(self, wanted: Iterator[tuple[str, str]]) -> None:
+        for node, port_id in wanted:  # there may be thousands: a few go through them, each takes the next
+            try:
+                await self._rename(node, port_id)
+            except errors.CloudError as error:  # the next look at the node asks for it again
+                log.info("port not renamed", port=port_id, cause=str(error))
+
+    async def _rename(self, node: str, port_id: str) -> None:
+        async with self.pace.turn(_LAST):
+            name, port = self._names.get(node, {}).get(port_id), self._view.ports.get(port_id)
+            if name is not None and port is not None and port.name != name:
+                with trace.work("name port", {"room": "pods", "kind": "Port", "key": name}, of=name):
+                    self._view.port_changed(await self._neutron.update_port(port_id, name=name))
+
+    async def _create_ports(self, orders: Sequence[_Order]) -> list[None]:
+        async with self.pace.turn(_URGENT):
+            made = await self._neutron.create_ports([order.request for order in orders])
+        for order, port in zip(orders, made, strict=True):
+            self._view.port_made(port, order.node)
+        return [None] * len(orders)
 
     async def _change(
-        self, trunk_id: str, verb: Literal["add", "remove"], port_ids: Sequence[str]
-    ) -> list[None]:
-        """Add or remove subports, but only those that are not as asked already."""
-        async with self._trunks[trunk_id].lock:
-            trunk = self._view.trunks.get(trunk_id)
-            if trunk is None:
-                if verb == "remove":  # the trunk is gone, and its subports with it
-                    return [None] * len(port_ids)
-                raise errors.NotFound("network", f"trunk {trunk_id} does not exist any more", status=404)
-            wanted = [port_id for port_id in port_ids if (port_id in trunk.vlans) == (verb == "remove")]
-            if wanted:
-                await self._ask_for_change(trunk_id, verb, wanted)
-        return [None] * len(port_ids)
-
-    async def _ask_for_change(self, trunk_id: str, verb: str, port_ids: list[str]) -> None:
+        self,
+        trunk_id: str,
+        items: Sequence[Item],
+        call: Callable[[Sequence[Item]], Awaitable[Trunk]],
+        priority: int,
+    ) -> None:
+        """Change a trunk in one call; if one of ``items`` may be to blame for its failure, in halves."""
+        if not items:
+            return
         try:
-            if verb == "remove":
-                changed = await self._neutron.remove_subports(trunk_id, port_ids)
-            else:
-                changed = await self._neutron.add_subports(trunk_id, self._subports(trunk_id, port_ids))
+            async with self.pace.turn(priority):
+                changed = await call(items)
+        except _ONE_MAY_BE_TO_BLAME:
+            await self._look_again(trunk_id)
+            if len(items) == 1:
+                raise
+            failed: errors.CloudError | None = None
+            for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+                try:
+                    await self._change(trunk_id, half, call, priority)
+                except errors.CloudError as error:
+                    failed = error
+            if failed is not None:
+                raise failed from None
         except errors.CloudError:
             await self._look_again(trunk_id)
             raise
-        self._view.trunk_changed(changed)
-
-    def _subports(self, trunk_id: str, port_ids: list[str]) -> list[Subport]:
-        trunk = self._view.trunks[trunk_id]
-        vlans = free_vlans(trunk.vlans.values(), len(port_ids), after=trunk.last_vlan)
-        if len(vlans) < len(port_ids):
-            raise TrunkFull(trunk.node)
-        trunk.last_vlan = vlans[-1]
-        return [Subport(port_id, vlan) for port_id, vlan in zip(port_ids, vlans, strict=True)]
+        else:
+            self._view.trunk_changed(changed)
 
     async def _look_again(self, trunk_id: str) -> None:
         """Learn what became of a trunk after a call that failed; if that fails too, the poller will."""
-        try:
-            self._view.trunk_changed(await self._neutron.get_trunk(trunk_id))
-        except errors.NotFound:
-            self._view.trunk_gone(trunk_id)
-        except errors.CloudError:
-            return
+        with contextlib.suppress(errors.CloudError):
+            try:
+                self._view.trunk_changed(await self._neutron.get_trunk(trunk_id))
+            except errors.NotFound:
+                self._view.trunk_gone(trunk_id)
 
 
-class TrunkFull(errors.Conflict):
-    """All VLANs of a node's trunk are given out."""
-
-    remedy = "Have fewer pods on the node: lower its maxPods, or add nodes."
-
-    def __init__(self, node: str) -> None:
-        super().__init__("network", f"all {len(VLANS)} VLANs of the trunk of node {node} are in use")
-
-
-def told_of(podport: PodPort) -> Told:
-    """Return a PodPort as this room thinks of it."""
-    meta: Meta = podport.metadata
-    return Told(meta.namespace, meta.name, meta.resource_version, podport.spec)
+def _fixed_ips(network: NetworkOfNamespace, special: Need | None) -> list[dict[str, str]]:
+    if special is not None and special.addresses:
+        return [{"ip_address": each} for each in special.addresses]
+    chosen = special.subnets if special is not None else ()
+    return [{"subnet_id": each} for each in chosen or [subnet.id for subnet in network.subnets]]

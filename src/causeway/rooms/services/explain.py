@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from causeway.cloud.neutron import Neutron, Port
-from causeway.cloud.octavia import LoadBalancer, Octavia, StatusTree
-from causeway.cloud.octavia_providers import Provider
+from causeway.cloud.octavia import Octavia
+from causeway.cloud.octavia_objects import LoadBalancer, StatusTree
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Finding
 from causeway.kube.client import Client
 from causeway.kube.objects import EndpointSlice, Pod, Service, key_of
 from causeway.kube.resource import ENDPOINT_SLICES, PODS, SERVICES
-from causeway.rooms.services.actual import Snapshot, actual
+from causeway.rooms.services.actual import actual
 from causeway.rooms.services.desired import PLATFORMS_OWN, desired
-from causeway.rooms.services.model import CONDITION, Actual, Desired
-from causeway.rooms.services.plan import plan
+from causeway.rooms.services.model import CONDITION, Desired, Setting, Wanted
+from causeway.rooms.services.plan import hindrances, plan
+from causeway.rooms.services.present import Actual
+from causeway.rooms.services.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,10 @@ class Facts:
     service: Service
     slices: tuple[EndpointSlice, ...]
     pods: tuple[Pod, ...]
-    provider: Provider
+    setting: Setting
     actual: Actual
     balancers: tuple[LoadBalancer, ...] = ()
-    tree: StatusTree | None = None
+    trees: tuple[StatusTree, ...] = ()
     vip_holders: tuple[Port, ...] = ()
     controller: Finding | None = None  # what is wrong with the controller itself
 
@@ -42,8 +44,7 @@ async def gather(
     octavia: Octavia,
     neutron: Neutron,
     *,
-    cluster: str,
-    provider: Provider,
+    setting: Setting,
     namespace: str,
     name: str,
     controller: Finding | None,
@@ -56,11 +57,13 @@ async def gather(
     if service.spec.selector:
         selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
         pods = (await kube.list(PODS, namespace, labels=selector, of=Pod)).items
-    snapshot = Snapshot(octavia, neutron, cluster)
+    snapshot = Snapshot(octavia, neutron, setting.cluster)
     await snapshot.refresh()
-    present = await actual(service, snapshot, octavia)
-    balancers = snapshot.balancers(service.metadata.uid)
-    tree = await octavia.status_tree(balancers[0].id) if balancers else None
+    wanted = desired(service, slices.items, setting)
+    present = await actual(service, wanted, snapshot, setting.cluster)
+    seen = [found for one in present.balancers if (found := snapshot.get(one.id))]
+    balancers = [one.balancer for one in seen]
+    trees = [one.tree or await octavia.status_tree(one.balancer.id) for one in seen]
     holders: list[Port] = []
     if not balancers and service.spec.cluster_ip not in {"", "None"}:
         holders = await neutron.list_ports(fixed_ips=f"ip_address={service.spec.cluster_ip}")
@@ -68,10 +71,10 @@ async def gather(
         service,
         tuple(slices.items),
         tuple(pods),
-        provider,
+        setting,
         present,
         tuple(balancers),
-        tree,
+        tuple(trees),
         tuple(holders),
         controller,
     )
@@ -79,7 +82,7 @@ async def gather(
 
 def explain(facts: Facts) -> Explanation:
     """Return what is desired, what is there, what remains and why."""
-    wanted = desired(facts.service, facts.slices, facts.provider)
+    wanted = desired(facts.service, facts.slices, facts.setting)
     remaining = plan(wanted, facts.actual)
     return Explanation(
         f"service {key_of(facts.service)}",
@@ -93,13 +96,13 @@ def explain(facts: Facts) -> Explanation:
 def causes(facts: Facts, wanted: Desired, *, unfinished: bool) -> Iterator[Finding]:
     """Yield what is wrong: what the cloud refuses, then what serves nobody, then what was asked in vain."""
     place = f"service {key_of(facts.service)}"
-    if wanted.vip is not None:
+    if wanted.balancers:
         yield from _refusals(place, facts)
-        yield from _balancers(place, facts)
+        yield from _balancers(place, facts, wanted)
         yield from _endpoints(place, facts, wanted)
     if unfinished and facts.controller is not None:
         yield facts.controller
-    for note in wanted.notes:
+    for note in (*hindrances(wanted, facts.actual), *wanted.notes):
         yield Finding(place, note.cause, note.remedy)
 
 
@@ -116,7 +119,7 @@ def _refusals(place: str, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _balancers(place: str, facts: Facts) -> Iterator[Finding]:
+def _balancers(place: str, facts: Facts, wanted: Desired) -> Iterator[Finding]:
     for one in facts.balancers:
         if one.provisioning_status == "ERROR":
             yield Finding(
@@ -130,10 +133,10 @@ def _balancers(place: str, facts: Facts) -> Iterator[Finding]:
                 f"it is {one.provisioning_status} since {one.updated_at or one.created_at}",
                 "Usually seconds; if minutes, look at Octavia's workers or the provider's agent.",
             )
-    if len(facts.balancers) > 1:
+    if len(facts.balancers) > len(wanted.balancers):
         identifiers = ", ".join(one.id for one in facts.balancers)
         yield Finding(place, f"it has more than one load balancer: {identifiers}", "The newer ones go away.")
-    for listener in facts.tree.listeners if facts.tree else ():
+    for listener in [one for tree in facts.trees for one in tree.listeners]:
         for pool in listener.pools:
             dead = [one for one in pool.members if one.operating_status in {"ERROR", "OFFLINE"}]
             if dead:
@@ -144,7 +147,7 @@ def _balancers(place: str, facts: Facts) -> Iterator[Finding]:
 
 
 def _endpoints(place: str, facts: Facts, wanted: Desired) -> Iterator[Finding]:
-    empty = [front for front, backend in wanted.listeners.items() if not backend.members]
+    empty = [front for front, serving in wanted.balancers[0].fronts.items() if not serving.members]
     if not empty:
         return
     fronts = ", ".join(f"{front.port}/{front.protocol}" for front in empty)
@@ -186,16 +189,27 @@ def _why(pod: Pod) -> str:
 
 
 def _desired(service: Service, wanted: Desired) -> dict[str, object]:
-    if wanted.vip is None:
+    if not wanted.balancers:
         return {"load balancer": f"none: {_no_balancer(service)}"}
-    return {
-        "load balancer": f"{wanted.service} at {wanted.vip}",
+    facts: dict[str, object] = {
+        "load balancer": [f"{one.name} at {_place(one)} ({one.provider})" for one in wanted.balancers],
         "listeners": {
-            f"{front.port}/{front.protocol}": sorted(f"{one.address}:{one.port}" for one in backend.members)
-            for front, backend in wanted.listeners.items()
+            _listener(
+                f"{front.port}/{front.protocol}", _place(balancer), several=len(wanted.balancers) > 1
+            ): sorted(f"{one.address}:{one.port}" for one in serving.members)
+            for balancer in wanted.balancers
+            for front, serving in balancer.fronts.items()
         },
-        "floating IP": "one" if wanted.floating else "none",
     }
+    floating = wanted.floating
+    return facts | {"floating IP": (floating.address or "one") if floating else "none"}
+
+
+def _place(wanted: Wanted) -> str:
+    if wanted.sharing:
+        return f"load balancer {wanted.sharing.id or wanted.sharing.name}, shared"
+    vip = wanted.vip
+    return vip.address or f"any address of {vip.port_id or vip.subnet_id or vip.network_id}"
 
 
 def _no_balancer(service: Service) -> str:
@@ -217,15 +231,20 @@ def _actual(facts: Facts) -> dict[str, object]:
         ]
         or "none"
     }
-    if facts.tree:
+    if facts.trees:
         found["listeners"] = {
-            listener.name.rpartition(":")[2]: sorted(
-                _member(one) for pool in listener.pools for one in pool.members
-            )
-            for listener in facts.tree.listeners
+            _listener(
+                listener.name.rpartition(":")[2], balancer.vip_address or "", several=len(facts.balancers) > 1
+            ): sorted(_member(one) for pool in listener.pools for one in pool.members)
+            for balancer, tree in zip(facts.balancers, facts.trees, strict=True)
+            for listener in tree.listeners
         }
     addresses: Any = [f"{one.ip} ({one.id})" for one in facts.actual.addresses]
     return found | {"floating IP": addresses or "none", "status": list(facts.actual.ingress) or "no address"}
+
+
+def _listener(port: str, place: str, *, several: bool) -> str:
+    return f"{port} at {place}" if several else port
 
 
 def _member(one: Any) -> str:

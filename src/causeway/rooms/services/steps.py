@@ -3,10 +3,22 @@
 ``balancer`` is the load balancer a step needs settled; ``changes`` whether it makes it busy.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from causeway.rooms.services.model import Backend, Desired, Front, Verdict
+from causeway.rooms.services.annotations import ADDRESS, BALANCER
+from causeway.rooms.services.model import (
+    Front,
+    ListenerOptions,
+    Monitor,
+    PoolOptions,
+    Role,
+    Serving,
+    Subject,
+    Wanted,
+)
+from causeway.rooms.services.present import Verdict
 
 
 @dataclass(frozen=True)
@@ -23,36 +35,67 @@ class Step:
 
 
 @dataclass(frozen=True)
-class AddFinalizer(Step):
-    """Keep the Service until its load balancer is gone."""
+class ServiceStep(Step):
+    """A step that writes to the Service."""
 
     changes: ClassVar[bool] = False
-
-    def __str__(self) -> str:
-        return "put the finalizer on the Service"
 
 
 @dataclass(frozen=True)
-class RemoveFinalizer(Step):
-    """Let go of the Service: nothing of it is left in the cloud. Possible only when that is so."""
+class WriteMeta(ServiceStep):
+    """Keep the Service until nothing of it is left in the cloud, and annotate how it is reached.
 
-    changes: ClassVar[bool] = False
+    ``stale`` are annotations that say what is not so any more.
+    """
+
+    finalizer: bool
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    stale: frozenset[str] = frozenset()
+    had: bool = False
 
     def __str__(self) -> str:
-        return "take the finalizer off the Service"
+        if self.finalizer and not self.had:
+            return "put the finalizer on the Service"
+        if self.had and not self.finalizer:
+            return "take the finalizer off the Service"
+        told = " and ".join(self.annotations.get(name, "none") for name in (ADDRESS, BALANCER))
+        return f"write address and load balancer {told} to the Service's annotations"
+
+
+@dataclass(frozen=True)
+class WriteStatus(ServiceStep):
+    """Write to the Service's status where it answers from outside, and whether it is served.
+
+    ``ingress`` None: that is another controller's to say.
+    """
+
+    ingress: tuple[str, ...] | None
+    verdict: Verdict | None
+
+    def __str__(self) -> str:
+        state = f"{self.verdict.reason}" if self.verdict else "nothing"
+        return f"write {state} and address {', '.join(self.ingress or ()) or 'none'} to the Service's status"
 
 
 @dataclass(frozen=True)
 class CreateBalancer(Step):
-    """Create the load balancer with all listeners, pools and members, in one call."""
+    """Create a load balancer with all listeners, pools and members, in one call."""
 
-    desired: Desired
+    subject: Subject
+    wanted: Wanted
+
+    @property
+    def role(self) -> Role:
+        """Which of the Service's load balancers it is."""
+        return self.wanted.role
 
     def __str__(self) -> str:
-        members = sum(len(backend.members) for backend in self.desired.listeners.values())
+        members = sum(len(serving.members) for serving in self.wanted.fronts.values())
+        vip = self.wanted.vip
+        place = vip.address or vip.port_id or vip.subnet_id or vip.network_id
         return (
-            f"create load balancer {self.desired.service} at {self.desired.vip}"
-            f" with {len(self.desired.listeners)} listeners and {members} members"
+            f"create load balancer {self.wanted.name} at {place}"
+            f" with {len(self.wanted.fronts)} listeners and {members} members"
         )
 
 
@@ -69,15 +112,42 @@ class DeleteBalancer(Step):
 
 
 @dataclass(frozen=True)
+class ShareBalancer(Step):
+    """Note on a load balancer of ours that a Service shares it now, or no longer does."""
+
+    balancer_id: str
+    uid: str
+    joins: bool
+
+    def __str__(self) -> str:
+        what = "shares" if self.joins else "no longer shares"
+        return f"note that the service {what} load balancer {self.balancer_id}"
+
+
+@dataclass(frozen=True)
 class CreateListener(Step):
     """Create a listener without a pool."""
 
     balancer_id: str
-    service: str
+    subject: Subject
     front: Front
+    options: ListenerOptions
 
     def __str__(self) -> str:
         return f"create listener {self.front.port}/{self.front.protocol}"
+
+
+@dataclass(frozen=True)
+class UpdateListener(Step):
+    """Change a listener's options."""
+
+    balancer_id: str
+    listener_id: str
+    front: Front
+    options: ListenerOptions
+
+    def __str__(self) -> str:
+        return f"change the options of listener {self.front.port}/{self.front.protocol}"
 
 
 @dataclass(frozen=True)
@@ -97,13 +167,26 @@ class CreatePool(Step):
     """Create a listener's pool, still without members."""
 
     balancer_id: str
-    service: str
+    subject: Subject
     listener_id: str
     front: Front
-    backend: Backend
+    options: PoolOptions
 
     def __str__(self) -> str:
         return f"create the pool of listener {self.front.port}/{self.front.protocol}"
+
+
+@dataclass(frozen=True)
+class UpdatePool(Step):
+    """Change how a pool chooses members."""
+
+    balancer_id: str
+    pool_id: str
+    front: Front
+    options: PoolOptions
+
+    def __str__(self) -> str:
+        return f"change the options of the pool of {self.front.port}/{self.front.protocol}"
 
 
 @dataclass(frozen=True)
@@ -120,77 +203,51 @@ class DeletePool(Step):
 
 @dataclass(frozen=True)
 class PutMembers(Step):
-    """Make a pool's members exactly these, in one call."""
+    """Make a pool's members exactly these, in one call; ``different`` of them are added or removed."""
 
     balancer_id: str
     pool_id: str
     front: Front
-    backend: Backend
+    serving: Serving
+    different: int = 1
 
     def __str__(self) -> str:
-        return f"set the members of {self.front.port}/{self.front.protocol} to {len(self.backend.members)}"
+        return f"set the members of {self.front.port}/{self.front.protocol} to {len(self.serving.members)}"
 
 
 @dataclass(frozen=True)
-class AddressStep(Step):
-    """A step about a floating IP: done when it is answered, and no load balancer becomes busy by it."""
-
-    changes: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
-class TakeAddress(AddressStep):
-    """Take a floating IP and associate it with the VIP's port."""
+class CreateMonitor(Step):
+    """Have a pool's members watched."""
 
     balancer_id: str
-    port_id: str
-    uid: str
+    pool_id: str
+    subject: Subject
+    front: Front
+    monitor: Monitor
 
     def __str__(self) -> str:
-        return "take a floating IP for the service"
+        return f"create the health monitor of {self.front.port}/{self.front.protocol}"
 
 
 @dataclass(frozen=True)
-class TagAddress(AddressStep):
-    """Tag a floating IP whose creator was stopped before it could."""
-
-    address_id: str
-    uid: str
-
-    def __str__(self) -> str:
-        return f"tag floating IP {self.address_id}"
-
-
-@dataclass(frozen=True)
-class AssociateAddress(AddressStep):
-    """Associate a floating IP with the VIP's port."""
+class UpdateMonitor(Step):
+    """Change how a pool's members are watched."""
 
     balancer_id: str
-    address_id: str
-    port_id: str
+    monitor_id: str
+    front: Front
+    monitor: Monitor
 
     def __str__(self) -> str:
-        return f"associate floating IP {self.address_id} with the VIP"
+        return f"change the health monitor of {self.front.port}/{self.front.protocol}"
 
 
 @dataclass(frozen=True)
-class ReleaseAddress(AddressStep):
-    """Give a floating IP back."""
+class DeleteMonitor(Step):
+    """Watch a pool's members no more."""
 
-    address_id: str
-
-    def __str__(self) -> str:
-        return f"release floating IP {self.address_id}"
-
-
-@dataclass(frozen=True)
-class WriteStatus(Step):
-    """Write to the Service's status where it answers from outside, and whether it is served."""
-
-    changes: ClassVar[bool] = False
-    ingress: tuple[str, ...]
-    verdict: Verdict | None
+    balancer_id: str
+    monitor_id: str
 
     def __str__(self) -> str:
-        state = f"{self.verdict.reason}" if self.verdict else "nothing"
-        return f"write {state} and address {', '.join(self.ingress) or 'none'} to the Service's status"
+        return f"delete health monitor {self.monitor_id}"

@@ -1,23 +1,39 @@
 """Which rooms the controller runs, put together from the doors they need."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
-from causeway.cloud import octavia_providers
 from causeway.cloud.errors import CloudError
+from causeway.cloud.networks import Networks
 from causeway.cloud.neutron import Neutron
+from causeway.cloud.nova import Nova
 from causeway.cloud.octavia import Octavia
+from causeway.cloud.prepared_ports import PreparedPorts
+from causeway.cloud.security_groups import SecurityGroups
 from causeway.cloud.session import Cloud
 from causeway.engine.controller import Controller
 from causeway.kit.errors import Problem
 from causeway.kube.client import Client
 from causeway.kube.events import Recorder
+from causeway.kube.informers import Informers
+from causeway.rooms.interfaces.controller import Interfaces
+from causeway.rooms.namespaces.controller import Namespaces
+from causeway.rooms.namespaces.setting import setting_of
+from causeway.rooms.nodes.controller import Room as Nodes
 from causeway.rooms.pods.controller import Room as Pods
-from causeway.rooms.pods.controller import site_of
+from causeway.rooms.pods.controller import shared_network
+from causeway.rooms.pods.neighbours import Groups, GroupsOfNetwork
+from causeway.rooms.policies.controller import Room as Policies
 from causeway.rooms.services.controller import Services
-from causeway.rooms.services.model import Place, Setting
+from causeway.serve.controller.balancing import balancing_of
+from causeway.serve.controller.neighbours import FurtherInterfaces, NetworksOfNamespaces, Places
 from causeway.serve.controller.settings import Platform, Settings
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -27,55 +43,142 @@ _AGAIN_FIRST, _AGAIN_LAST = 1.0, 30.0  # seconds between attempts to reach the c
 class Rooms:
     """The rooms of one platform; ``cloud`` and ``controllers`` are there while they run."""
 
-    def __init__(self, settings: Settings, client: Client) -> None:
+    def __init__(self, settings: Settings, client: Client, may_act: Callable[[], bool]) -> None:
         self._settings = settings
         self._client = client
+        self._may_act = may_act
         self.cloud: Cloud | None = None
         self.controllers: list[Controller] = []
 
     async def run(self) -> None:
         """Work until cancelled; raises ``Problem`` if the platform's settings cannot be used."""
         platform = self._settings.platform()
-        pause = _AGAIN_FIRST
-        while True:
-            try:
-                cloud = await Cloud.open(self._settings.cloud, self._settings.clouds_file)
-                break
-            except (CloudError, Problem) as error:  # it, or the credentials' file, may be on its way
-                log.warning("the cloud cannot be reached", cause=str(error), again_in=pause)
-            await asyncio.sleep(pause)
-            pause = min(_AGAIN_LAST, pause * 2)
+        settings, may_act = self._settings, self._may_act
+        cloud = await _reached(
+            lambda: Cloud.open(
+                settings.cloud,
+                settings.clouds_file,
+                may_act=may_act,
+                calls_per_second=platform.cloud_calls_per_second,
+            ),
+            (CloudError, Problem),  # the credentials' file, too, may be on its way
+        )
         async with cloud:
             self.cloud = cloud
-            pods, services = await self._compose(platform, Neutron(cloud), Octavia(cloud))
-            self.controllers = [pods.controller, services.controller]
+            informers = Informers.at(self._client)
+            namespaces = await _reached(lambda: self._namespaces(platform, cloud, informers), (CloudError,))
+            interfaces = Interfaces(
+                networks=Networks(cloud),
+                recorder=Recorder(self._client, "controller"),
+                definitions=informers.definitions,
+            )
+            pods, services, policies = await _reached(
+                lambda: self._compose(platform, cloud, informers, namespaces, interfaces), (CloudError,)
+            )
+            nodes = Nodes.at(
+                self._client,
+                Nova(cloud),
+                Recorder(self._client, "controller"),
+                platform.cluster_id,
+                informers.nodes,
+            )
+            self.controllers = [
+                *pods.controllers,
+                services.controller,
+                namespaces.controller,
+                interfaces.controller,
+                *nodes.controllers,
+                *policies.controllers,
+            ]
             async with asyncio.TaskGroup() as group:
+                group.create_task(informers.run())
+                group.create_task(namespaces.run())
+                group.create_task(interfaces.run())
+                group.create_task(nodes.run())
                 group.create_task(pods.run())
+                group.create_task(policies.run())
                 group.create_task(services.run())
 
-    async def _compose(self, platform: Platform, neutron: Neutron, octavia: Octavia) -> tuple[Pods, Services]:
-        provider = octavia_providers.known(platform.load_balancer_provider)
-        if provider is None:
-            raise Problem.of(
-                f"{self._settings.config}: loadBalancerProvider",
-                f"{platform.load_balancer_provider!r} is not known here",
-                "Run `causeway preflight` to see which providers serve.",
-            )
-        site = await site_of(
-            neutron,
+    async def _namespaces(self, platform: Platform, cloud: Cloud, informers: Informers) -> Namespaces:
+        networks = Networks(cloud)
+        setting = await setting_of(
+            networks,
+            Neutron(cloud),
             cluster=platform.cluster_id,
-            network_id=platform.pod_network_id,
-            subnet_id=platform.pod_subnet_id,
-            security_group_id=platform.pod_security_group_id,
-        )
-        subnets = [platform.pod_subnet_id, platform.node_subnet_id]
-        setting = Setting(
-            cluster=platform.cluster_id,
-            service_subnet_id=platform.service_subnet_id,
-            external_network_id=platform.external_network_id,
-            provider=provider,
-            places=tuple([Place((await neutron.get_subnet(each)).cidr, each) for each in subnets]),
+            pod_network_id=platform.pod_network_id,
+            pod_subnet_id=platform.pod_subnet_id,
+            near=[platform.node_subnet_id, platform.service_subnet_id],
+            pools=platform.namespace_subnet_pool_ids,
+            own_by_default=platform.namespace_networks == "own",
+            global_namespaces=platform.global_namespaces,
         )
         recorder = Recorder(self._client, "controller")
-        pods = Pods.at(self._client, neutron, recorder, site)
-        return pods, Services(setting, octavia, neutron, self._client, recorder)
+        groups = SecurityGroups(cloud)
+        return Namespaces.at(
+            self._client, setting, networks=networks, groups=groups, recorder=recorder, sources=informers
+        )
+
+    async def _compose(
+        self,
+        platform: Platform,
+        cloud: Cloud,
+        informers: Informers,
+        namespaces: Namespaces,
+        interfaces: Interfaces,
+    ) -> tuple[Pods, Services, Policies]:
+        # The cloud is asked before the first room is made: this is repeated, and rooms follow once they are.
+        neutron, octavia = Neutron(cloud), Octavia(cloud)
+        setting = await balancing_of(platform, neutron, octavia)
+        setting = replace(setting, places=Places(setting.places, namespaces))
+        shared = await shared_network(
+            neutron,
+            network_id=platform.pod_network_id,
+            subnet_ids=[each for each in (platform.pod_subnet_id, platform.pod_subnet_v6_id) if each],
+            groups=(platform.pod_security_group_id,),
+        )
+        networks = NetworksOfNamespaces(namespaces, shared)
+        recorder = Recorder(self._client, "controller")
+        policies = await self._policies(platform, cloud, informers, GroupsOfNetwork(networks))
+        pods = Pods.at(
+            self._client,
+            neutron,
+            recorder,
+            informers,
+            people=PreparedPorts(cloud),
+            cluster=platform.cluster_id,
+            shared=shared,
+            sizes=platform.pools,
+            networks=networks,
+            groups=policies,
+            interfaces=FurtherInterfaces(interfaces, shared.groups),
+            own_networks=platform.namespace_networks == "own",
+        )
+        return pods, Services(setting, octavia, neutron, self._client, recorder, sources=informers), policies
+
+    async def _policies(
+        self, platform: Platform, cloud: Cloud, informers: Informers, others: Groups
+    ) -> Policies:
+        groups, second = SecurityGroups(cloud), platform.service_subnet_v6_id
+        ranges = [(await Neutron(cloud).get_subnet(second)).cidr] if second else []
+        return Policies(
+            groups,
+            Recorder(self._client, "controller"),
+            informers,
+            others,
+            cluster=platform.cluster_id,
+            families=(4, 6) if platform.pod_subnet_v6_id else (4,),
+            services=(platform.service_cidr, *ranges),
+            address_groups=await groups.has_address_groups(),
+        )
+
+
+async def _reached(attempt: Callable[[], Awaitable[T]], passing: tuple[type[Exception], ...]) -> T:
+    """Return what ``attempt`` returns, repeated after any error that is ``passing``."""
+    pause = _AGAIN_FIRST
+    while True:
+        try:
+            return await attempt()
+        except passing as error:
+            log.warning("the cloud cannot be reached", cause=str(error), again_in=pause)
+        await asyncio.sleep(pause)
+        pause = min(_AGAIN_LAST, pause * 2)

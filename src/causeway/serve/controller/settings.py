@@ -5,14 +5,34 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from causeway.kit.errors import Exit, Problem
+from causeway.rooms.pods.model import Sizes
+
+
+class LoadBalancerClass(msgspec.Struct, frozen=True, rename="camel"):
+    """What Services mean that name a class by the annotation ``loadbalancer.openstack.org/class``."""
+
+    floating_network_id: str = ""
+    floating_subnet_id: str = ""
+    floating_subnet: str = ""
+    floating_subnet_tags: str = ""
+    network_id: str = ""
+    subnet_id: str = ""
+    member_subnet_id: str = ""
 
 
 class Platform(msgspec.Struct, frozen=True, rename="camel"):
-    """What a platform's ``config.json`` says; identifiers are the cloud's."""
+    """What a platform's ``config.json`` says; identifiers are the cloud's, "" for what it does not have.
+
+    Namespaces have a network of their own, or share the pods', unless they say otherwise; their own get
+    ranges of the subnet pools (one of each address family at most). Pods of global namespaces reach all.
+    ``cloud_calls_per_second`` bounds what the controller asks of the cloud's APIs together (0: no bound).
+    ``pools`` says how many ready ports a node keeps, by pool of nodes; "" means the pools it does not name.
+    """
 
     cluster_id: str
     platform: str
@@ -25,6 +45,15 @@ class Platform(msgspec.Struct, frozen=True, rename="camel"):
     node_subnet_id: str
     load_balancer_provider: str
     service_cidr: str
+    pod_subnet_v6_id: str = ""
+    service_subnet_v6_id: str = ""
+    namespace_networks: Literal["shared", "own"] = "shared"
+    namespace_subnet_pool_ids: tuple[str, ...] = ()
+    global_namespaces: tuple[str, ...] = ("default", "kube-system")
+    cloud_calls_per_second: int = 100
+    load_balancer_class: str = "causeway.dev/octavia"
+    load_balancer_classes: dict[str, LoadBalancerClass] = {}
+    pools: dict[str, Sizes] = {}
 
 
 @dataclass(frozen=True)
@@ -37,6 +66,7 @@ class Settings:
     identity: str
     namespace: str
     health_port: int
+    metrics_address: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -54,6 +84,7 @@ class Settings:
             identity=environment.get("POD_NAME") or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
             namespace=environment.get("POD_NAMESPACE", "kube-system"),
             health_port=int(port),
+            metrics_address=environment.get("CAUSEWAY_METRICS_ADDRESS", ""),
         )
 
     def platform(self) -> Platform:

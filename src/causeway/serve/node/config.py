@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from causeway.host.bridge import SOCKET
 from causeway.kit.errors import Exit, Problem
 
 
@@ -19,6 +20,8 @@ class NodeConfig:
     health_port: int = 9879
     port_deadline: float = 45.0
     gateway_deadline: float = 5.0
+    metrics_address: str = ""
+    switch: Path = SOCKET
 
     @property
     def socket(self) -> Path:
@@ -45,6 +48,8 @@ class NodeConfig:
             health_port=int(_number(environment, "CAUSEWAY_HEALTH_PORT", cls.health_port)),
             port_deadline=_number(environment, "CAUSEWAY_PORT_DEADLINE", cls.port_deadline),
             gateway_deadline=_number(environment, "CAUSEWAY_GATEWAY_DEADLINE", cls.gateway_deadline),
+            metrics_address=environment.get("CAUSEWAY_METRICS_ADDRESS", ""),
+            switch=Path(environment.get("CAUSEWAY_SWITCH_SOCKET", cls.switch)),
         )
 
 

@@ -9,18 +9,20 @@ import msgspec
 from causeway.serve.node.shim import SUPPORTED_VERSIONS
 
 PLUGIN = "causeway"
+_FURTHER = ".causeway.py"  # what shim.sh calls for all but the ordinary
 CONFLIST = "10-causeway.conflist"
-_RUN_DIR_LINE = 'RUN_DIR = "/run/causeway"'
+_RUN_DIR = '"/run/causeway'  # as the sources name it
 
 
 def install_shim(directory: Path, run_dir: Path) -> Path:
     """Install the plugin, set to find the daemon in ``run_dir``; return its path."""
-    source = files("causeway.serve.node").joinpath("shim.py").read_text()
-    if source.count(_RUN_DIR_LINE) != 1:
-        raise RuntimeError("the shim does not name its run directory exactly once")
-    path = directory / PLUGIN
-    _write(path, source.replace(_RUN_DIR_LINE, f"RUN_DIR = {str(run_dir)!r}"), 0o755)
-    return path
+    package = files("causeway.serve.node")
+    for source, name, mode in (("shim.py", _FURTHER, 0o644), ("shim.sh", PLUGIN, 0o755)):
+        text = package.joinpath(source).read_text()
+        if text.count(_RUN_DIR) != 1:
+            raise RuntimeError(f"{source} does not name its run directory exactly once")
+        _write(directory / name, text.replace(_RUN_DIR, f'"{run_dir}'), mode)
+    return directory / PLUGIN
 
 
 def conflist() -> dict[str, object]:

@@ -13,7 +13,12 @@ from causeway.host.vlan import NodeEnd
 
 
 class Attachment(msgspec.Struct, frozen=True):
-    """An interface we made, or are about to make: then ``node_end`` is not known yet."""
+    """An interface we made, or are about to make: then ``node_end`` is not known yet.
+
+    ``further`` says that it is one of those its pod asked for besides the first, which its container's
+    runtime does not know of: it comes and goes with the first.
+    ``vlan`` is 0 for one on the integration bridge of a native node.
+    """
 
     container_id: str
     ifname: str
@@ -28,6 +33,12 @@ class Attachment(msgspec.Struct, frozen=True):
     mtu: int
     addresses: tuple[Address, ...]
     node_end: NodeEnd | None = None
+    further: bool = False
+
+    @property
+    def place(self) -> str:
+        """Return where it is on the node: the number of its VLAN, or its port on a native node."""
+        return str(self.vlan) if self.vlan else self.port_id
 
     @property
     def key(self) -> tuple[str, str]:
@@ -36,7 +47,7 @@ class Attachment(msgspec.Struct, frozen=True):
 
 
 class Records:
-    """The attachments of this node, in memory and on disk alike."""
+    """The attachments of this node, in memory and on disk alike; used by several threads, a key by one."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -62,13 +73,18 @@ class Records:
         """Return the attachment of that key."""
         return self._known.get(key)
 
+    def of_container(self, container_id: str) -> list[Attachment]:
+        """Return the attachments of a container, its first interface last."""
+        found = [record for record in self._known.values() if record.container_id == container_id]
+        return sorted(found, key=lambda record: not record.further)
+
     def all(self) -> list[Attachment]:
         """Return every attachment."""
         return list(self._known.values())
 
-    def on_vlan(self, vlan: int) -> list[Attachment]:
-        """Return the attachments of that VLAN: at most one is of use, others are leftovers."""
-        return [record for record in self._known.values() if record.vlan == vlan]
+    def at(self, place: str) -> list[Attachment]:
+        """Return the attachments of that place: at most one is of use, others are leftovers."""
+        return [record for record in self.all() if record.place == place]
 
     def put(self, record: Attachment) -> None:
         """Keep an attachment; it is on disk when this returns."""

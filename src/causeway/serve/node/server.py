@@ -5,12 +5,14 @@ When the caller goes away (the runtime gave up) the work for it is cancelled.
 """
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
+from causeway.kit import metrics, trace
 from causeway.serve.node import cni
 from causeway.serve.node.attachments import Attachments
 from causeway.serve.node.cni import CniError, Code, Request
@@ -45,7 +47,7 @@ class Server:
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
-        self._attachments.close()
+        await self._attachments.close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -69,20 +71,38 @@ class Server:
 
     async def _answer(self, payload: bytes) -> bytes:
         environment, config = cni.decode(payload)
+        named = environment.get("CNI_COMMAND", "")
+        command, started = named if named in cni.COMMANDS else "none", time.perf_counter()
+        code = "gone"  # unless there is an answer
+        try:
+            number, answer = await self._attempt(environment, config)
+            code = str(int(number))
+            return answer
+        finally:
+            metrics.CNI_CALLS.labels(command, code).inc()
+            metrics.CNI_SECONDS.labels(command).observe(time.perf_counter() - started)
+
+    async def _attempt(self, environment: dict[str, str], config: bytes) -> tuple[int, bytes]:
+        """Return (CNI error code or 0, what the shim is answered)."""
         try:
             request = cni.parse(environment, config)
-            result = await self._serve(request)
         except CniError as error:
-            if error.code is not Code.UNAVAILABLE:
-                log.warning(
-                    "refused", command=environment.get("CNI_COMMAND"), code=int(error.code), cause=str(error)
-                )
-            return b"\1" + msgspec.json.encode(error.result(cni.version_of(config)))
-        except Exception as error:
-            log.exception("failed", command=environment.get("CNI_COMMAND"))
-            failure = CniError(Code.INTERNAL, "the node daemon failed", repr(error))
-            return b"\1" + msgspec.json.encode(failure.result(cni.version_of(config)))
-        return b"\0" + (msgspec.json.encode(result) if result is not None else b"")
+            return _refused(error, environment.get("CNI_COMMAND", ""), config)
+        pod = "/".join(request.args.get(f"K8S_POD_{part}", "") for part in ("NAMESPACE", "NAME"))
+        facts = {"command": request.command, "kind": "Pod", "key": pod, "container": request.container_id}
+        with trace.work(f"CNI {request.command}", facts, of=f"Pod {pod}", kind="incoming") as span:
+            try:
+                result = await self._serve(request)
+            except CniError as error:
+                code, answer = _refused(error, request.command, config)
+            except Exception as error:
+                log.exception("failed")
+                failure = CniError(Code.INTERNAL, "the node daemon failed", repr(error))
+                code, answer = failure.code, _failure(failure, config)
+            else:
+                code, answer = 0, b"\0" + (msgspec.json.encode(result) if result is not None else b"")
+            span.set({"cni.code": int(code)})
+            return code, answer
 
     async def _serve(self, request: Request) -> dict[str, Any] | None:
         match request.command:
@@ -97,6 +117,16 @@ class Server:
             case "GC":
                 await self._attachments.collect(request)
         return None
+
+
+def _refused(error: CniError, command: str, config: bytes) -> tuple[int, bytes]:
+    if error.code is not Code.UNAVAILABLE:
+        log.warning("refused", command=command, code=int(error.code), cause=str(error))
+    return error.code, _failure(error, config)
+
+
+def _failure(error: CniError, config: bytes) -> bytes:
+    return b"\1" + msgspec.json.encode(error.result(cni.version_of(config)))
 
 
 async def _unless_gone(reader: asyncio.StreamReader, work: Any) -> bytes | None:

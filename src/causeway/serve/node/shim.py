@@ -1,9 +1,9 @@
 #!/usr/bin/python3 -IS
 """The CNI plugin: hands what the container runtime asks to the node daemon and prints what it answers.
 
-Installed on the node as ``causeway`` in the directory of CNI plugins, it runs under the node's own Python
-without any package; each pod start waits for it, so it imports as little as it can (``_socket`` and late
-``json``: 6 ms instead of 20).
+Installed on the node beside ``shim.sh``, which calls it where that cannot do the exchange itself, it runs
+under the node's own Python without any package. It imports as little as it can (``_socket`` and late
+``json``: 6 ms instead of 20), for on a node without Perl each pod start waits for it.
 """
 
 import os

@@ -119,6 +119,50 @@ def test_existing_networks_are_used_and_not_made() -> None:
     assert made.parameters["node_subnet"] == "sub-id"
 
 
+DUAL = {
+    "external": "ext",
+    "nodes": {"cidr": "10.10.0.0/24"},
+    "pods": {"cidr": "10.20.0.0/16"},
+    "services": {"cidr": "172.30.0.0/16"},
+    "ipv6": {"nodes": "fd00:10::/64", "pods": "fd00:20::/64", "services": "fd00:30::/108"},
+    "namespaces": {"cidr": "10.40.0.0/16", "ipv6Cidr": "fd00:40::/48"},
+}
+
+
+def test_second_addresses_follow_the_ranges() -> None:
+    made = examples.stack(examples.platform(networks=DUAL), joining=examples.JOINING)
+    assert set(made.body["parameters"]) == set(made.parameters)
+    assert reading.unresolved(made.text, made.files) == []
+    found = {path[-1]: each for path, each in hot.evaluate(made.text, made.files, made.parameters).items()}
+    subnets = {name: each.properties for name, each in found.items() if each.type == "OS::Neutron::Subnet"}
+    second = {name: each for name, each in subnets.items() if each.get("ip_version") == 6}
+    # By itself Neutron would make the address all routers of a subnet share the gateway.
+    assert {name: (each["cidr"], each["gateway_ip"]) for name, each in second.items()} == {
+        "subnet_v6": ("fd00:10::/64", "fd00:10::1"),
+        "pod_subnet_v6": ("fd00:20::/64", "fd00:20::1"),
+        "service_subnet_v6": ("fd00:30::/108", "fd00:30::f:fffe"),
+    }
+    assert {name for name, each in second.items() if each.get("ipv6_ra_mode")} == {"subnet_v6"}
+    assert made.parameters["kubernetes_service_cidr"] == "172.30.0.0/17,fd00:30::/109"
+    pools = {name: each.properties for name, each in found.items() if each.type == "OS::Neutron::SubnetPool"}
+    assert {name: (each["prefixes"], each["default_prefixlen"]) for name, each in pools.items()} == {
+        "namespace_pool": (["10.40.0.0/16"], 24),
+        "namespace_pool_v6": (["fd00:40::/48"], 64),
+    }
+    assert {"namespace_subnet_pools", "pod_subnet_v6", "service_subnet_v6"} <= set(made.body["outputs"])
+
+
+def test_kubeadm_does_not_ask_nodes_to_forward_ipv6() -> None:
+    check = "FileContent--proc-sys-net-ipv6-conf-default-forwarding"
+    for networks, unneeded in ((None, ""), (DUAL, check)):
+        platform = examples.platform(networks=networks) if networks else examples.platform()
+        made = examples.stack(platform)
+        for role in ("master", "infra", "compute"):
+            lines = made.files[f"{role}.user-data.yaml"].splitlines()
+            told = {line.strip() for line in lines if line.strip().startswith("ignorePreflightErrors")}
+            assert told == {f"ignorePreflightErrors: [{unneeded}]"}
+
+
 def test_every_node_has_a_port_a_trunk_and_its_storage() -> None:
     platform = examples.platform(
         examples.pool("master"), examples.pool("compute", containerStorage={"size": 5}, count=2)

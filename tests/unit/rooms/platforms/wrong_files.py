@@ -57,6 +57,14 @@ def whole(name: str, text: str, place: str, *words: str) -> Wrong:
     return Wrong(name, text, ((place, words),))
 
 
+IPV6 = 'ipv6: {nodes: "fd00:10::/64", pods: "fd00:20::/64", services: "fd00:30::/108"}'
+
+
+def ipv6(name: str, nodes: str, pods: str, services: str, place: str, *words: str) -> Wrong:
+    ranges = f'ipv6: {{nodes: "{nodes}", pods: "{pods}", services: "{services}"}}'
+    return edit(name, "external: ext", f"external: ext\n    {ranges}", place, *words)
+
+
 WRONG = (
     # Not YAML, or not one document
     whole("empty", "", "1:1", "the file is empty"),
@@ -196,6 +204,39 @@ WRONG = (
     edit("no workers", "count: 2", "count: 0", "15:5", "at least one node of role infra or compute"),
     edit(
         "same name twice", "name: work", "name: master", "20:13", "a name no other pool has", "'master' again"
+    ),
+    # Second addresses, and networks of namespaces
+    ipv6("IPv6 nodes too large", "fd00:10::/48", "fd00:20::/64", "fd00:30::/108", "11:19", "a /64"),
+    ipv6("IPv6 nodes public", "2001:db8::/64", "fd00:20::/64", "fd00:30::/108", "11:19", "fc00::/7"),
+    ipv6("IPv6 services too large", "fd00:10::/64", "fd00:20::/64", "fd00:30::/64", "11:67", "107 to 120"),
+    ipv6("IPv6 overlap", "fd00:10::/64", "fd00:10::/64", "fd00:30::/108", "11:41", "apart from nodes"),
+    edit(
+        "IPv6 on an existing network",
+        "pods: {cidr: 10.20.0.0/16}",
+        f"pods: {{network: p, subnet: s}}\n    {IPV6}",
+        "13:11",
+        "existing networks for pods",
+    ),
+    edit(
+        "namespaces overlap",
+        "external: ext",
+        "external: ext\n    namespaces: {cidr: 10.20.0.0/20}",
+        "11:24",
+        "apart from pods",
+    ),
+    edit(
+        "namespaces too small",
+        "external: ext",
+        "external: ext\n    namespaces: {cidr: 10.40.0.0/25}",
+        "11:5",
+        "spec.networks.namespaces.prefixLength",
+    ),
+    edit(
+        "namespaces with IPv6 alone",
+        "external: ext",
+        'external: ext\n    namespaces: {cidr: 10.40.0.0/16, ipv6Cidr: "fd00:40::/48"}',
+        "11:48",
+        "networks.ipv6 as well",
     ),
     # Several at once
     Wrong(

@@ -1,9 +1,15 @@
 import msgspec
 import pytest
+from tests.unit.rooms.services.world import setting
 
 from causeway.cloud.neutron import Port
-from causeway.cloud.octavia import ListenerStatus, LoadBalancer, MemberStatus, PoolStatus, StatusTree
-from causeway.cloud.octavia_providers import OVN
+from causeway.cloud.octavia_objects import (
+    ListenerStatus,
+    LoadBalancer,
+    MemberStatus,
+    PoolStatus,
+    StatusTree,
+)
 from causeway.kit.errors import Finding
 from causeway.kube.objects import (
     Condition,
@@ -19,17 +25,8 @@ from causeway.kube.objects import (
     ServiceStatus,
 )
 from causeway.rooms.services.explain import Facts, explain
-from causeway.rooms.services.model import (
-    CONDITION,
-    Actual,
-    Backend,
-    Balancer,
-    Front,
-    Listener,
-    Member,
-    Pool,
-    Verdict,
-)
+from causeway.rooms.services.model import CONDITION, Front, ListenerOptions, Member, PoolOptions, Vip
+from causeway.rooms.services.present import Actual, Balancer, Listener, Pool, Verdict
 
 SPEC = ServiceSpec(cluster_ip="172.30.0.9", ports=(ServicePort(80, "http"),), selector={"app": "web"})
 SERVICE = Service(Meta("web", "default", "u1"), SPEC)
@@ -45,10 +42,12 @@ LB = LoadBalancer("lb1", "default/web", "ACTIVE", "ONLINE", "172.30.0.9", "port1
 
 
 def served() -> Actual:
-    backend = Backend(members=frozenset({Member("10.1.0.1", 8080)}))
-    listener = Listener("l1", Front("TCP", 80), Pool("p1", backend))
+    pool = Pool("p1", PoolOptions("TCP", "SOURCE_IP_PORT"), frozenset({Member("10.1.0.1", 8080)}))
+    listener = Listener("l1", Front("TCP", 80), ListenerOptions("TCP"), "u1", pool)
     verdict = Verdict(True, "Served", "The load balancer has all that the Service asks for.")
-    return Actual((Balancer("lb1", "172.30.0.9", "port1", listeners=(listener,)),), (), True, (), verdict)
+    vip = Vip("172.30.0.9", "service-subnet", port_id="port1")
+    balancer = Balancer("lb1", vip, provider="ovn", owners=frozenset({"u1"}), listeners=(listener,))
+    return Actual((balancer,), finalizer=True, verdict=verdict)
 
 
 def facts(**changes: object) -> Facts:
@@ -56,7 +55,7 @@ def facts(**changes: object) -> Facts:
         "service": SERVICE,
         "slices": (SLICE,),
         "pods": (READY,),
-        "provider": OVN,
+        "setting": setting(),
         "actual": served(),
         "balancers": (LB,),
     }
@@ -123,9 +122,29 @@ def test_members_that_do_not_answer_are_named() -> None:
     tree = StatusTree(
         "lb1", "ACTIVE", "ERROR", "", [ListenerStatus("l", "ACTIVE", "ERROR", "default/web:80/TCP", [pool])]
     )
-    explanation = explain(facts(tree=tree))
+    explanation = explain(facts(trees=(tree,)))
     assert [one.cause for one in explanation.causes] == ["members do not answer: 10.1.0.1:8080"]
     assert explanation.actual["listeners"] == {"80/TCP": ["10.1.0.1:8080 ERROR"]}
+
+
+def test_what_two_load_balancers_serve_is_told_apart() -> None:
+    spec = msgspec.structs.replace(SPEC, cluster_ips=("172.30.0.9", "fd00:30::9"))
+    second = EndpointSlice(
+        Meta("web-2", "default"), "IPv6", (Endpoint(("fd00:20::1",)),), (EndpointPort("http", 8080),)
+    )
+    dual = msgspec.structs.replace(SERVICE, spec=spec)
+    pools = [
+        PoolStatus("p", "ACTIVE", "ONLINE", "", [MemberStatus("m", address, 8080, "ACTIVE", "ONLINE")])
+        for address in ("10.1.0.1", "fd00:20::1")
+    ]
+    trees = tuple(
+        StatusTree("", "", "", "", [ListenerStatus("l", "ACTIVE", "ONLINE", "web:80/TCP", [pool])])
+        for pool in pools
+    )
+    balancers = (LB, msgspec.structs.replace(LB, id="lb2", vip_address="fd00:30::9"))
+    explanation = explain(facts(service=dual, slices=(SLICE, second), balancers=balancers, trees=trees))
+    expected = {"80/TCP at 172.30.0.9": ["10.1.0.1:8080"], "80/TCP at fd00:30::9": ["fd00:20::1:8080"]}
+    assert explanation.desired["listeners"] == explanation.actual["listeners"] == expected
 
 
 def test_a_silent_controller_is_a_cause_only_while_something_remains() -> None:

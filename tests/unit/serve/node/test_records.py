@@ -24,6 +24,15 @@ def attachment(container: str = "c1", vlan: int = 7) -> Attachment:
     )
 
 
+def test_on_the_bridge_a_place_is_a_port(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.load()
+    one = msgspec.structs.replace(attachment("c1", vlan=0), port_id="p1")
+    records.put(one)
+    records.put(msgspec.structs.replace(attachment("c2", vlan=0), port_id="p2"))
+    assert records.at("p1") == [one]
+
+
 def test_a_new_daemon_knows_what_the_old_one_did(tmp_path: Path) -> None:
     records = Records(tmp_path)
     records.load()
@@ -36,7 +45,7 @@ def test_a_new_daemon_knows_what_the_old_one_did(tmp_path: Path) -> None:
     successor = Records(tmp_path)
     assert successor.load() == []
     assert successor.get(("c1", "eth0")) == made
-    assert successor.on_vlan(8) == [attachment("c2", vlan=8)]
+    assert successor.at("8") == [attachment("c2", vlan=8)]
 
     successor.remove(("c1", "eth0"))
     successor.remove(("c1", "eth0"))

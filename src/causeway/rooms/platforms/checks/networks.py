@@ -140,7 +140,7 @@ def ranges(platform: Platform, facts: CloudFacts) -> Check:
     """Judge whether the new ranges overlap what their router will lead to."""
     if isinstance(facts.network, Finding):
         return unreadable("ranges", facts.network)
-    new = platform.spec.networks.new_ranges()
+    new = platform.spec.networks.claimed_ranges()
     fact = ", ".join(f"{key} {cidr}" for key, cidr in new.items()) or "none new"
     return Check("ranges", fact, tuple(_overlaps(platform, new, facts, facts.network)))
 

@@ -67,8 +67,22 @@ resolvConf: $resolv
 PATCH
   if [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ]; then
     # kubeadm refuses the first version of control groups, with which the kubelet still works.
-    sed -i 's/ignorePreflightErrors: \[\]/ignorePreflightErrors: [SystemVerification]/' /etc/kubernetes/causeway-*.yaml
+    sed -i 's/ignorePreflightErrors: \[/&SystemVerification, /' /etc/kubernetes/causeway-*.yaml
   fi
+}
+
+own_ipv6() {
+  ADDRESS_V6=$(ip -6 -o address show scope global -tentative -deprecated | sed -n 's|.* inet6 \([^/]*\)/.*|\1|p' | head -n 1)
+  [ -n "$ADDRESS_V6" ]
+}
+
+# The address the server made of what the router says: Kubernetes is told of it with the first one.
+second_address() {
+  STEP="IPv6 address"
+  [ -n "$IPV6" ] || return 0
+  until_true 60 "an IPv6 address from the router" own_ipv6
+  sed -i "s/{name: node-ip, value: \"$ADDRESS\"}/{name: node-ip, value: \"$ADDRESS,$ADDRESS_V6\"}/" \
+    /etc/kubernetes/causeway-*.yaml
 }
 
 api_knows_token() {
@@ -103,6 +117,7 @@ authorities
 metadata_route
 storage
 settings
+second_address
 if [ -e /etc/kubernetes/kubelet.conf ]; then
   say "is a node already"
 elif [ "$BOOTSTRAP_MASTER" = "$NODE" ]; then

@@ -1,0 +1,102 @@
+"""Every call the long-running parts make to the cloud, as rules an application credential can be bound to.
+
+This is the one list of what Causeway may do in a project: ``apply`` hands it to Keystone, and whoever steals
+the platform's credential can do this and nothing else, no servers, no images, no volumes. A door that learns
+a new call has to be added here; a test calls every method of every door and compares.
+
+Keystone's rules know ``*`` for one part of a path. The services check them where their administrators have
+told them their own type (``service_type`` in ``[keystone_authtoken]``).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+NETWORK, BALANCING, COMPUTE = "network", "load-balancer", "compute"
+
+# Collections of which objects are made, read, changed and deleted; PUT below one is for tags, subports,
+# interfaces and addresses.
+_MANAGED: Mapping[str, tuple[str, ...]] = {
+    NETWORK: (
+        "/v2.0/address-groups",
+        "/v2.0/floatingips",
+        "/v2.0/networks",
+        "/v2.0/ports",
+        "/v2.0/routers",
+        "/v2.0/security-group-rules",
+        "/v2.0/security-groups",
+        "/v2.0/subnets",
+        "/v2.0/trunks",
+    ),
+    BALANCING: (
+        "/v2/lbaas/healthmonitors",
+        "/v2/lbaas/l7policies",
+        "/v2/lbaas/listeners",
+        "/v2/lbaas/loadbalancers",
+        "/v2/lbaas/pools",
+    ),
+}
+_BY_METHOD: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("", ("GET", "POST")),
+    ("/*", ("GET", "PUT", "DELETE")),
+    ("/*/*", ("PUT",)),
+)
+_FURTHER: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (NETWORK, "/v2.0/extensions", ("GET",)),
+    (NETWORK, "/v2.0/extensions/*", ("GET",)),
+    (NETWORK, "/v2.0/quotas/*", ("GET",)),
+    (NETWORK, "/v2.0/quotas/*/details.json", ("GET",)),
+    (NETWORK, "/v2.0/subnetpools/*", ("GET",)),
+    (BALANCING, "/v2/lbaas/availabilityzones", ("GET",)),
+    (BALANCING, "/v2/lbaas/flavors", ("GET",)),
+    (BALANCING, "/v2/lbaas/flavors/*", ("GET",)),
+    (BALANCING, "/v2/lbaas/l7policies/*/rules", ("GET", "POST")),
+    (BALANCING, "/v2/lbaas/l7policies/*/rules/*", ("GET", "PUT", "DELETE")),
+    (BALANCING, "/v2/lbaas/loadbalancers/*/status", ("GET",)),
+    (BALANCING, "/v2/lbaas/pools/*/members", ("GET", "POST")),
+    (BALANCING, "/v2/lbaas/pools/*/members/*", ("GET", "PUT", "DELETE")),
+    (BALANCING, "/v2/lbaas/providers", ("GET",)),
+    (BALANCING, "/v2/lbaas/quotas/*", ("GET",)),
+    (COMPUTE, "/v2.1/servers/detail", ("GET",)),
+)
+PROBES: Mapping[str, str] = {
+    NETWORK: "/v2.0/networks",
+    BALANCING: "/v2/lbaas/loadbalancers",
+    COMPUTE: "/v2.1/servers/detail",
+}
+"""A call of each service that tells whether it honours a credential with rules."""
+
+
+@dataclass(frozen=True, order=True)
+class Rule:
+    """Leave to make one kind of call; ``service`` is the catalogue's type, ``*`` in the path is any part."""
+
+    service: str
+    path: str
+    method: str
+
+
+def _rules() -> Iterator[Rule]:
+    for service, collections in _MANAGED.items():
+        for collection in collections:
+            for below, methods in _BY_METHOD:
+                yield from (Rule(service, collection + below, method) for method in methods)
+    for service, path, methods in _FURTHER:
+        yield from (Rule(service, path, method) for method in methods)
+
+
+RULES: tuple[Rule, ...] = tuple(sorted(_rules()))
+
+
+def below(rules: Iterable[Rule], prefixes: Mapping[str, str]) -> list[Rule]:
+    """Return the rules for endpoints that have a path of their own before the version, by service."""
+    return [Rule(each.service, prefixes.get(each.service, "") + each.path, each.method) for each in rules]
+
+
+def allows(service: str, method: str, path: str) -> bool:
+    """Return whether a call is among the rules, as a service judges it."""
+    return any(
+        (each.service, each.method) == (service, method)
+        and re.fullmatch(re.escape(each.path).replace(r"\*", "[^/]+"), path)
+        for each in RULES
+    )

@@ -1,0 +1,190 @@
+"""What is followed of Kubernetes, for all who want to know: listed, watched, decoded and kept once.
+
+The idea is that of client-go's shared informers. Whoever needs a resource is given its informer to read and
+to be told of changes by; who is told first is nobody's to rely on.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, Protocol, Self, TypeVar
+
+from causeway.kube.client import Client
+from causeway.kube.interfaces import ATTACHMENT_DEFINITIONS, AttachmentDefinition
+from causeway.kube.objects import (
+    SERVICE_OF_SLICE,
+    Cached,
+    EndpointSlice,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    Pod,
+    PortPool,
+    Service,
+)
+from causeway.kube.podnetwork import PORT
+from causeway.kube.reflector import ApiSource, Handler, Reflector, Source
+from causeway.kube.resource import (
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    NETWORK_POLICIES,
+    NODES,
+    PODS,
+    PORT_POOLS,
+    SERVICES,
+    Resource,
+)
+from causeway.kube.store import Index, Store
+
+T = TypeVar("T", bound=Cached)
+
+
+class Lister(Protocol[T]):
+    """A store that is not the reader's to write to."""
+
+    def get(self, key: str) -> T | None:
+        """Return the object of ``key``, if there is one."""
+        ...
+
+    def all(self) -> list[T]:
+        """Return every object."""
+        ...
+
+    def by(self, index: str, value: str) -> list[T]:
+        """Return the objects the index ``index`` finds under ``value``."""
+        ...
+
+
+class Informer(Protocol[T]):
+    """The objects of one resource, which somebody else keeps; all are there once ``synced`` is set."""
+
+    @property
+    def store(self) -> Lister[T]:
+        """The objects."""
+        ...
+
+    @property
+    def synced(self) -> asyncio.Event:
+        """Set after the first complete list."""
+        ...
+
+    def follow(self, handler: Handler[T]) -> None:
+        """Tell ``handler`` of every change, after it is in the store."""
+        ...
+
+
+class SourceOf(Protocol):
+    """Says where the objects of a resource come from."""
+
+    def __call__(
+        self, resource: Resource, of: type[T], *, labels: str | None = None, fields: str | None = None
+    ) -> Source[T]:
+        """Return the source of the objects that selectors match."""
+        ...
+
+
+class Informers:
+    """The informers of one process. One that nobody has asked for before ``run`` is not kept."""
+
+    def __init__(self, source: SourceOf) -> None:
+        self._source = source
+        self._kept: list[Reflector[Any]] = []
+
+    @classmethod
+    def at(cls, client: Client) -> Self:
+        """Return informers of the API that ``client`` reaches."""
+
+        def source(
+            resource: Resource, of: type[T], *, labels: str | None = None, fields: str | None = None
+        ) -> Source[T]:
+            return ApiSource(client, resource, of, labels=labels, fields=fields)
+
+        return cls(source)
+
+    async def run(self) -> None:
+        """Keep what was asked for until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for each in self._kept:
+                group.create_task(each.run())
+
+    @cached_property
+    def pods(self) -> Reflector[Pod]:
+        """Pods that are bound to a node and have a network of their own; by "uid", "node", "namespace".
+
+        Those that ask for a prepared port are found by "wish", under "".
+        """
+        fields = "spec.nodeName!=,spec.hostNetwork=false"  # no others are of interest, nor kept
+        source = self._source(PODS, Pod, fields=fields)
+        return self._keep(source, uid=_uid, node=_node, namespace=_namespace, wish=_wish)
+
+    @cached_property
+    def pools(self) -> Reflector[PortPool]:
+        """PortPools; by "port", the id of one they list, and "lent", the uid of a pod with a prepared one."""
+        return self._keep(self._source(PORT_POOLS, PortPool), port=_ports, lent=_lent)
+
+    @cached_property
+    def nodes(self) -> Reflector[Node]:
+        """Nodes."""
+        return self._keep(self._source(NODES, Node))
+
+    @cached_property
+    def policies(self) -> Reflector[NetworkPolicy]:
+        """NetworkPolicies; by "namespace"."""
+        return self._keep(self._source(NETWORK_POLICIES, NetworkPolicy), namespace=_namespace)
+
+    @cached_property
+    def namespaces(self) -> Reflector[Namespace]:
+        """Namespaces; by "uid"."""
+        return self._keep(self._source(NAMESPACES, Namespace), uid=_uid)
+
+    @cached_property
+    def services(self) -> Reflector[Service]:
+        """Services; by "uid", "namespace"."""
+        return self._keep(self._source(SERVICES, Service), uid=_uid, namespace=_namespace)
+
+    @cached_property
+    def slices(self) -> Reflector[EndpointSlice]:
+        """EndpointSlices of services; by "service", the key of theirs."""
+        source = self._source(ENDPOINT_SLICES, EndpointSlice, labels=SERVICE_OF_SLICE)
+        return self._keep(source, service=services_of)
+
+    @cached_property
+    def definitions(self) -> Reflector[AttachmentDefinition]:
+        """NetworkAttachmentDefinitions."""
+        return self._keep(self._source(ATTACHMENT_DEFINITIONS, AttachmentDefinition))
+
+    def _keep(self, source: Source[T], **indexes: Index[T]) -> Reflector[T]:
+        reflector = Reflector(source, Store(indexes))
+        self._kept.append(reflector)
+        return reflector
+
+
+def services_of(part: EndpointSlice) -> Iterable[str]:
+    """Return the key of the service a slice is of; none if it names none."""
+    name = part.metadata.labels.get(SERVICE_OF_SLICE)
+    return [f"{part.metadata.namespace}/{name}"] if name else []
+
+
+def _uid(thing: Cached) -> Iterable[str]:
+    return [thing.metadata.uid]
+
+
+def _namespace(thing: Cached) -> Iterable[str]:
+    return [thing.metadata.namespace]
+
+
+def _node(pod: Pod) -> Iterable[str]:
+    return [pod.spec.node_name]
+
+
+def _ports(pool: PortPool) -> Iterable[str]:
+    return [entry.port_id for entry in pool.spec.ports]
+
+
+def _wish(pod: Pod) -> Iterable[str]:
+    return [""] if PORT in pod.metadata.annotations else []
+
+
+def _lent(pool: PortPool) -> Iterable[str]:
+    lent = {entry.port_id for entry in pool.spec.ports if entry.prepared}
+    return [claim.pod_uid for claim in pool.status.claims if claim.port_id in lent] if lent else []

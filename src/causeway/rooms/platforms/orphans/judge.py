@@ -1,0 +1,72 @@
+"""Who belongs to nobody, and why. Pure.
+
+A cluster that can be asked is asked: an object without its Kubernetes object is an orphan. A cluster that has
+a stack but was not asked is not judged. A cluster without a stack is gone, and so is all that was its.
+"""
+
+from collections import Counter
+
+from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Orphan, Thing, Verdict
+
+STACKS_OWN = frozenset({"platform", "network", "node", "master", "infra", "compute"})
+"""Kinds of what the platform's stack makes."""
+
+_UNMARKED = "it carries no tags of its own: look at it, then delete it by hand"
+_UNNAMED = "its cluster has to be named by --cluster: it may be run without a stack"
+
+
+def judge(seen: Landscape, asked: Inhabitants | None, only: str | None = None) -> Verdict:
+    """Return the verdict on everything seen, or on what belongs to the cluster ``only``.
+
+    A cluster without a stack whose servers still exist is judged only when it is named by ``only``: its stack
+    may be in another project.
+    """
+    orphans: list[Orphan] = []
+    unjudged: dict[str, str] = {}
+    belonging = 0
+    servers = Counter(each.owner.cluster for each in seen.things if each.type == "server")
+    for thing in seen.things:
+        cluster = thing.owner.cluster
+        if only not in (None, cluster):
+            continue
+        if asked is not None and cluster == asked.cluster:
+            proof = _alone(thing, asked)
+            if proof:
+                orphans.append(Orphan(thing, proof, "" if thing.described else _UNMARKED))
+            belonging += not proof
+        elif cluster in seen.stacks:
+            unjudged[cluster] = (
+                f"stack {seen.stacks[cluster]} exists, and the platform was not asked: name it by --platform"
+            )
+        elif servers[cluster] and only is None:
+            unjudged[cluster] = (
+                f"has no stack in this project, but {servers[cluster]} servers: name it by --cluster"
+            )
+        else:
+            proof = f"cluster {cluster} is gone: no stack of this project is its"
+            orphans.append(Orphan(thing, proof, "" if only else _UNNAMED))
+    return Verdict(tuple(orphans), belonging, unjudged)
+
+
+def twice(first: Verdict, second: Verdict) -> tuple[Orphan, ...]:
+    """Return the orphans on which two verdicts agree."""
+    before = {(each.thing.type, each.thing.id) for each in first.orphans}
+    return tuple(each for each in second.orphans if (each.thing.type, each.thing.id) in before)
+
+
+def _alone(thing: Thing, asked: Inhabitants) -> str:
+    """Return the proof that nobody in the platform has the thing, "" if somebody has or may have."""
+    owner = thing.owner
+    if not thing.described:
+        return "its load balancer is gone"
+    if thing.type == "application credential" or thing.id in asked.ports:
+        return ""
+    if owner.kind in STACKS_OWN:
+        left = asked.resources is not None and thing.id not in asked.resources
+        return "the platform's stack does not have it" if left else ""
+    if owner.uid:
+        uid = owner.uid.partition(".")[0]  # a policy has several groups, told apart behind a dot
+        left = owner.kind in asked.kinds and uid not in asked.uids
+        return f"no {owner.kind} has the UID {uid} any more" if left else ""
+    left = thing.type == "port" and owner.kind == "pod"
+    return "no node has been given it: no PortPool names it" if left else ""

@@ -1,0 +1,146 @@
+"""Of two controllers one leads; whatever becomes of it, the other goes on with nothing missed or doubled."""
+
+import time
+from collections.abc import Callable
+
+from tests.faults.doors import KUBERNETES
+from tests.faults.weather import Fault, Kind, Request, Weather
+from tests.integration.faults.conftest import Stage
+from tests.integration.faults.objects import endpoints, pod, service
+from tests.integration.faults.site import Instance
+
+from causeway.kube.resource import ENDPOINT_SLICES, PODS, SERVICES
+
+Say = Callable[[str], None]
+
+
+async def two(stage: Stage) -> tuple[Instance, Instance, Weather, Weather]:
+    """Return one that leads and one that stands by, each with the weather on its own way."""
+    weathers = Weather(), Weather()
+    first = stage.instance("first", await stage.doors("first", weathers[0]))
+    second = stage.instance("second", await stage.doors("second", weathers[1]))
+    first.start()
+    await stage.leading(first)
+    second.start()
+    return first, second, *weathers
+
+
+async def test_a_killed_leader_is_replaced_and_what_went_in_the_gap_is_missed_by_nobody(
+    stage: Stage, say: Say
+) -> None:
+    world = stage.world
+    kube, where = world.kube, world.namespace
+    before = await world.inventory()
+    first, second, _, _ = await two(stage)
+    for number in range(4):
+        await kube.create(PODS, pod(f"pod-{number}", "w1"), where)
+    for name in ("stays", "goes"):
+        await kube.apply(service(name, where, external=True), manager="user")
+        await kube.apply(endpoints(name, where), manager="user")
+    await world.like()
+
+    first.kill()
+    killed = time.monotonic()
+    await kube.delete(PODS, "pod-0", where, grace_seconds=0)
+    await kube.delete(PODS, "pod-1", where, grace_seconds=0)
+    await kube.create(PODS, pod("pod-1", "w2"), where)  # another pod of the old name
+    await kube.create(PODS, pod("pod-4", "w2"), where)
+    await kube.delete(SERVICES, "goes", where)
+    await kube.delete(ENDPOINT_SLICES, "goes-1", where)
+    await kube.apply(endpoints("stays", where, ready=(True, True)), manager="user")
+    assert await world.differences()
+    await stage.leading(second)
+    gap = time.monotonic() - killed
+    await world.like()
+    say(f"replaced {gap:.1f} s after kill -9, all made good after {time.monotonic() - killed:.1f} s")
+    assert gap <= 15, "what is promised to users"
+
+    for number in range(1, 5):
+        await kube.delete(PODS, f"pod-{number}", where, grace_seconds=0)
+    await kube.delete(SERVICES, "stays", where)
+    await kube.delete(ENDPOINT_SLICES, "stays-1", where)
+    await world.like()
+    await world.restored(before)
+
+
+async def test_a_leader_that_was_paused_does_nothing_more_when_another_leads(stage: Stage, say: Say) -> None:
+    """It stands still while the cloud takes a floating IP for it: its very next call would tag that."""
+    world = stage.world
+    kube, where = world.kube, world.namespace
+    before = await world.inventory()
+    first, second, weather, _ = await two(stage)
+
+    def takes(request: Request) -> bool:
+        return request.verb == "POST /v2.0/floatingips"
+
+    weather.once(takes, Fault(Kind.DELAY, seconds=1.0))
+    await kube.apply(service("web", where, external=True), manager="user")
+    await kube.apply(endpoints("web", where), manager="user")
+    await kube.create(PODS, pod("pod", "w1"), where)
+
+    async def is_asking() -> bool:
+        return any(takes(request) for request in weather.history)
+
+    await world.until("the leader asks for a floating IP", is_asking)
+    first.pause()
+    paused = time.monotonic()
+    await stage.leading(second)
+    say(f"replaced {time.monotonic() - paused:.1f} s after it stood still")
+    await world.like()  # one floating IP: the one that the cloud has given meanwhile
+    done = len(weather.history)
+    first.go_on()
+
+    async def has_ended() -> bool:
+        return first.ended() is not None
+
+    await world.until("the paused leader has ended", has_ended, 30)
+    late = [
+        request.verb
+        for request in weather.history[done:]
+        if request.method != "GET" and "/leases/" not in request.path
+    ]
+    assert late == []
+    assert "was not sent: no longer the leader" in first.log  # it would have been
+    await kube.delete(PODS, "pod", where, grace_seconds=0)
+    await kube.delete(SERVICES, "web", where)
+    await kube.delete(ENDPOINT_SLICES, "web-1", where)
+    await world.like()
+    await world.restored(before)
+
+
+async def test_when_the_api_was_away_for_longer_than_a_lease_all_is_made_good(stage: Stage, say: Say) -> None:
+    """Nobody leads then, and nobody acts: what Kubernetes says is not known."""
+    world = stage.world
+    kube, where = world.kube, world.namespace
+    before = await world.inventory()
+    weather = Weather()
+    through = [await stage.doors(name, weather) for name in ("first", "second")]
+    instances = [stage.instance(f"number-{number}", way) for number, way in enumerate(through)]
+    for one in instances:
+        one.start()
+    for number in range(4):
+        await kube.create(PODS, pod(f"pod-{number}", "w1"), where)
+    await world.like()
+    for way in through:
+        await way.proxies[KUBERNETES].down()
+    await kube.delete(PODS, "pod-0", where, grace_seconds=0)
+    await kube.create(PODS, pod("pod-4", "w2"), where)
+
+    async def given_up() -> bool:
+        return any(one.ended() is not None for one in instances)
+
+    await world.until("the leader gives up", given_up, 30)
+    quiet = len(weather.history)
+    for one in instances:
+        if one.ended() is not None:
+            one.start()  # as the kubelet does
+    assert not [each for each in weather.history[quiet:] if each.method != "GET"]
+    for way in through:
+        await way.proxies[KUBERNETES].up()
+    back = time.monotonic()
+    await world.like()
+    say(f"made good {time.monotonic() - back:.1f} s after the API was back")
+    for number in range(1, 5):
+        await kube.delete(PODS, f"pod-{number}", where, grace_seconds=0)
+    await world.like()
+    await world.restored(before)

@@ -1,0 +1,92 @@
+"""Reading the services' answers: what is ours, of whom, and since when."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from causeway.cloud.ownership import Owner
+from causeway.rooms.platforms.orphans.gather import landscape_of
+
+CLUSTER = "3d9195d1-6bc1-423b-82eb-f2c605ddc198"
+BALANCER, GONE = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+POD = Owner(CLUSTER, "pod", "u1")
+
+
+def answers(**found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    kinds = [
+        "ports",
+        "trunks",
+        "floatingips",
+        "security-groups",
+        "address-groups",
+        "networks",
+        "subnets",
+        "routers",
+    ]
+    kinds += ["balancers", "servers", "volumes", "stacks", "credentials"]
+    return {kind: found.get(kind.replace("-", "_"), []) for kind in kinds}
+
+
+def port(name: str, **more: Any) -> dict[str, Any]:
+    return {"id": name, "name": name, "network_id": "n", "tags": [], **more}
+
+
+def test_tags_and_descriptions_say_whose_a_thing_is() -> None:
+    found = landscape_of(
+        answers(
+            ports=[port("tagged", tags=POD.tags(), created_at="2030-01-01T10:00:00Z"), port("foreign")],
+            floatingips=[{"id": "f", "floating_ip_address": "172.24.4.9", "description": POD.description()}],
+            balancers=[
+                {"id": BALANCER, "name": "b", "tags": POD.tags(), "created_at": "2030-01-01T10:00:00"}
+            ],
+            servers=[
+                {"id": "s", "name": "w1", "metadata": {"causeway-cluster": CLUSTER}},
+                {"id": "t", "name": "other", "metadata": {}},
+            ],
+        )
+    )
+    assert [(each.type, each.id) for each in found.things] == [
+        ("port", "tagged"),
+        ("floating IP", "f"),
+        ("load balancer", BALANCER),
+        ("server", "s"),
+    ]
+    ten = datetime(2030, 1, 1, 10, tzinfo=UTC)
+    assert [each.made for each in found.things] == [ten, None, ten, None]
+
+
+def test_credentials_and_stacks_name_their_cluster() -> None:
+    found = landscape_of(
+        answers(
+            credentials=[
+                {"id": "1", "name": f"causeway-demo-{CLUSTER}-0a1b2c3d"},
+                {"id": "2", "name": f"causeway-demo-{CLUSTER}"},
+                {"id": "3", "name": "somebody's own"},
+            ],
+            stacks=[
+                {
+                    "stack_name": "demo",
+                    "stack_status": "CREATE_COMPLETE",
+                    "tags": [f"causeway-cluster={CLUSTER}"],
+                },
+                {"stack_name": "other", "stack_status": "CREATE_COMPLETE", "tags": None},
+            ],
+        )
+    )
+    assert [(each.id, each.owner.cluster) for each in found.things] == [("1", CLUSTER), ("2", CLUSTER)]
+    assert found.stacks == {CLUSTER: "demo"}
+
+
+def test_the_port_of_a_load_balancer_that_is_gone_is_told_only_on_a_network_of_ours() -> None:
+    found = landscape_of(
+        answers(
+            networks=[{"id": "n", "name": "pods", "tags": Owner(CLUSTER, "network").tags()}],
+            ports=[
+                port(f"ovn-lb-vip-{BALANCER}"),
+                port(f"ovn-lb-vip-{GONE}"),
+                port(f"octavia-lb-{GONE}", network_id="another"),
+            ],
+            balancers=[{"id": BALANCER, "name": "b"}],
+        )
+    )
+    (stray,) = [each for each in found.things if each.type == "port"]
+    assert (stray.name, stray.described) == (f"ovn-lb-vip-{GONE}", False)
