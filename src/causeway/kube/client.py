@@ -5,26 +5,20 @@ A slim struct is never written back: it would erase the fields it does not know.
 patches and creations from plain data.
 """
 
-import contextlib
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Generic, Literal, TypeVar, overload
 
 import aiohttp
 import msgspec
 
-from causeway.kit import metrics, trace
-from causeway.kube.access import Access
-from causeway.kube.errors import Conflict, Fenced, Gone, NotFound, Object, Unavailable, error_from
-from causeway.kube.resource import PODS, Resource, resource_in, resource_of
+from causeway.kube.connection import CONNECT, Connection, told
+from causeway.kube.errors import Conflict, Gone, NotFound, Object, Unavailable, error_from
+from causeway.kube.resource import PODS, Resource, resource_of
 
 T = TypeVar("T")
 
 PAGE = 500  # objects per list request
-_CONNECT = 10.0  # seconds to reach the server
-_ANSWER = 60.0  # seconds for an ordinary request
 
 _OBJECT = msgspec.json.Decoder(Object)
 _PATCH_TYPES = {
@@ -70,31 +64,8 @@ class _RawEvent(msgspec.Struct, gc=False):
     object: msgspec.Raw
 
 
-class Client:
-    """A connection to one API; use it as an asynchronous context manager.
-
-    ``may_act`` is asked at the last moment before a request that changes something is sent: where it is
-    False, ``Fenced`` is raised instead.
-    """
-
-    def __init__(self, access: Access, *, may_act: Callable[[], bool] = lambda: True) -> None:
-        self._access = access
-        self._may_act = may_act
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> "Client":
-        connector = aiohttp.TCPConnector(limit=64, ssl=self._access.tls or True, keepalive_timeout=60)
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(self._last_moment)  # there is a connection, and no byte was sent
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False, trace_configs=[trace])
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+class Client(Connection):
+    """The verbs, over a connection that is opened and closed as an asynchronous context manager."""
 
     # reading
 
@@ -196,12 +167,12 @@ class Client:
             "timeoutSeconds": str(int(seconds)),
         }
         path = resource.path(namespace)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=inactivity)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=inactivity)
         decode, envelope = msgspec.json.Decoder(of).decode, msgspec.json.Decoder(_RawEvent).decode
         version_of = msgspec.json.Decoder(_WithMeta).decode
         place = f"watch {path}"
         try:
-            async with await self._send("GET", path, query, timeout=timeout) as answer:
+            async with await self.send("GET", path, query, timeout=timeout) as answer:
                 rest = b""
                 async for chunk in answer.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -215,7 +186,7 @@ class Client:
                         seen = None if event.type == "BOOKMARK" else decode(event.object)
                         yield WatchEvent(event.type, seen, version)
         except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
-            raise Unavailable(place, f"the connection broke: {_told(error)}") from error
+            raise Unavailable(place, f"the connection broke: {told(error)}") from error
 
     # writing
 
@@ -318,94 +289,6 @@ class Client:
             return False
         return True
 
-    # the wire
-
-    async def _last_moment(
-        self, _session: object, _context: object, request: aiohttp.TraceRequestHeadersSentParams
-    ) -> None:
-        if request.method != "GET" and not self._may_act():
-            raise Fenced(f"{request.method} {request.url.path}", "was not sent: no longer the leader")
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = "application/json",
-    ) -> bytes:
-        """Send one request and return the answer's body; raises the types of ``kube.errors``."""
-        timeout = aiohttp.ClientTimeout(total=_ANSWER, sock_connect=_CONNECT)
-        data = None if body is None else msgspec.json.encode(body)
-        try:
-            async with await self._send(
-                method, path, query, data, content_type=content_type, timeout=timeout
-            ) as answer:
-                return await answer.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unavailable(f"{method} {path}", _told(error)) from error
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        data: bytes | None = None,
-        *,
-        content_type: str = "application/json",
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # a setting of the connection, not of this call
-    ) -> aiohttp.ClientResponse:
-        if self._session is None:
-            raise RuntimeError("the client is used outside its context")
-        token = self._access.token
-        for attempt in (1, 2):
-            headers = {"Accept": "application/json"}
-            if data is not None:
-                headers["Content-Type"] = content_type
-            if token is not None:
-                headers["Authorization"] = f"Bearer {token.current()}"
-            with _counted("WATCH" if query and "watch" in query else method, path) as call:
-                answer = await self._session.request(
-                    method,
-                    self._access.server + path,
-                    params=query,
-                    data=data,
-                    headers=headers | trace.headers(),
-                    timeout=timeout,
-                    server_hostname=self._access.tls_server_name,
-                )
-                call.code = str(answer.status)
-            if answer.status < 400:
-                return answer
-            async with answer:
-                text = await answer.read()
-            if answer.status == 401 and attempt == 1 and token is not None and token.forget():
-                continue
-            raise error_from(f"{method} {path}", answer.status, text, answer.headers.get("Retry-After"))
-        raise AssertionError("unreachable")
-
-
-@dataclass(slots=True)
-class _Call:
-    code: str = ""  # no answer yet
-
-
-@contextlib.contextmanager
-def _counted(verb: str, path: str) -> Iterator[_Call]:
-    """Count one request, and how long it took to be answered; a write is a span as well."""
-    call, started, resource = _Call(), time.monotonic(), resource_in(path)
-    with contextlib.ExitStack() as stack:
-        if verb not in {"GET", "WATCH"}:
-            facts = {"http.request.method": verb, "k8s.resource": resource, "url.path": path}
-            span = stack.enter_context(trace.span(f"kubernetes {verb} {resource}", facts, kind="outgoing"))
-            stack.callback(lambda: span.set({"http.response.status_code": int(call.code or 0)}))
-        try:
-            yield call
-        finally:
-            metrics.KUBE_CALLS.labels(verb, resource, call.code or "unreachable").inc()
-            metrics.KUBE_SECONDS.labels(verb, resource).observe(time.monotonic() - started)
-
 
 def _selectors(labels: str | None, fields: str | None) -> dict[str, str]:
     chosen = {"labelSelector": labels, "fieldSelector": fields}
@@ -421,7 +304,3 @@ def _decoded(place: str, decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         return decoder.decode(body)
     except msgspec.DecodeError as error:
         raise Unavailable(place, f"the answer is not understood: {error}") from error
-
-
-def _told(error: BaseException) -> str:
-    return str(error) or type(error).__name__
