@@ -174,7 +174,7 @@ def _daemon(place: str, facts: Facts) -> Iterator[Finding]:
 def _pool_causes(place: str, facts: Facts) -> Iterator[Finding]:
     pool = facts.pool
     for one in pool.status.conditions if pool else ():
-        if one.type == "Supplied" and one.status == "False":
+        if one.status == "False":
             yield Finding(f"portpool {facts.node.metadata.name}", f"{one.reason}: {one.message}", _EXPLAINED)
     if pool is not None and _unconfirmed(pool) and facts.waiting:
         cause = "the node daemon has not confirmed the newest list of its ports"

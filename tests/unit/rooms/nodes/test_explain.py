@@ -27,9 +27,12 @@ DAEMON = Pod(
 )
 PORTS = tuple(PoolPort(port_id=f"p{number}", mac_address="", fixed_ips=(), mtu=1442) for number in "123")
 POOL = PortPool(Meta(name="w1", generation=4), PortPoolSpec(PORTS), PortPoolStatus(observed_generation=4))
-UNSUPPLIED = msgspec.structs.replace(
-    POOL, status=PortPoolStatus(4, (), (Condition("Supplied", "False", "Quota", "No more ports."),))
-)
+
+
+def lacking(condition: str, message: str) -> PortPool:
+    """The pool, with a condition that is not met."""
+    status = PortPoolStatus(4, (), (Condition(condition, "False", "Quota", message),))
+    return msgspec.structs.replace(POOL, status=status)
 
 
 def well(**changes: Any) -> Facts:
@@ -72,10 +75,8 @@ def test_a_node_that_is_well_has_no_causes() -> None:
             "node w1: the node daemon is not ready: no pod gets its network",
         ),
         ({"waiting": ("a/b",)}, "node w1: 1 of its pods have no address yet: a/b"),
-        (
-            {"pool": UNSUPPLIED},
-            "portpool w1: Quota: No more ports.",
-        ),
+        ({"pool": lacking("Supplied", "No more ports.")}, "portpool w1: Quota: No more ports."),
+        ({"pool": lacking("PoliciesInEffect", "No more rules.")}, "portpool w1: Quota: No more rules."),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], cause: str) -> None:
