@@ -12,6 +12,7 @@ from causeway.cloud.errors import NotFound
 from causeway.cloud.networks import Interface, Network, Networks, Subnet
 from causeway.cloud.ownership import Owner
 from causeway.cloud.security_groups import AddressGroup, SecurityGroup, SecurityGroups
+from causeway.engine.listing import Listed
 from causeway.rooms.namespaces.model import KIND, Actual
 
 T = TypeVar("T")
@@ -60,12 +61,13 @@ class Kept(Generic[T]):
         self._written[key] = self._clock
 
 
-class View:
+class View(Listed):
     """Everything of one cluster that this room works with; ``interfaces`` are kept by subnet."""
 
     def __init__(
         self, networks: Networks, groups: SecurityGroups, cluster: str, router_id: str | None
     ) -> None:
+        super().__init__()
         self.networks = Kept[Network]()
         self.subnets = Kept[Subnet]()
         self.groups = Kept[SecurityGroup]()
@@ -77,9 +79,6 @@ class View:
         self._of_groups = groups
         self._cluster = cluster
         self._router_id = router_id
-        self._lock = asyncio.Lock()
-        self._doubted = 0
-        self._settled = -1  # the doubts up to this one are settled
 
     def actual(self, uid: str) -> Actual:
         """Return what there is for the namespace ``uid``."""
@@ -100,24 +99,7 @@ class View:
         owners += [each.owner for each in self.groups.all()]
         return {owner.uid for owner in owners if owner}
 
-    def doubt(self) -> None:
-        """Say that it is not known what a call that failed has done."""
-        self._doubted += 1
-
-    async def settle(self) -> None:
-        """List if there is doubt. Raises ``CloudError``; the doubt then remains."""
-        if self._settled < self._doubted:
-            async with self._lock:
-                if self._settled < self._doubted:
-                    await self._list()
-
-    async def refresh(self) -> None:
-        """List everything. Raises ``CloudError``."""
-        async with self._lock:
-            await self._list()
-
     async def _list(self) -> None:
-        doubted = self._doubted
         kept = (self.networks, self.subnets, self.groups, self.interfaces, self.peers)
         began = [each.now for each in kept]
         networks, subnets, groups, interfaces, peers = await asyncio.gather(
@@ -132,7 +114,6 @@ class View:
         self.groups.take(began[2], {each.id: each for each in groups})
         self.interfaces.take(began[3], _by_subnet(interfaces))
         self.peers.take(began[4], {each.id: each for each in peers})
-        self._settled = doubted
         self.synced.set()
 
     async def _interfaces(self) -> list[Interface]:

@@ -14,6 +14,7 @@ from typing import Protocol
 from causeway.cloud.neutron import Port, Trunk
 from causeway.cloud.ownership import Owner
 from causeway.cloud.prepared_ports import PreparedPort
+from causeway.engine.listing import Listed
 from causeway.rooms.pods.lent import Prepared
 from causeway.rooms.pods.model import KIND, NATIVE, NODE_KIND, Attachment, host_of
 
@@ -246,42 +247,26 @@ class View:
                 self._judge(port_id)
 
 
-class Poller:
+class Poller(Listed):
     """Lists the cloud into a view; the only one that does."""
 
     def __init__(self, neutron: Lister, people: PreparedLister, view: View) -> None:
+        super().__init__()
         self._neutron = neutron
         self._people = people
         self._view = view
-        self._lock = asyncio.Lock()
-        self._doubted = 0
-        self._settled = -1  # the doubts up to this one are settled
         self._listed_at = -math.inf
         self.synced = asyncio.Event()
 
-    def doubt(self, unless_younger: float = 0.0) -> bool:
-        """Say that the view may be wrong, unless it is less than so many seconds old; return which.
-
-        It may be when it is not known what a call that failed has done, or when something new is looked for.
-        """
-        doubtful = asyncio.get_running_loop().time() - self._listed_at >= unless_younger
-        self._doubted += doubtful
+    def doubt_if_older(self, seconds: float) -> bool:
+        """Doubt what is older than that, because something new is looked for; return whether it is."""
+        doubtful = asyncio.get_running_loop().time() - self._listed_at >= seconds
+        if doubtful:
+            self.doubt()
         return doubtful
 
-    async def settle(self) -> None:
-        """Refresh if there is doubt. Raises ``CloudError``; the doubt then remains."""
-        if self._settled < self._doubted:
-            async with self._lock:
-                if self._settled < self._doubted:
-                    await self._list()
-
-    async def refresh(self) -> None:
-        """List everything. Raises ``CloudError``."""
-        async with self._lock:
-            await self._list()
-
     async def _list(self) -> None:
-        doubted, began = self._doubted, self._view.begin()
+        began = self._view.begin()
         started = asyncio.get_running_loop().time()
         ports, trunks, prepared = await asyncio.gather(
             self._neutron.list_owned_ports(self._view.cluster),
@@ -289,5 +274,5 @@ class Poller:
             self._people.list_prepared_ports(self._view.cluster),
         )
         self._view.take(began, ports, trunks, prepared)
-        self._settled, self._listed_at = doubted, started
+        self._listed_at = started
         self.synced.set()

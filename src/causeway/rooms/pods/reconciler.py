@@ -70,7 +70,7 @@ class Reconciler:
                 self._calls.start(key, step)
         refused = frozenset(need.uid for need in state.needs if need.wish and need.wish.finding)
         missed, work.refused = refused - work.refused, refused
-        if (made.findings or missed) and self._poller.doubt(unless_younger=_LOOK_AGAIN):
+        if (made.findings or missed) and self._poller.doubt_if_older(_LOOK_AGAIN):
             self._wake(key)  # what lacks may have come since
         self._applier.name(key, made.names)
         await self._tell(key, work, made)

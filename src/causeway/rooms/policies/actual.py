@@ -4,12 +4,12 @@ Two calls list everything; between two lists our own writes are entered as they 
 since a list began is believed over the list, which may not know of it.
 """
 
-import asyncio
 from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar
 
 from causeway.cloud.ownership import Owner
 from causeway.cloud.security_groups import AddressGroup, SecurityGroup
+from causeway.engine.listing import Listed
 from causeway.rooms.policies.model import GROUP_KINDS, PEERS, GroupKey
 
 T = TypeVar("T", SecurityGroup, AddressGroup)
@@ -101,17 +101,16 @@ class Shelf(Generic[T]):
                 del self._by_owner[owner]
 
 
-class View:
+class View(Listed):
     """What this room has in the cloud, for one cluster; the only one that lists it.
 
     Without ``address_groups`` the cloud has none.
     """
 
     def __init__(self, neutron: Lister, cluster: str, *, address_groups: bool = True) -> None:
+        super().__init__()
         self._neutron = neutron
         self._address_groups = address_groups
-        self._lock = asyncio.Lock()
-        self._doubted, self._settled = 0, -1
         self.cluster = cluster
         self.groups = Shelf[SecurityGroup]()
         self.peers = Shelf[AddressGroup]()
@@ -132,26 +131,9 @@ class View:
         """Return the keys of all address groups there are."""
         return [owner.uid for owner in self.peers.owners()]
 
-    def doubt(self) -> None:
-        """Say that the view may be wrong, because it is not known what a call has done."""
-        self._doubted += 1
-
-    async def settle(self) -> None:
-        """List if there is doubt. Raises ``CloudError``; the doubt then remains."""
-        if self._settled < self._doubted:
-            async with self._lock:
-                if self._settled < self._doubted:
-                    await self._list()
-
-    async def refresh(self) -> None:
-        """List everything. Raises ``CloudError``."""
-        async with self._lock:
-            await self._list()
-
     async def _list(self) -> None:
-        doubted, groups, peers = self._doubted, self.groups.begin(), self.peers.begin()
+        groups, peers = self.groups.begin(), self.peers.begin()
         listed = await self._neutron.list_groups(self.cluster, *GROUP_KINDS)
         self.groups.take(groups, listed)
         if self._address_groups:
             self.peers.take(peers, await self._neutron.list_address_groups(self.cluster, PEERS))
-        self._settled = doubted
