@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-NETWORK, BALANCING, COMPUTE = "network", "load-balancer", "compute"
+NETWORK, BALANCING, COMPUTE, DNS = "network", "load-balancer", "compute", "dns"
 
 # Collections of which objects are made, read, changed and deleted; PUT below one is for tags, subports,
 # interfaces and addresses.
@@ -59,10 +59,18 @@ _FURTHER: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (BALANCING, "/v2/lbaas/quotas/*", ("GET",)),
     (COMPUTE, "/v2.1/servers/detail", ("GET",)),
 )
+_NAMES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("/v2/reverse/floatingips", ("GET",)),
+    ("/v2/reverse/floatingips/*", ("PATCH",)),
+    ("/v2/zones", ("GET",)),
+    ("/v2/zones/*/recordsets", ("GET", "POST")),
+    ("/v2/zones/*/recordsets/*", ("PUT", "DELETE")),
+)
 PROBES: Mapping[str, str] = {
     NETWORK: "/v2.0/networks",
     BALANCING: "/v2/lbaas/loadbalancers",
     COMPUTE: "/v2.1/servers/detail",
+    DNS: "/v2/zones",
 }
 """A call of each service that tells whether it honours a credential with rules."""
 
@@ -88,6 +96,12 @@ def _rules() -> Iterator[Rule]:
 RULES: tuple[Rule, ...] = tuple(sorted(_rules()))
 
 
+NAMES: tuple[Rule, ...] = tuple(
+    sorted(Rule(DNS, path, method) for path, methods in _NAMES for method in methods)
+)
+"""What a platform that writes names may do besides; zones themselves are neither made nor deleted."""
+
+
 def below(rules: Iterable[Rule], prefixes: Mapping[str, str]) -> list[Rule]:
     """Return the rules for endpoints that have a path of their own before the version, by service."""
     return [Rule(each.service, prefixes.get(each.service, "") + each.path, each.method) for each in rules]
@@ -98,5 +112,5 @@ def allows(service: str, method: str, path: str) -> bool:
     return any(
         (each.service, each.method) == (service, method)
         and re.fullmatch(re.escape(each.path).replace(r"\*", "[^/]+"), path)
-        for each in RULES
+        for each in (*RULES, *NAMES)
     )

@@ -6,7 +6,8 @@ cause in the service's own words and a remedy for the person who reads it. ``fro
 """
 
 import json
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 _PAUSE = 5.0  # seconds to wait when a service asks for a pause without saying how long
 _TEXT_LIMIT = 400  # an HTML page of a proxy is no cause anybody reads to its end
@@ -169,6 +170,10 @@ _NEUTRON_TYPES: dict[str, type[CloudError]] = {
     "AddressGroupInUse": InUse,
     "AddressesAlreadyExist": Conflict,
 }
+_DESIGNATE_TYPES: dict[str, type[CloudError]] = {
+    "over_quota": Quota,  # with 413, which elsewhere asks for a pause
+    "duplicate_recordset": Conflict,
+}
 
 # Octavia gives no types, Neutron not always one. Octavia also passes on what Neutron answered when the VIP's
 # port could not be made.
@@ -204,6 +209,8 @@ def from_response(
 ) -> CloudError:
     """Return the error for an HTTP answer of ``service`` with a status of 400 or more."""
     kind, cause = _read(body)
+    if kind in _DESIGNATE_TYPES:
+        return _DESIGNATE_TYPES[kind](service, cause, status=status, request_id=request_id)
     if status in {413, 429} or (status == 503 and retry_after):
         pause = _seconds(retry_after)
         return RateLimited(service, cause, status=status, request_id=request_id, retry_after=pause)
@@ -229,19 +236,29 @@ def _read(body: bytes) -> tuple[str, str]:
         return "", _shorten(text) or "the service gave no reason"
     if not isinstance(document, dict):
         return "", _shorten(text)
+    if isinstance(document.get("errors"), dict) and "message" not in document:  # Designate: these say it all
+        document["message"] = str(document.get("type", "")).replace("_", " ")
     for key in ("NeutronError", "error", "message"):
         inner = document.get(key)
         if isinstance(inner, dict):
             kind = str(inner.get("type") or inner.get("title") or "")
             return kind, _shorten(str(inner.get("message") or inner))
         if isinstance(inner, str):
-            return "", _shorten(inner)
+            return str(document.get("type") or ""), _shorten(_with_errors(inner, document))
     if len(document) == 1:  # Nova: {"itemNotFound": {"code": 404, "message": ...}}
         (inner,) = document.values()
         if isinstance(inner, dict) and "message" in inner:
             return "", _shorten(str(inner["message"]))
     fault = document.get("faultstring")  # Octavia
     return "", _shorten(str(fault)) if fault else _shorten(text)
+
+
+def _with_errors(message: str, document: Mapping[str, Any]) -> str:
+    """Return a message with the single errors Designate lists beside it: which value, and what of it."""
+    found = document.get("errors")
+    entries = found.get("errors") if isinstance(found, dict) else None
+    told = [f"{each.get('path')}: {each.get('message')}" for each in entries or () if isinstance(each, dict)]
+    return f"{message} ({'; '.join(told)})" if told else message
 
 
 def _shorten(text: str) -> str:

@@ -35,8 +35,8 @@ _CONNECTIONS_PER_HOST = 32
 CALL_TIMEOUT = 60.0
 """Seconds a call may take unless its caller says otherwise."""
 
-# Identifiers are UUIDs; Keystone's lack the hyphens.
-_IDENTIFIER = re.compile(r"(?<=/)(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
+# Identifiers are UUIDs; Keystone's lack the hyphens, and Designate puts a region before some.
+_IDENTIFIER = re.compile(r"(?<=[/:])(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
 
 Params = Mapping[str, str | int | Sequence[str]]
 _NONE: Mapping[str, str] = {}

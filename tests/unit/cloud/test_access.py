@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import causeway.cloud
-from causeway.cloud.access import PROBES, RULES, Rule, allows, below
+from causeway.cloud.access import NAMES, PROBES, RULES, Rule, allows, below
 
 SAMPLE = "0a1b2c3d"
 # Doors whose calls are made by people's commands, with their own credentials, or that make none.
@@ -90,7 +90,7 @@ def methods() -> list[Any]:
 
 
 def test_all_doors_are_found() -> None:
-    assert {"Neutron", "Nova", "Octavia"} <= {each.__name__ for each in doors()}
+    assert {"Designate", "Neutron", "Nova", "Octavia"} <= {each.__name__ for each in doors()}
 
 
 @pytest.mark.parametrize(("door", "name"), methods())
@@ -116,6 +116,14 @@ def test_nothing_beyond_networks_and_load_balancers_is_allowed() -> None:
     assert not allows("network", "POST", "/v2.0/rbac-policies")
     assert not allows("network", "GET", "/v2.0/ports/a/b/c")
     assert not allows("network", "DELETE", "/v2.0/ports")
+
+
+def test_names_are_written_only_where_they_are_used_and_zones_are_never_made_or_deleted() -> None:
+    assert {each.service for each in NAMES} == {"dns"}
+    assert not [each for each in RULES if each.service == "dns"]
+    assert not allows("dns", "POST", "/v2/zones")
+    assert not allows("dns", "DELETE", "/v2/zones/a")
+    assert not allows("dns", "GET", "/v2/zones/a/shares")
 
 
 def test_probes_are_allowed() -> None:

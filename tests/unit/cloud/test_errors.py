@@ -15,6 +15,11 @@ def octavia(message: str) -> bytes:
     return json.dumps({"faultcode": "Client", "faultstring": message, "debuginfo": None}).encode()
 
 
+def designate(code: int, kind: str, message: str, **more: object) -> bytes:
+    body = {"code": code, "type": kind, "message": message, "request_id": "req-2", **more}
+    return json.dumps(body).encode()
+
+
 LB = "4c6f3ad0-9d6c-4c73-8f2b-1f3a4dfbf8a1"
 
 
@@ -41,6 +46,11 @@ LB = "4c6f3ad0-9d6c-4c73-8f2b-1f3a4dfbf8a1"
         (501, octavia("Provider 'ovn' does not support a requested option"), errors.Unsupported),
         (403, octavia("Policy does not allow this request to be performed."), errors.Forbidden),
         (500, octavia("IP address 10.3.0.9 already allocated in subnet x"), errors.AddressTaken),
+        (413, designate(413, "over_quota", "Quota exceeded for zone_recordsets."), errors.Quota),
+        (409, designate(409, "duplicate_recordset", "Duplicate RecordSet"), errors.Conflict),
+        (404, designate(404, "zone_not_found", "Could not find Zone"), errors.NotFound),
+        (403, designate(403, "forbidden", "Forbidden"), errors.Forbidden),
+        (400, designate(400, "invalid_object", "Provided object does not match schema"), errors.BadRequest),
         (401, b'{"error": {"code": 401, "title": "Unauthorized", "message": "no"}}', errors.Unauthorized),
         (502, b"<html><head><title>502 Bad Gateway</title></head></html>", errors.ServerError),
         (504, b"", errors.Timeout),
@@ -85,3 +95,13 @@ def test_a_page_of_a_proxy_is_shortened() -> None:
 def test_what_will_be_refused_again_is_not_tried_again() -> None:
     assert not errors.from_response("load-balancer", 501, octavia("Provider cannot")).retriable
     assert errors.from_response("network", 409, neutron("OverQuota", "full")).retriable
+
+
+def test_what_designate_says_of_single_values_is_part_of_the_cause() -> None:
+    single = {"errors": [{"path": "name", "message": "'a b.' is not a 'hostname'", "validator": "format"}]}
+    body = designate(400, "invalid_object", "Provided object does not match schema", errors=single)
+    error = errors.from_response("dns", 400, body)
+    assert error.cause == "Provided object does not match schema (name: 'a b.' is not a 'hostname')"
+    bare = {key: value for key, value in json.loads(body).items() if key != "message"}
+    error = errors.from_response("dns", 400, json.dumps(bare).encode())
+    assert error.cause == "invalid object (name: 'a b.' is not a 'hostname')"

@@ -15,7 +15,7 @@ from keystoneauth1.session import Session
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.cloud.access import PROBES, RULES, Rule, below
+from causeway.cloud.access import DNS, NAMES, PROBES, RULES, Rule, below
 from causeway.cloud.connection import explained
 from causeway.cloud.credentials import without_version
 from causeway.kit.errors import Problem
@@ -40,8 +40,12 @@ def name_of(platform: str, cluster_id: str) -> str:
     return f"causeway-{platform}-{cluster_id}"
 
 
-def ensure(cloud: Connection, name: str, present: Mapping[str, str]) -> dict[str, str]:
+def ensure(
+    cloud: Connection, name: str, present: Mapping[str, str], *, names: bool = False
+) -> dict[str, str]:
     """Return the files of a credential that works: those ``present`` in the platform, or new ones.
+
+    With ``names`` it may also write record sets into the project's zones.
 
     The credential may make exactly the calls of ``cloud.access``. Where a service does not honour such rules
     (it then answers every call with 401) the credential has none, and may do all its user may.
@@ -50,7 +54,9 @@ def ensure(cloud: Connection, name: str, present: Mapping[str, str]) -> dict[str
     nobody uses it any more. One whose secret the platform does not have is useless and goes at once.
     """
     with explained("application credential"):
-        rules = below(RULES, {service: _prefix(cloud, service) for service in PROBES})
+        allowed = (*RULES, *(NAMES if names else ()))
+        services = [each for each in PROBES if names or each != DNS]
+        rules = below(allowed, {service: _prefix(cloud, service) for service in services})
         fitting = (f"{name}-{_digest(rules)}", f"{name}-{_OPEN}")
         living = _named(cloud, name)
         if any(each["id"] == _identifier(present) and each["name"] in fitting for each in living):
@@ -58,7 +64,7 @@ def ensure(cloud: Connection, name: str, present: Mapping[str, str]) -> dict[str
             return dict(present)
         _revoke(cloud, [each for each in living if each["name"] in fitting], rules=False)
         made = _make(cloud, fitting[0], rules)
-        if made is None or not _honoured(cloud, made):
+        if made is None or not _honoured(cloud, made, services):
             _revoke(cloud, [made] if made else [])
             made = _make(cloud, fitting[1], None)
     if made is None:
@@ -125,7 +131,7 @@ def _make(cloud: Connection, name: str, rules: Sequence[Rule] | None) -> dict[st
     return made
 
 
-def _honoured(cloud: Connection, made: Mapping[str, Any]) -> bool:
+def _honoured(cloud: Connection, made: Mapping[str, Any], services: Sequence[str]) -> bool:
     """Return whether every service takes a credential with rules: one that cannot check them refuses it."""
     region = cloud.config
     verify, certificate = region.get_requests_verify_args()
@@ -142,7 +148,7 @@ def _honoured(cloud: Connection, made: Mapping[str, Any]) -> bool:
         return int(session.get(url, params={"limit": "1"}, raise_exc=False).status_code)
 
     with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
-        return 401 not in pool.map(status, PROBES)
+        return 401 not in pool.map(status, services)
 
 
 def _revoke(cloud: Connection, credentials: Iterable[Mapping[str, Any]], *, rules: bool = True) -> None:

@@ -1,0 +1,125 @@
+"""The annotations of external-dns, read as it reads them. Pure.
+
+Since its release 0.22 their prefix is ``external-dns.kubernetes.io/``; the older one, with ``alpha``, is read
+as well, and loses where both are given.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+PREFIXES = ("external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/")
+HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL = "hostname", "internal-hostname", "target", "ttl"
+CONTROLLER, _OURS = "controller", "dns-controller"
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)+")
+_LONGEST_NAME = 255
+_LARGEST_TTL = 2**31 - 1
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|m|s|ms))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What an object says of its names; ``errors`` are sentences about what cannot be read.
+
+    Without ``ours`` another controller is meant.
+    """
+
+    ours: bool = True
+    hostnames: tuple[str, ...] = ()
+    internal: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    ttl: int | None = None
+    errors: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> bool:
+        """Return whether any name is given."""
+        return bool(self.hostnames or self.internal)
+
+
+def relevant(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return the annotations this room reads, by their names without a prefix."""
+    return {
+        key: annotations[prefix + key]
+        for prefix in reversed(PREFIXES)
+        for key in (CONTROLLER, HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL)
+        if prefix + key in annotations
+    }
+
+
+def read(annotations: Mapping[str, str]) -> Annotations:
+    """Return what annotations say; what cannot be read is left out and told."""
+    found = relevant(annotations)
+    errors: list[str] = []
+    return Annotations(
+        found.get(CONTROLLER, _OURS) == _OURS,
+        tuple(_names(found, HOSTNAME, errors)),
+        tuple(_names(found, INTERNAL_HOSTNAME, errors)),
+        tuple(_targets(found, errors)),
+        _ttl(found, errors),
+        tuple(errors),
+    )
+
+
+def absolute(name: str) -> str | None:
+    """Return a name in lower case with the dot at its end, None if it is none."""
+    name = f"{name.strip().rstrip('.').lower()}."
+    return name if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) else None
+
+
+def record_type(target: str) -> str:
+    """Return the type of the record that leads to a target."""
+    try:
+        return "A" if ip_address(target).version == 4 else "AAAA"
+    except ValueError:
+        return "CNAME"
+
+
+def _names(found: Mapping[str, str], key: str, errors: list[str]) -> list[str]:
+    names: list[str] = []
+    for text in _listed(found.get(key, "")):
+        name = absolute(text)
+        if name is None:
+            errors.append(f"{key} {text!r} is not a host name")
+        elif name not in names:
+            names.append(name)
+    return names
+
+
+def _targets(found: Mapping[str, str], errors: list[str]) -> list[str]:
+    targets: list[str] = []
+    for text in _listed(found.get(TARGET, "")):
+        try:
+            target: str | None = str(ip_address(text))
+        except ValueError:
+            target = absolute(text)
+        if target is None or target.startswith("*"):
+            errors.append(f"{TARGET} {text!r} is neither an address nor a host name")
+        elif target not in targets:
+            targets.append(target)
+    return targets
+
+
+def _ttl(found: Mapping[str, str], errors: list[str]) -> int | None:
+    text = found.get(TTL, "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        seconds = int(text)
+    elif _DURATION.fullmatch(text):
+        seconds = int(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
+    else:
+        seconds = -1
+    if not 0 <= seconds <= _LARGEST_TTL:
+        errors.append(f"{TTL} {text!r} is neither seconds nor a duration such as 10m")
+        return None
+    return seconds or None  # 0 means that none is given
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,0 +1,211 @@
+"""Wiring of this room: what is followed, when a zone is planned, and what users are told.
+
+A key is the name of a zone, or ``REVERSE`` for the names floating IPs answer with. Whatever changes, the zone
+is planned as a whole: who gets a name depends on all who want it.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from causeway.cloud import errors
+from causeway.cloud.designate import Designate
+from causeway.engine.controller import Controller
+from causeway.engine.pace import Pace
+from causeway.engine.reconciler import DONE, Result
+from causeway.engine.steps import doing
+from causeway.kube.events import Recorder
+from causeway.kube.informers import Informer
+from causeway.kube.objects import Meta, Node, Service
+from causeway.kube.resource import NODES, SERVICES
+from causeway.kube.store import Change
+from causeway.rooms.names.actual import Zones
+from causeway.rooms.names.annotations import relevant
+from causeway.rooms.names.apply import Hands
+from causeway.rooms.names.desired import desired
+from causeway.rooms.names.model import NODE, SERVICE, Chain, Desired, Note, Record, Setting, Source
+from causeway.rooms.names.plan import Zone, plan
+from causeway.rooms.names.reverse import plan_reverse
+
+_log = structlog.get_logger(__name__)
+
+REVERSE = "reverse"
+_REVERSE_AGAIN = 300.0  # seconds between two looks at reverse records nothing is known to have changed of
+_RESOURCES = {SERVICE: SERVICES, NODE: NODES}
+_PASSING = (errors.Fenced, errors.RateLimited, errors.Conflict)
+"""Nobody is told of these: they are over at the next attempt, or the next plan tells more."""
+
+
+class Sources(Protocol):
+    """What this room follows."""
+
+    @property
+    def services(self) -> Informer[Service]:
+        """All Services."""
+        ...
+
+    @property
+    def nodes(self) -> Informer[Node]:
+        """All Nodes."""
+        ...
+
+
+class Names:
+    """The room at work: give ``run`` to the process that holds the lease."""
+
+    def __init__(
+        self, setting: Setting, designate: Designate, recorder: Recorder, *, sources: Sources
+    ) -> None:
+        self._setting = setting
+        self._designate = designate
+        self._recorder = recorder
+        self._services, self._nodes = sources.services.store, sources.nodes.store
+        self.controller = Controller("names", self, workers=2, kind="Zone")
+        self.zones = Zones(designate, setting.zones, self.controller.queue.add)
+        self.controller.watch(sources.services, self._keys_of_service)
+        self.controller.watch(sources.nodes, self._keys_of_node)
+        self._hands = Hands(designate, self.zones, setting)
+        self._pace = Pace()
+        self._told: dict[str, frozenset[Note]] = {}
+        self._records: dict[str, tuple[Record, ...]] = {}
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.zones.run())
+            group.create_task(self.controller.run())
+
+    async def reconcile(self, key: str) -> Result:
+        """Bring a zone, or the names of floating IPs, to what is wanted."""
+        if key == REVERSE:
+            return await self._reverse()
+        wanted = self._desired()
+        known = self.zones.get(key)
+        if known.trouble is not None and not known.listed:
+            await self._tell(key, _zone_silent(known.trouble, wanted, key, self._setting))
+        if not known.listed:
+            return DONE  # the poller wakes us
+        if known.zone is None:
+            await self._tell(key, _zone_missing(wanted, key, self._setting))
+            return DONE  # as above
+        planned = plan(wanted, Zone(key, known.sets.values(), self._setting), self._setting)
+        notes = [each for each in wanted.notes if key == self._setting.zones[0]]
+        chains = [self._carry_out(chain, key, known.zone.id) for chain in planned.chains]
+        failed = [each for each in await asyncio.gather(*chains) if each is not None]
+        notes += [note for error, chain in failed for note in _failed(error, chain)]
+        await self._tell(key, [*notes, *planned.notes])
+        if self._records.get(key) != planned.records:
+            self._records[key] = planned.records
+            self.controller.queue.add(REVERSE)
+        if failed:
+            error = failed[0][0]
+            if isinstance(error, errors.Conflict | errors.NotFound | errors.Timeout | errors.ServerError):
+                await self.zones.refresh(key)  # somebody was faster, or the call took effect: look first
+            raise error
+        return DONE
+
+    async def failed(self, key: str, error: Exception) -> None:
+        """Do nothing: who is concerned has been told, and the queue has logged it."""
+
+    async def _carry_out(
+        self, chain: Chain, zone: str, zone_id: str
+    ) -> tuple[errors.CloudError, Chain] | None:
+        """Do the steps of a chain, up to the first that fails."""
+        for number, step in enumerate(chain):
+            try:
+                async with self._pace.turn():
+                    with doing(step):
+                        await self._hands.do(step, zone, zone_id)
+            except errors.CloudError as error:
+                return error, chain[number:]
+        return None
+
+    async def _reverse(self) -> Result:
+        """Give floating IPs the names that lead to them; a cloud that cannot do it is asked again later."""
+        if any(zone not in self._records for zone in self._setting.zones):
+            return DONE
+        records = [each for zone in self._setting.zones for each in self._records[zone]]
+        try:
+            floating = await self._designate.list_floating_ips()
+            for step in plan_reverse(records, floating, self._setting):
+                with doing(step):
+                    await self._hands.turn(step)
+        except (errors.NotFound, errors.Forbidden, errors.BadRequest, errors.ServerError) as error:
+            _log.warning("addresses have no names", cause=str(error), again_in=_REVERSE_AGAIN)
+        return Result(requeue_after=_REVERSE_AGAIN)
+
+    def _desired(self) -> Desired:
+        return desired(self._services.all(), self._nodes.all(), self._setting)
+
+    async def _tell(self, zone: str, notes: Iterable[Note]) -> None:
+        """Record what is new; what was told stays told until it is over."""
+        now = frozenset(notes)
+        for note in sorted(now - self._told.get(zone, frozenset())):
+            meta = self._about(note.source)
+            text = f"{note.cause}. {note.remedy}"
+            if meta is None:
+                _log.warning("name not served", of=note.source.resource, reason=note.reason, cause=text)
+                continue
+            await self._recorder.record(
+                _RESOURCES[note.source.kind], meta, reason=note.reason, note=text, action="Name"
+            )
+        self._told[zone] = now
+
+    def _about(self, source: Source) -> Meta | None:
+        found: Service | Node | None = None
+        if source.kind == SERVICE:
+            found = self._services.get(f"{source.namespace}/{source.name}")
+        elif source.kind == NODE:
+            found = self._nodes.get(source.name)
+        return found.metadata if found is not None else None
+
+    def _keys_of_service(self, change: Change[Service]) -> Iterable[str]:
+        return self._setting.zones if _read_service(change.old) != _read_service(change.new) else ()
+
+    def _keys_of_node(self, change: Change[Node]) -> Iterable[str]:
+        return self._setting.zones if _read_node(change.old) != _read_node(change.new) else ()
+
+
+def _read_service(service: Service | None) -> object:
+    """Return what of a service this room reads."""
+    if service is None:
+        return None
+    meta, spec = service.metadata, service.spec
+    return (
+        (meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations)),
+        (spec.type, spec.cluster_ip, spec.cluster_ips, spec.external_name, spec.external_ips),
+        service.status.load_balancer,
+    )
+
+
+def _read_node(node: Node | None) -> object:
+    """Return what of a node this room reads; kubelets report much else."""
+    if node is None:
+        return None
+    return node.metadata.uid, relevant(node.metadata.annotations), node.status.addresses
+
+
+def _zone_missing(wanted: Desired, zone: str, setting: Setting) -> list[Note]:
+    cause = f"zone {zone} does not exist in the project"
+    remedy = f"openstack zone create --email ADDRESS {zone}; or correct spec.names in the platform's file."
+    return [Note(each, "ZoneMissing", cause, remedy) for each in _sources(wanted, zone, setting)]
+
+
+def _zone_silent(error: errors.CloudError, wanted: Desired, zone: str, setting: Setting) -> list[Note]:
+    cause = f"zone {zone} cannot be read: {error.service}: {error.cause}"
+    reason = type(error).__name__
+    return [Note(each, reason, cause, error.remedy) for each in _sources(wanted, zone, setting)]
+
+
+def _sources(wanted: Desired, zone: str, setting: Setting) -> list[Source]:
+    return sorted({each.source for each in wanted.wishes if setting.zone_of(each.name) == zone})
+
+
+def _failed(error: errors.CloudError, chain: Chain) -> list[Note]:
+    if isinstance(error, _PASSING):
+        return []
+    step, sources = chain[0], {source for each in chain for source in each.sources}
+    cause = f"{step}: {error.service}: {error.cause}"
+    return [Note(each, type(error).__name__, cause, error.remedy) for each in sorted(sources)]

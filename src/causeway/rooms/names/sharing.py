@@ -1,0 +1,74 @@
+"""Several who want one name: who gets it, and what those are told who do not. Pure.
+
+The platform's own names and its nodes' are theirs. Else who has a name keeps it, and a free one goes to who
+asked first. Services of one namespace share a name, as they do with external-dns; of two namespaces one gets
+it alone, so that nobody can put himself beside, or in the place of, somebody else's application.
+"""
+
+from collections.abc import Callable, Iterable
+
+from causeway.rooms.names.model import RANKS, SERVICE, Note, Record, Source, Wish
+
+
+def together(
+    wishes: Iterable[Wish], holders: Callable[[str], frozenset[str]]
+) -> tuple[list[Record], list[Note]]:
+    """Return the records of all wishes; ``holders`` are the resources that have a name now."""
+    by_name: dict[str, list[Wish]] = {}
+    for wish in wishes:
+        by_name.setdefault(wish.name, []).append(wish)
+    records: list[Record] = []
+    notes: list[Note] = []
+    for name, wanted in by_name.items():
+        holding = holders(name)
+        first = min((each.source for each in wanted), key=lambda each: _precedence(each, holding))
+        granted = [each for each in wanted if _side(each.source) == _side(first)]
+        for source in sorted({each.source for each in wanted if each not in granted}):
+            cause = f"{name} belongs to {first.resource}"
+            notes.append(Note(source, "NameTaken", cause, "Choose another name, or take it from there."))
+        types, told = _compatible(name, granted)
+        notes += told
+        records += [_merged(name, each, first) for each in types]
+    return records, notes
+
+
+def _precedence(source: Source, holding: frozenset[str]) -> tuple[int, bool, str, str]:
+    return RANKS[source.kind], source.resource not in holding, source.created, source.resource
+
+
+def _side(source: Source) -> tuple[str, str]:
+    """Return what sources have in common that share a name."""
+    return source.kind, source.namespace if source.kind == SERVICE else source.name
+
+
+def _compatible(name: str, granted: list[Wish]) -> tuple[list[list[Wish]], list[Note]]:
+    """Return the wishes by type, without what cannot be beside the rest: a CNAME is alone."""
+    by_type: dict[str, list[Wish]] = {}
+    for wish in granted:
+        by_type.setdefault(wish.type, []).append(wish)
+    aliases = by_type.get("CNAME", [])
+    targets = {target for each in aliases for target in each.targets}
+    reason = ""
+    if len(by_type) > 1 and aliases:
+        del by_type["CNAME"]
+        reason = f"{name} has addresses, so it cannot also stand for {', '.join(sorted(targets))}"
+    elif len(targets) > 1:
+        reason = f"{name} can stand for one name only, {min(targets)}, not for {', '.join(sorted(targets))}"
+    remedy = "Give targets of one kind, and one if it is a name."
+    notes = [Note(each.source, "TargetLeftOut", reason, remedy) for each in aliases if reason]
+    return [by_type[kind] for kind in sorted(by_type)], notes
+
+
+def _merged(name: str, wishes: list[Wish], first: Source) -> Record:
+    targets = sorted({target for each in wishes for target in each.targets})
+    sources = tuple(sorted({each.source for each in wishes}))
+    holder = first if first in sources else sources[0]
+    return Record(
+        name,
+        wishes[0].type,
+        tuple(targets[:1] if wishes[0].type == "CNAME" else targets),
+        min((each.ttl for each in wishes if each.ttl is not None), default=None),
+        holder.resource,
+        sources,
+        min(each.order for each in wishes),
+    )

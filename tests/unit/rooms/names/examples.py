@@ -1,0 +1,81 @@
+"""Objects that have names, as short as can be."""
+
+from typing import Any
+
+from tests.models.designate import ModelDesignate
+
+from causeway.cloud.designate import NewRecordSet
+from causeway.kube.objects import (
+    IngressAddress,
+    LoadBalancerStatus,
+    Meta,
+    Node,
+    NodeAddress,
+    NodeStatus,
+    Service,
+    ServiceSpec,
+    ServiceStatus,
+)
+from causeway.rooms.names.model import Create, Delete, Planned, Setting, Source, Update
+from causeway.rooms.names.plan import Zone
+
+ZONE = "example.org."
+OWNER = "platform-1"
+SETTING = Setting("0d5b6bd2-9d7f-4d26-8f4e-5a8a63d3a001", (ZONE,), OWNER)
+OLD = "external-dns.alpha.kubernetes.io/"
+
+
+def service(
+    name: str = "web",
+    *addresses: str,
+    namespace: str = "shop",
+    kind: str = "LoadBalancer",
+    created: str = "2026-01-01T00:00:00Z",
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> Service:
+    """Return a service; ``annotations`` by their names without a prefix."""
+    said = {OLD + key: value for key, value in (annotations or {}).items()}
+    ingress = tuple(
+        IngressAddress(hostname=each) if each[-1].isalpha() else IngressAddress(each) for each in addresses
+    )
+    meta = Meta(name, namespace, f"uid-{namespace}-{name}", creation_timestamp=created, annotations=said)
+    spec = {"cluster_ip": "172.30.0.9", **spec}
+    return Service(meta, ServiceSpec(kind, **spec), ServiceStatus(LoadBalancerStatus(ingress)))
+
+
+def node(name: str = "worker-1", *addresses: tuple[str, str], **annotations: str) -> Node:
+    """Return a node with addresses of (type, address)."""
+    found = tuple(NodeAddress(kind, address) for kind, address in addresses)
+    said = {OLD + key: value for key, value in annotations.items()}
+    return Node(Meta(name, "", f"uid-{name}", annotations=said), status=NodeStatus(found))
+
+
+def source(name: str = "web", namespace: str = "shop", created: str = "") -> Source:
+    """Return a service as a source."""
+    return Source("service", namespace, name, f"uid-{namespace}-{name}", created)
+
+
+def claim(resource: str = "service/shop/web", owner: str = OWNER, *more: str) -> str:
+    """Return the text of a TXT of external-dns."""
+    tokens = ["heritage=external-dns", f"external-dns/owner={owner}", f"external-dns/resource={resource}"]
+    return '"' + ",".join([*tokens, *more]) + '"'
+
+
+async def carry_out(planned: Planned, model: ModelDesignate, zone_id: str, setting: Setting) -> None:
+    """Take all steps of a plan on a model of the cloud."""
+    for chain in planned.chains:
+        for step in chain:
+            match step:
+                case Create():
+                    new = NewRecordSet(step.name, step.type, step.records, step.ttl, setting.mark)
+                    await model.create_record_set(zone_id, new)
+                case Update():
+                    await model.update_record_set(zone_id, step.id, step.records, step.ttl, setting.mark)
+                case Delete():
+                    await model.delete_record_set(zone_id, step.id)
+
+
+def zone_of(model: ModelDesignate, zone_id: str, setting: Setting = SETTING) -> Zone:
+    """Return a zone of the model as the plan reads it."""
+    return Zone(model.zones[zone_id].name, model.sets[zone_id].values(), setting)

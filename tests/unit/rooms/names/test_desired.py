@@ -1,0 +1,126 @@
+import dataclasses
+
+from tests.unit.rooms.names.examples import SETTING, node, service
+
+from causeway.kube.objects import Service
+from causeway.rooms.names.desired import desired
+from causeway.rooms.names.model import Desired
+
+
+def wanted(*services: Service) -> Desired:
+    return desired(services, [], SETTING)
+
+
+def short(found: Desired) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(each.name.removesuffix(".example.org."), each.type, each.targets) for each in found.wishes]
+
+
+def reasons(found: Desired) -> list[str]:
+    return [each.reason for each in found.notes]
+
+
+def test_a_load_balancer_is_named_by_its_annotation() -> None:
+    found = wanted(service("web", "192.0.2.7", annotations={"hostname": "www.example.org", "ttl": "5m"}))
+    assert short(found) == [("www", "A", ("192.0.2.7",))]
+    assert found.wishes[0].ttl == 300
+    assert found.wishes[0].source.resource == "service/shop/web"
+    assert not found.notes
+
+
+def test_without_one_it_is_named_by_itself_and_its_namespace() -> None:
+    assert short(wanted(service("web", "192.0.2.7"))) == [("web.shop", "A", ("192.0.2.7",))]
+
+
+def test_both_families_and_names_become_records_of_their_types() -> None:
+    balancer = service("web", "192.0.2.7", "2001:db8::7", annotations={"hostname": "www.example.org"})
+    assert short(wanted(balancer)) == [("www", "A", ("192.0.2.7",)), ("www", "AAAA", ("2001:db8::7",))]
+    named = service("web", "lb.example.net", annotations={"hostname": "www.example.org"})
+    assert short(wanted(named)) == [("www", "CNAME", ("lb.example.net.",))]
+
+
+def test_external_addresses_come_before_the_load_balancers() -> None:
+    found = wanted(service("web", "192.0.2.7", external_ips=("198.51.100.1",)))
+    assert short(found) == [("web.shop", "A", ("198.51.100.1",))]
+
+
+def test_the_internal_name_leads_to_the_address_inside() -> None:
+    found = wanted(service("web", "192.0.2.7", annotations={"internal-hostname": "in.example.org"}))
+    assert short(found) == [("in", "A", ("172.30.0.9",))]
+    inside = service("db", kind="ClusterIP", annotations={"internal-hostname": "db.example.org"})
+    assert short(wanted(inside)) == [("db", "A", ("172.30.0.9",))]
+
+
+def test_targets_are_taken_instead_of_any_address() -> None:
+    for kind in ("LoadBalancer", "ClusterIP", "NodePort"):
+        asked = {"hostname": "www.example.org", "target": "edge.example.net"}
+        found = wanted(service("web", "192.0.2.7", kind=kind, annotations=asked))
+        assert short(found) == [("www", "CNAME", ("edge.example.net.",))]
+        assert not found.notes
+
+
+def test_an_external_name_is_an_alias() -> None:
+    asked = {"hostname": "www.example.org"}
+    found = wanted(service("web", kind="ExternalName", external_name="Far.example.net", annotations=asked))
+    assert short(found) == [("www", "CNAME", ("far.example.net.",))]
+
+
+def test_a_service_without_an_address_yet_wants_nothing_and_nobody_is_told() -> None:
+    assert wanted(service("web")) == Desired()
+
+
+def test_what_is_not_published_is_told_and_left_as_it_is() -> None:
+    asked = {"hostname": "www.example.org"}
+    port = service("port", kind="NodePort", annotations=asked)
+    headless = service("headless", kind="ClusterIP", cluster_ip="None", annotations=asked)
+    inside = service("inside", kind="ClusterIP", annotations=asked)
+    found = wanted(port, headless, inside)
+    assert not found.wishes
+    assert reasons(found) == ["NoAddress"] * 3
+    assert found.untouched == {"service/shop/port", "service/shop/headless"}
+
+
+def test_a_service_that_goes_wants_nothing() -> None:
+    found = service("web", "192.0.2.7")
+    meta = found.metadata.__class__(
+        **{
+            **{f: getattr(found.metadata, f) for f in found.metadata.__struct_fields__},
+            "deletion_timestamp": "now",
+        }
+    )
+    assert wanted(Service(meta, found.spec, found.status)) == Desired()
+
+
+def test_another_controllers_service_is_left_to_it() -> None:
+    assert wanted(service("web", "192.0.2.7", annotations={"controller": "other"})) == Desired()
+
+
+def test_a_name_in_no_zone_of_ours_is_told() -> None:
+    found = wanted(service("web", "192.0.2.7", annotations={"hostname": "www.example.com,example.org.com"}))
+    assert not found.wishes
+    assert reasons(found) == ["NotInZone", "NotInZone"]
+
+
+def test_the_nearest_zone_is_meant() -> None:
+    setting = dataclasses.replace(SETTING, zones=("example.org.", "apps.example.org."))
+    assert setting.zone_of("a.apps.example.org.") == "apps.example.org."
+    assert setting.zone_of("apps.example.org.") == "apps.example.org."
+    assert setting.zone_of("otherapps.example.org.") == "example.org."
+    assert setting.zone_of("example.com.") is None
+
+
+def test_a_node_is_named_at_its_addresses_outside_or_else_inside() -> None:
+    inside = desired([], [node("w1", ("InternalIP", "10.0.0.5"), ("Hostname", "w1"))], SETTING)
+    assert short(inside) == [("w1.nodes", "A", ("10.0.0.5",))]
+    both = [("InternalIP", "10.0.0.5"), ("ExternalIP", "192.0.2.5"), ("InternalIP", "fd00::5")]
+    outside = desired([], [node("w1", *both)], SETTING)
+    assert short(outside) == [("w1.nodes", "A", ("192.0.2.5",)), ("w1.nodes", "AAAA", ("fd00::5",))]
+    assert not desired([], [node("w1", *both, controller="other")], SETTING).wishes
+
+
+def test_the_platforms_own_names_are_among_them() -> None:
+    setting = dataclasses.replace(
+        SETTING, fixed={"api.example.org.": "192.0.2.1", "*.apps.example.org.": "192.0.2.2"}
+    )
+    found = desired([], [], setting)
+    assert short(found) == [("api", "A", ("192.0.2.1",)), ("*.apps", "A", ("192.0.2.2",))]
+    assert found.wishes[0].source.resource == "platform/api.example.org"

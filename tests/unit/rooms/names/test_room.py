@@ -1,0 +1,269 @@
+"""The room at work on models of Designate and of Kubernetes, in virtual time."""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Literal
+
+import msgspec
+from tests.models.designate import ModelDesignate
+from tests.models.feeds import Feed, informers
+from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, node, service
+
+from causeway.cloud import errors
+from causeway.cloud.designate import FloatingIp
+from causeway.kube.events import Recorder
+from causeway.kube.objects import Meta, Node, Service
+from causeway.kube.resource import NODES, SERVICES, Resource
+from causeway.rooms.names.controller import Names
+from causeway.rooms.names.model import Setting
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+WWW = "www.example.org."
+
+
+class Told(Recorder):
+    """Remembers events instead of writing them."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    async def record(
+        self,
+        resource: Resource,
+        about: Meta,
+        *,
+        reason: str,
+        note: str,
+        action: str,
+        type: Literal["Normal", "Warning"] = "Warning",
+    ) -> None:
+        self.events.append((about.name, reason))
+
+
+class Platform:
+    """The room with everything around it."""
+
+    def __init__(self, setting: Setting = SETTING, *, zone: bool = True) -> None:
+        self.setting = setting
+        self.designate = ModelDesignate()
+        self.services: Feed[Service] = Feed()
+        self.nodes: Feed[Node] = Feed()
+        self.told = Told()
+        self.zone = self.designate.zone(ZONE).id if zone else ""
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Run the room; can be done again and again, as after a restart."""
+        followed = informers({SERVICES: self.services, NODES: self.nodes})
+        self.room = Names(self.setting, self.designate, self.told, sources=followed)  # type: ignore[arg-type]
+        tasks = [asyncio.create_task(each) for each in (followed.run(), self.room.run())]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def ask(self, name: str = "web", *addresses: str, **annotations: str) -> None:
+        self.services.put(service(name, *(addresses or ("192.0.2.7",)), annotations=annotations))
+
+    def answers(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        return self.designate.answers(self.zone)
+
+
+def test_names_follow_their_objects_with_one_call_for_each_change(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        async with here.at_work():
+            await asyncio.sleep(1)
+            here.ask(hostname="www.example.org")
+            await asyncio.sleep(0.2)
+            text = claim("service/shop/web", OWNER, "causeway=marked")
+            assert here.answers() == {(f"a-{WWW}", "TXT"): (text,), (WWW, "A"): ("192.0.2.7",)}
+            here.ask("web", "192.0.2.8", hostname="www.example.org")
+            await asyncio.sleep(0.2)
+            assert here.answers()[WWW, "A"] == ("192.0.2.8",)
+            here.services.drop("shop/web")
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+        assert here.designate.writes == [
+            *(f"create TXT a-{WWW}", f"create A {WWW}", f"update A {WWW}"),
+            *(f"delete A {WWW}", f"delete TXT a-{WWW}"),
+        ]
+
+    in_virtual_time(run())
+
+
+def test_what_was_deleted_while_nobody_looked_is_deleted_after_the_restart(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.ask(hostname="www.example.org")
+        here.nodes.put(node("w1", ("InternalIP", "10.0.0.5")))
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert (WWW, "A") in here.answers()
+            assert here.answers()["w1.nodes.example.org.", "A"] == ("10.0.0.5",)
+        here.services.drop("shop/web")
+        writes = len(here.designate.writes)
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert not [each for each in here.answers() if each[0].endswith(WWW)]
+            assert len(here.answers()) == 2
+        assert len(here.designate.writes) == writes + 2
+
+    in_virtual_time(run())
+
+
+def test_a_thousand_names_cost_their_writes_and_a_few_listings(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        for number in range(300):
+            here.ask(f"s{number}", "192.0.2.7")
+        async with here.at_work():
+            await asyncio.sleep(300)
+        assert len(here.answers()) == 600
+        assert len(here.designate.writes) == 600
+        assert len(here.designate.calls) - 600 < 30
+
+    in_virtual_time(run())
+
+
+def test_a_zone_that_is_missing_is_told_and_written_when_it_appears(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform(zone=False)
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(5)
+            assert here.told.events == [("web", "ZoneMissing")]
+            here.zone = here.designate.zone(ZONE).id
+            await asyncio.sleep(90)
+            assert (WWW, "A") in here.answers()
+
+    in_virtual_time(run())
+
+
+def test_a_cloud_without_names_is_told(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.designate.fail["find"] = errors.MissingService("dns", "the catalogue has no dns")
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(60)
+            assert here.told.events == [("web", "MissingService")]
+            here.designate.fail.clear()
+            await asyncio.sleep(10)
+            assert (WWW, "A") in here.answers()
+
+    in_virtual_time(run())
+
+
+def test_one_that_cannot_be_written_keeps_nobody_else_from_his(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.designate.fail[f"create A {WWW}"] = errors.Quota("dns", "Quota exceeded for zone_recordsets")
+        here.ask(hostname="www.example.org")
+        here.ask("other", hostname="other.example.org")
+        async with here.at_work():
+            await asyncio.sleep(30)
+            assert ("other.example.org.", "A") in here.answers()
+            assert here.told.events == [("web", "Quota")]
+            here.designate.fail.clear()
+            await asyncio.sleep(120)
+            assert (WWW, "A") in here.answers()
+
+    in_virtual_time(run())
+
+
+def test_who_is_faster_keeps_his_record_set(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        async with here.at_work():
+            await asyncio.sleep(1)
+            here.designate.put(here.zone, WWW, "A", "198.51.100.1")  # not listed yet
+            here.ask(hostname="www.example.org")
+            await asyncio.sleep(10)
+            assert here.answers() == {(WWW, "A"): ("198.51.100.1",)}
+            assert here.told.events == [("web", "NameTaken")]
+            sets = here.designate.sets[here.zone]
+            for each in [each for each in sets.values() if each.name == WWW]:
+                del sets[each.id]
+            await asyncio.sleep(120)
+            assert here.answers()[WWW, "A"] == ("192.0.2.7",)
+
+    in_virtual_time(run())
+
+
+def test_a_name_that_is_being_deleted_is_given_away_when_it_is_gone(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            here.designate.at_once = False
+            here.services.drop("shop/web")
+            await asyncio.sleep(1)
+            here.ask("next", "192.0.2.9", hostname="www.example.org")
+            await asyncio.sleep(5)
+            assert here.answers() == {}
+            here.designate.settle()
+            await asyncio.sleep(20)
+            assert here.answers()[WWW, "A"] == ("192.0.2.9",)
+
+    in_virtual_time(run())
+
+
+def test_floating_ips_answer_the_names_that_lead_to_them(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.designate.floating["R:1"] = FloatingIp("R:1", "192.0.2.7")
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert here.designate.floating["R:1"].ptrdname == WWW
+            assert here.designate.floating["R:1"].description == SETTING.mark
+            here.services.drop("shop/web")
+            await asyncio.sleep(2)
+            assert here.designate.floating["R:1"].ptrdname is None
+
+    in_virtual_time(run())
+
+
+def test_a_cloud_that_gives_addresses_no_names_still_has_the_others(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.designate.fail["list floating"] = errors.Forbidden("dns", "policy")
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert (WWW, "A") in here.answers()
+            assert not here.told.events
+
+    in_virtual_time(run())
+
+
+def test_two_zones_each_get_their_own(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform(dataclasses.replace(SETTING, zones=(ZONE, "example.net.")))
+        second = here.designate.zone("example.net.").id
+        here.ask(hostname="www.example.org,www.example.net")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert here.answers()[WWW, "A"] == ("192.0.2.7",)
+            assert here.designate.answers(second)["www.example.net.", "A"] == ("192.0.2.7",)
+
+    in_virtual_time(run())
+
+
+def test_what_somebody_undoes_is_done_again_at_the_next_listing(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            sets = here.designate.sets[here.zone]
+            for each in [each for each in sets.values() if each.name == WWW]:
+                sets[each.id] = msgspec.structs.replace(each, records=("203.0.113.1",))
+            await asyncio.sleep(70)
+            assert here.answers()[WWW, "A"] == ("192.0.2.7",)
+
+    in_virtual_time(run())
