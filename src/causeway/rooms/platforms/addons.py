@@ -20,6 +20,7 @@ from causeway import __version__
 from causeway.kube.client import Client
 from causeway.kube.errors import AlreadyExists, Object
 from causeway.kube.resource import CRDS, NAMESPACES
+from causeway.rooms.platforms.model import Names
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"
@@ -28,6 +29,9 @@ IMAGE = f"localhost/causeway:{__version__}"
 
 ATTACHMENTS = "network-attachment-definitions.k8s.cni.cncf.io"
 """A definition that several components bring: one that is there stays as it is."""
+
+ROUTED = "apps"
+"""Applications behind the router are named NAME.apps.ZONE."""
 
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
@@ -87,6 +91,7 @@ def config_of(
     namespace_networks: str = "shared",
     ready_ports: Mapping[str, Mapping[str, int]] = {},
     classes: Mapping[str, Mapping[str, str]] = {},
+    names: Names | None = None,
 ) -> dict[str, Any]:
     """Return the settings the controller reads, from the outputs of the platform's stack."""
     return {
@@ -107,6 +112,23 @@ def config_of(
         "namespaceSubnetPoolIds": outputs.get("namespace_subnet_pools") or [],
         "pools": {pool: dict(sizes) for pool, sizes in ready_ports.items()},
         "loadBalancerClasses": {name: dict(one) for name, one in classes.items()},
+    } | ({"names": names_of(names, cluster_id, outputs)} if names is not None else {})
+
+
+def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the controller is told of names: zones, owner, and the platform's own."""
+    zone = names.zones[0]
+    addresses = {
+        f"api.{zone}": outputs.get("public_api_address") or outputs.get("api_address"),
+        f"*.{ROUTED}.{zone}": outputs.get("public_router_address") or outputs.get("router_address"),
+    }
+    return {
+        "zones": list(names.zones),
+        "owner": names.owner_id or cluster_id,
+        "txtPrefix": names.txt_prefix,
+        "txtSuffix": names.txt_suffix,
+        "txtWildcardReplacement": names.txt_wildcard_replacement,
+        "fixed": {name: address for name, address in addresses.items() if address},
     }
 
 

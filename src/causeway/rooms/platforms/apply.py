@@ -237,7 +237,9 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     namespaces = surveyed.platform.spec.networks.namespaces
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
     phase.waiting_for("the application credential")
-    files = credential.ensure(work.cloud, name, await cluster.cloud_files(client))
+    names = surveyed.platform.spec.names
+    present = await cluster.cloud_files(client)
+    files = credential.ensure(work.cloud, name, present, names=names is not None)
     settings = Settings(
         config=addons.config_of(
             cluster_id=surveyed.kept.cluster_id,
@@ -252,6 +254,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
                 for name, one in surveyed.platform.spec.load_balancer_classes.items()
             },
             outputs=live.outputs,
+            names=names,
         ),
         cloud_files=files,
         masters=surveyed.platform.masters.count,

@@ -46,6 +46,7 @@ def belongings(cloud: Connection, platform: str, cluster_id: str) -> list[Belong
         lambda: load_balancers(cloud, cluster_id),
         lambda: _with_metadata(cloud.compute, "/servers/detail", "servers", "server", cluster_id),
         lambda: _with_metadata(cloud.block_storage, "/volumes/detail", "volumes", "volume", cluster_id),
+        lambda: record_sets(cloud, cluster_id),
         lambda: _stacks(cloud, platform, cluster_id),
         lambda: _credentials(cloud, platform, cluster_id),
     ]
@@ -124,6 +125,41 @@ def _balancers(cloud: Connection, cluster_id: str) -> list[dict[str, Any]]:
     ]
 
 
+def record_sets(cloud: Connection, cluster_id: str) -> list[Belonging]:
+    """Return the record sets of the cluster in whichever zone; ``id`` is ZONE/ID, the name has the type."""
+    return [
+        Belonging("record set", f"{each['zone_id']}/{each['id']}", f"{each['type']} {each['name']}", "name")
+        for each in described_record_sets(cloud, cluster_id)
+        if (owner := owner_in(each.get("description") or "")) and owner.cluster == cluster_id
+    ]
+
+
+def described_record_sets(cloud: Connection, cluster_id: str = "") -> list[dict[str, Any]]:
+    """Return the record sets of the project whose description names a cluster, or that one."""
+    if not cloud.endpoint_for("dns"):
+        return []
+    query = {"description": f"*{METADATA}={cluster_id}*", "limit": "max"}
+    found: list[dict[str, Any]] = []
+    while page := _listed(cloud.dns, "/recordsets", "recordsets", query):
+        found += page
+        query["marker"] = page[-1]["id"]
+    return [each for each in found if each["action"] != "DELETE"]
+
+
+def reverse_records(cloud: Connection, cluster_id: str) -> list[Belonging]:
+    """Return the names floating IPs answer with because of the cluster; none where the cloud has none."""
+    response = cloud.dns.get("/reverse/floatingips")
+    if response.status_code >= 400:
+        return []  # not every Designate knows the floating IPs; the addresses go with theirs anyway
+    return [
+        Belonging("reverse record", each["id"], f"{each['address']} {each['ptrdname']}", "name")
+        for each in response.json()["floatingips"]
+        if each.get("ptrdname")
+        and (owner := owner_in(each.get("description") or ""))
+        and owner.cluster == cluster_id
+    ]
+
+
 def _maker(each: Mapping[str, Any]) -> str:
     owner = owner_of(each.get("tags") or []) or owner_in(each.get("description") or "")
     return owner.kind if owner else ""
@@ -153,6 +189,8 @@ def _listed(service: Any, path: str, key: str, query: Mapping[str, str]) -> Sequ
     response = service.get(path, params=dict(query))
     if response.status_code == 404:
         return []  # the cloud knows no such collection: it lacks an extension
+    if response.status_code == 403 and key == "recordsets":
+        return []  # who may not even read names has written none
     sdk.raise_from_response(response)
     found: list[dict[str, Any]] = response.json()[key]
     return found

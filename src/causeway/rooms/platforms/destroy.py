@@ -24,7 +24,14 @@ from causeway.kube.errors import ApiError
 from causeway.kube.resource import DEPLOYMENTS
 from causeway.rooms.platforms import causes, credential, stack, state
 from causeway.rooms.platforms.addons import NAMESPACE
-from causeway.rooms.platforms.belongings import Belonging, belongings, load_balancers, network
+from causeway.rooms.platforms.belongings import (
+    Belonging,
+    belongings,
+    load_balancers,
+    network,
+    record_sets,
+    reverse_records,
+)
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.stack import LiveStack
 from causeway.rooms.platforms.state import State
@@ -86,6 +93,7 @@ def summary(found: Iterable[Belonging]) -> str:
 
 def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
     """Delete what the platform's controllers made, and what hangs on it first."""
+    _delete_names(cloud, cluster_id, phase)  # first, so that none leads to an address of somebody else
     _delete_load_balancers(cloud, cluster_id, phase)
     for kind in ("floatingips", "ports", "networks", "security-groups", "address-groups"):
         found = made_by_controllers(network(cloud, kind, cluster_id))
@@ -98,6 +106,23 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
             _leave_routers(cloud, [each.id for each in found])
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
             list(pool.map(lambda each, kind=kind: _delete(cloud.network, f"/{kind}/{each.id}"), found))
+
+
+def _delete_names(cloud: Connection, cluster_id: str, phase: Phase) -> None:
+    named = record_sets(cloud, cluster_id)
+    if not named:
+        return
+    # A TXT says whose another record set is: it goes after that.
+    claims = [each for each in named if each.name.startswith("TXT ")]
+    for found in ([each for each in named if each not in claims], claims):
+        phase.waiting_for(summary(found))
+        for each in found:
+            zone, _, identifier = each.id.partition("/")
+            _delete(cloud.dns, f"/zones/{zone}/recordsets/{identifier}")
+    for each in reverse_records(cloud, cluster_id):
+        answer = cloud.dns.patch(f"/reverse/floatingips/{each.id}", json={"ptrdname": None})
+        if answer.status_code != 404:
+            sdk.raise_from_response(answer)
 
 
 def _delete_load_balancers(cloud: Connection, cluster_id: str, phase: Phase) -> None:

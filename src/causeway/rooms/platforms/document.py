@@ -139,6 +139,9 @@ _FORMATS = {
     "ipv4": "an IPv4 address such as 10.20.0.1",
 }
 _PATTERNS = {
+    "]{0,61}": "a domain in lower case such as apps.example.org",
+    "record_type": "lower-case letters, digits, hyphens, dots and %{record_type}",
+    r"[-.\w]": "letters, digits, hyphens, dots and underscores",
     "-a-z0-9": "a DNS label: lower-case letters, digits and hyphens, a letter or digit at both ends",
     r"^v1\.": "a release such as v1.35.4",
     r"^\S": "text without blanks at its ends",

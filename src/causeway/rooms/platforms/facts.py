@@ -127,6 +127,13 @@ class LoadBalancing:
 
 
 @dataclass(frozen=True)
+class Naming:
+    """Designate: the type (PRIMARY, SECONDARY) of those zones of the platform that exist, by name."""
+
+    zones: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Stack:
     """The stack of the platform's name: its status, what of each kind it holds, its resources' IDs."""
 
@@ -138,7 +145,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class CloudFacts:
-    """Everything ``preflight`` asks a cloud; ``stack`` is None when there is none yet."""
+    """Everything ``preflight`` asks a cloud.
+
+    ``stack`` is None when there is none yet, ``names`` when the platform writes none.
+    """
 
     identity: Identity
     compute: Compute | Finding
@@ -147,3 +157,4 @@ class CloudFacts:
     volumes: Volumes | Finding
     load_balancing: LoadBalancing | Finding
     stack: Stack | Finding | None
+    names: Naming | Finding | None = None

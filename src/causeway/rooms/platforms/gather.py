@@ -28,6 +28,7 @@ from causeway.rooms.platforms.facts import (
     Identity,
     Image,
     LoadBalancing,
+    Naming,
     Network,
     Networking,
     Quota,
@@ -63,7 +64,26 @@ def gather(cloud: Connection, platform: Platform) -> CloudFacts:
         volumes = part("block-storage", lambda: _volumes(cloud))
         load_balancing = part("load-balancer", lambda: _load_balancing(cloud, identity.project))
         stack = part("orchestration", lambda: _stack(cloud, platform))
-        return CloudFacts(identity, compute(), images(), network(), volumes(), load_balancing(), stack())
+        names = _naming(cloud, platform)
+        return CloudFacts(
+            identity, compute(), images(), network(), volumes(), load_balancing(), stack(), names
+        )
+
+
+def _naming(cloud: Connection, platform: Platform) -> Naming | Finding | None:
+    """Return which zones the platform asks for there are; None if it asks for none."""
+    if platform.spec.names is None:
+        return None
+    if not cloud.endpoint_for("dns"):
+        remedy = "Leave spec.names out, or have Designate installed."
+        return Finding("service dns", "the catalogue has no endpoint of it, needed for names", remedy)
+    wanted = platform.spec.names.zones
+
+    def zones() -> Naming:
+        found = [each for zone in wanted for each in _get(cloud.dns, "/zones", name=zone)["zones"]]
+        return Naming({each["name"]: each["type"] for each in found})
+
+    return _read("dns", zones)
 
 
 def _read(service: str, read: Callable[[], Part]) -> Part | Finding:

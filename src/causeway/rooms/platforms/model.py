@@ -28,7 +28,10 @@ Role = Literal["master", "infra", "compute"]
 ServerGroupPolicy = Literal["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"]
 
 _LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_ZONE = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z]([-a-z0-9]{0,61}[a-z0-9])?\.?$"
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^\S(.*\S)?$")]
+Zone = Annotated[str, Field(max_length=200, pattern=_ZONE)]
+Affix = Annotated[str, Field(max_length=40, pattern=r"^([-.a-z0-9_]|%\{record_type\})*$")]
 
 
 @dataclass(frozen=True)
@@ -318,6 +321,35 @@ class LoadBalancerClass(Record):
     member_subnet_id: Name | None = Field(None, description="Subnet their members are reached from.")
 
 
+class Names(Record):
+    """Zones of the cloud's name service that the platform writes into; zones are not made."""
+
+    zone: Zone = Field(
+        description="Zone of the platform's API, its router, its nodes, and of services that name no other."
+    )
+    further_zones: tuple[Zone, ...] = Field((), description="Zones objects may ask for names in as well.")
+    owner_id: Annotated[str, Field(min_length=1, max_length=36, pattern=r"^[-.\w]+$")] | None = Field(
+        None, description="Owner written beside each record set; the platform's UUID without it."
+    )
+    txt_prefix: Affix = Field("", description="As external-dns's --txt-prefix, if it wrote the zone before.")
+    txt_suffix: Affix = Field("", description="As external-dns's --txt-suffix, if it wrote the zone before.")
+    txt_wildcard_replacement: Annotated[str, Field(max_length=40, pattern=_LABEL)] = Field(
+        "wildcard", description="As external-dns's --txt-wildcard-replacement."
+    )
+
+    @model_validator(mode="after")
+    def _one_affix(self) -> "Names":
+        if self.txt_prefix and self.txt_suffix:
+            expected = "either txtPrefix or txtSuffix"
+            raise Violations([Violation(("txtSuffix",), expected, "both", "external-dns takes one of them.")])
+        return self
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """Return the zones as absolute names, the platform's own first."""
+        return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))
+
+
 class Spec(Record):
     """What the platform consists of."""
 
@@ -333,6 +365,9 @@ class Spec(Record):
     )
     load_balancer_classes: dict[str, LoadBalancerClass] = Field(
         {}, description="Where Services are reached that name one of these classes."
+    )
+    names: Names | None = Field(
+        None, description="Where the platform and what runs on it have names; nowhere without it."
     )
 
     @field_validator("pools")

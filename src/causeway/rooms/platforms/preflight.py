@@ -8,6 +8,7 @@ from causeway.rooms.platforms.checks import (
     Severity,
     access,
     load_balancing,
+    names,
     networks,
     nodes,
     quotas,
@@ -50,6 +51,7 @@ def preflight(platform: Platform, facts: CloudFacts) -> Report:
             networks.existing_networks(platform, facts),
             networks.ranges(platform, facts),
             load_balancing.provider(platform, facts),
+            *names.zones(platform, facts),
             *quotas.quotas(platform, facts),
         )
     )

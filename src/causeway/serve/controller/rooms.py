@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import structlog
 
+from causeway.cloud.designate import Designate
 from causeway.cloud.errors import CloudError
 from causeway.cloud.networks import Networks
 from causeway.cloud.neutron import Neutron
@@ -21,6 +22,7 @@ from causeway.kube.client import Client
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informers
 from causeway.rooms.interfaces.controller import Interfaces
+from causeway.rooms.names.controller import Names
 from causeway.rooms.namespaces.controller import Namespaces
 from causeway.rooms.namespaces.setting import setting_of
 from causeway.rooms.nodes.controller import Room as Nodes
@@ -30,6 +32,7 @@ from causeway.rooms.pods.neighbours import Groups, GroupsOfNetwork
 from causeway.rooms.policies.controller import Room as Policies
 from causeway.rooms.services.controller import Services
 from causeway.serve.controller.balancing import balancing_of
+from causeway.serve.controller.naming import naming_of
 from causeway.serve.controller.neighbours import FurtherInterfaces, NetworksOfNamespaces, Places
 from causeway.serve.controller.settings import Platform, Settings
 
@@ -82,6 +85,7 @@ class Rooms:
                 platform.cluster_id,
                 informers.nodes,
             )
+            names = self._names(platform, cloud, informers)
             self.controllers = [
                 *pods.controllers,
                 services.controller,
@@ -89,6 +93,7 @@ class Rooms:
                 interfaces.controller,
                 *nodes.controllers,
                 *policies.controllers,
+                *([names.controller] if names else []),
             ]
             async with asyncio.TaskGroup() as group:
                 group.create_task(informers.run())
@@ -98,6 +103,14 @@ class Rooms:
                 group.create_task(pods.run())
                 group.create_task(policies.run())
                 group.create_task(services.run())
+                if names is not None:
+                    group.create_task(names.run())
+
+    def _names(self, platform: Platform, cloud: Cloud, informers: Informers) -> Names | None:
+        setting = naming_of(platform)
+        if setting is None:
+            return None
+        return Names(setting, Designate(cloud), Recorder(self._client, "controller"), sources=informers)
 
     async def _namespaces(self, platform: Platform, cloud: Cloud, informers: Informers) -> Namespaces:
         networks = Networks(cloud)

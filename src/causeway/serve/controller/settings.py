@@ -25,6 +25,20 @@ class LoadBalancerClass(msgspec.Struct, frozen=True, rename="camel"):
     member_subnet_id: str = ""
 
 
+class Names(msgspec.Struct, frozen=True, rename="camel"):
+    """Where names are written, as whom, and the platform's own by the addresses they lead to.
+
+    The others are options of external-dns's TXT registry.
+    """
+
+    zones: tuple[str, ...]
+    owner: str
+    fixed: dict[str, str] = {}
+    txt_prefix: str = ""
+    txt_suffix: str = ""
+    txt_wildcard_replacement: str = "wildcard"
+
+
 class Platform(msgspec.Struct, frozen=True, rename="camel"):
     """What a platform's ``config.json`` says; identifiers are the cloud's, "" for what it does not have.
 
@@ -54,6 +68,7 @@ class Platform(msgspec.Struct, frozen=True, rename="camel"):
     load_balancer_class: str = "causeway.dev/octavia"
     load_balancer_classes: dict[str, LoadBalancerClass] = {}
     pools: dict[str, Sizes] = {}
+    names: Names | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 from causeway.kube.resource import resource_of
 from causeway.rooms.platforms import addons, nodes
 from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.model import Names
 
 CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}
 
@@ -108,3 +109,28 @@ def test_the_state_of_a_node_is_read_from_its_conditions() -> None:
     found = nodes.state_of(node)
     assert (found.ready, found.cordoned, found.seconds_to_ready) == (True, True, 7.0)
     assert nodes.state_of({"metadata": {"name": "new"}}).seconds_to_ready is None
+
+
+OUTPUTS = {
+    "public_api_address": "192.0.2.1",
+    "api_address": "10.0.0.9",
+    "public_router_address": "",
+    "router_address": "10.0.0.8",
+}
+
+
+def test_the_platforms_own_names_lead_to_its_load_balancers() -> None:
+    told = addons.names_of(
+        Names.model_validate({"zone": "example.org", "furtherZones": ("example.net.",)}), "c-1", OUTPUTS
+    )
+    assert told["zones"] == ["example.org.", "example.net."]
+    assert told["owner"] == "c-1"
+    assert told["fixed"] == {"api.example.org.": "192.0.2.1", "*.apps.example.org.": "10.0.0.8"}
+
+
+def test_what_has_no_address_has_no_name() -> None:
+    told = addons.names_of(
+        Names.model_validate({"zone": "example.org", "ownerId": "me"}), "c-1", {"api_address": "10.0.0.9"}
+    )
+    assert told["fixed"] == {"api.example.org.": "10.0.0.9"}
+    assert told["owner"] == "me"

@@ -5,7 +5,7 @@ import pytest
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms.checks import Severity
 from causeway.rooms.platforms.document import parse
-from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing, Network, Quota, Stack
+from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing, Naming, Network, Quota, Stack
 from causeway.rooms.platforms.need import Kind, need
 from causeway.rooms.platforms.preflight import preflight
 
@@ -176,6 +176,27 @@ def test_everything_is_said_at_once() -> None:
     )
     places = [each.place for each in findings(edited(("flavor: n", "flavor: huge")), cloud, Severity.BLOCKER)]
     assert {"spec.pools[0].image", "spec.pools[1].flavor", "network extension trunk", "a"} <= set(places)
+
+
+NAMED = edited(("cloud: lab", "cloud: lab\n  names: {zone: apps.example.org, furtherZones: [example.net]}"))
+BOTH = {"apps.example.org.": "PRIMARY", "example.net.": "PRIMARY"}
+
+
+def test_zones_that_can_be_written_are_well() -> None:
+    assert not findings(NAMED, replace(CLOUD, names=Naming(BOTH)), Severity.BLOCKER)
+
+
+@pytest.mark.parametrize(
+    ("names", "place", "words"),
+    [
+        (Naming({"apps.example.org.": "PRIMARY"}), "spec.names.furtherZones[0]", "does not exist"),
+        (Naming({**BOTH, "apps.example.org.": "SECONDARY"}), "spec.names.zone", "cannot be written"),
+        (Finding("service dns", "it is down", "Wait."), "service dns", "down"),
+    ],
+)
+def test_zones_that_cannot_be_written_are_told(names: Naming | Finding, place: str, words: str) -> None:
+    finding = the_blocker(NAMED, replace(CLOUD, names=names))
+    assert (finding.place, words in finding.cause) == (place, True)
 
 
 # Existing networks

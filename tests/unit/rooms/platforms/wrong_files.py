@@ -238,6 +238,24 @@ WRONG = (
         "11:48",
         "networks.ipv6 as well",
     ),
+    # Names
+    edit(
+        "zone no domain", "cloud: lab", "cloud: lab\n  names: {zone: Shop}", "7:17", "a domain in lower case"
+    ),
+    edit(
+        "owner with blanks",
+        "cloud: lab",
+        "cloud: lab\n  names: {zone: example.org, ownerId: a b}",
+        "7:39",
+        "letters, digits, hyphens",
+    ),
+    edit(
+        "both affixes",
+        "cloud: lab",
+        "cloud: lab\n  names: {zone: example.org, txtPrefix: a, txtSuffix: b}",
+        "7:55",
+        "either txtPrefix or txtSuffix",
+    ),
     # Several at once
     Wrong(
         "several",

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from causeway.kit.errors import Problem
+from causeway.rooms.platforms import addons
+from causeway.rooms.platforms.model import Names
+from causeway.serve.controller.naming import naming_of
 from causeway.serve.controller.settings import Settings
 
 PLATFORM = {
@@ -58,3 +61,19 @@ def test_the_file_of_the_platform_is_read_or_refused_by_name(tmp_path: Path, mis
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="causeway apply"):
         Settings.from_environment({"CAUSEWAY_CONFIG": str(tmp_path / "none")}).platform()
+
+
+def test_names_are_written_only_where_the_platform_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    asked = Names.model_validate({"zone": "example.org", "txtPrefix": "txt."})
+    named = addons.names_of(asked, "c", {"api_address": "192.0.2.1"})
+    for names in (None, named):
+        file.write_text(json.dumps(PLATFORM | ({"names": names} if names else {})))
+        setting = naming_of(Settings.from_environment({"CAUSEWAY_CONFIG": str(file)}).platform())
+        if names is None:
+            assert setting is None
+        else:
+            assert setting is not None
+            assert (setting.zones, setting.owner) == (("example.org.",), "c")
+            assert setting.fixed == {"api.example.org.": "192.0.2.1"}
+            assert setting.affixes.prefix == "txt."

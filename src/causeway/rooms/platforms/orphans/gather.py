@@ -28,7 +28,7 @@ from causeway.kube.resource import (
     Resource,
 )
 from causeway.rooms.platforms import credential, stack
-from causeway.rooms.platforms.belongings import METADATA
+from causeway.rooms.platforms.belongings import METADATA, described_record_sets
 from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Thing, moment
 from causeway.rooms.platforms.stack import LiveStack
 
@@ -63,6 +63,7 @@ def landscape(cloud: Connection) -> Landscape:
         "volumes": partial(_listed, cloud.block_storage, "/volumes/detail", "volumes"),
         "stacks": partial(_listed, cloud.orchestration, "/stacks", "stacks"),
         "credentials": partial(credential.all_of, cloud),
+        "record sets": partial(described_record_sets, cloud),
     }
     with explained("project"), ThreadPoolExecutor(max_workers=4) as pool:
         parts = {name: pool.submit(read) for name, read in reads.items()}
@@ -75,6 +76,8 @@ def landscape_of(found: Mapping[str, list[dict[str, Any]]]) -> Landscape:
     things = [_thing(kind, each) for name, kind in _NETWORK.items() for each in found[name]]
     things += [_thing("load balancer", each) for each in found["balancers"]]
     things += _vip_ports(found)
+    for each in found["record sets"]:
+        things.append(_thing("record set", {**each, "id": f"{each['zone_id']}/{each['id']}"}))
     for name, kind in (("servers", "server"), ("volumes", "volume")):
         for each in found[name]:
             cluster = each.get("metadata", {}).get(METADATA)

@@ -15,6 +15,7 @@ from causeway.rooms.platforms.orphans.model import Orphan, Thing
 
 ORDER = (
     "application credential",  # whoever still acts by it must not make anew what is being deleted
+    "record set",  # before the address it leads to can be somebody else's
     "load balancer",
     "floating IP",
     "server",
@@ -102,6 +103,9 @@ def _place(cloud: Connection, thing: Thing) -> tuple[Any, str, dict[str, str]]:
     }
     if thing.type in services:
         return services[thing.type]
+    if thing.type == "record set":
+        zone, _, identifier = thing.id.partition("/")
+        return cloud.dns, f"/zones/{zone}/recordsets/{identifier}", {}
     return cloud.network, f"/{_COLLECTIONS[thing.type]}/{thing.id}", {}
 
 

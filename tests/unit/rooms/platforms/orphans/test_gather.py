@@ -22,8 +22,8 @@ def answers(**found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         "subnets",
         "routers",
     ]
-    kinds += ["balancers", "servers", "volumes", "stacks", "credentials"]
-    return {kind: found.get(kind.replace("-", "_"), []) for kind in kinds}
+    kinds += ["balancers", "servers", "volumes", "stacks", "credentials", "record sets"]
+    return {kind: found.get(kind.replace("-", "_").replace(" ", "_"), []) for kind in kinds}
 
 
 def port(name: str, **more: Any) -> dict[str, Any]:
@@ -42,16 +42,25 @@ def test_tags_and_descriptions_say_whose_a_thing_is() -> None:
                 {"id": "s", "name": "w1", "metadata": {"causeway-cluster": CLUSTER}},
                 {"id": "t", "name": "other", "metadata": {}},
             ],
+            record_sets=[
+                {
+                    "id": "r",
+                    "zone_id": "z",
+                    "name": "www.example.org.",
+                    "description": Owner(CLUSTER, "name").description(),
+                },
+            ],
         )
     )
     assert [(each.type, each.id) for each in found.things] == [
         ("port", "tagged"),
         ("floating IP", "f"),
         ("load balancer", BALANCER),
+        ("record set", "z/r"),
         ("server", "s"),
     ]
     ten = datetime(2030, 1, 1, 10, tzinfo=UTC)
-    assert [each.made for each in found.things] == [ten, None, ten, None]
+    assert [each.made for each in found.things] == [ten, None, ten, None, None]
 
 
 def test_credentials_and_stacks_name_their_cluster() -> None:
