@@ -3,6 +3,7 @@
 import typer
 
 from causeway.cli import explain_everything
+from causeway.cli.explain_name import NAME_EPILOG, ZONE_EPILOG, name, zone
 from causeway.cli.explain_namespace import namespace
 from causeway.cli.explain_node import node
 from causeway.cli.explain_pod import pod
@@ -39,3 +40,5 @@ app.command("pod", epilog="Example: causeway explain pod default/web-7f9c -o jso
 app.command("node", epilog="Example: causeway explain node worker-1")(node)
 app.command("namespace", epilog="Example: causeway explain namespace shop")(namespace)
 app.command("policy", epilog=POLICY_EPILOG)(policy)
+app.command("name", epilog=NAME_EPILOG)(name)
+app.command("zone", epilog=ZONE_EPILOG)(zone)

@@ -160,7 +160,7 @@ async def test_a_zone_of_external_dns_is_taken_over(doors: Doors, zone: ZoneOfTe
 async def test_killed_while_it_writes_it_leaves_nothing_half_done(
     doors: Doors, zone: ZoneOfTest, room: Room, say: Callable[[str], None]
 ) -> None:
-    names = [f"s{number}" for number in range(20)]
+    names = [f"s{number}" for number in range(12)]
     for name in names:
         await make(doors, name, "192.0.2.7")
     room.start()

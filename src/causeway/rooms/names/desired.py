@@ -41,7 +41,7 @@ def desired(services: Iterable[Service], nodes: Iterable[Node], setting: Setting
     return Desired(
         tuple(each for each in wishes if setting.zone_of(each.name) is not None),
         tuple(dict.fromkeys([*notes, *outside])),
-        frozenset(source_of(each).resource for each in services if _published_otherwise(each)),
+        frozenset(source_of(each).resource for each in services if _published_elsewhere(each)),
     )
 
 
@@ -107,6 +107,13 @@ def _published_otherwise(service: Service) -> bool:
     said = read(service.metadata.annotations)
     headless = service.spec.type == _INSIDE and service.spec.cluster_ip == _HEADLESS
     return said.ours and said.given and not said.targets and (headless or service.spec.type == "NodePort")
+
+
+def _published_elsewhere(service: Service) -> bool:
+    """Return whether external-dns may have published names of a service that nobody can tell here."""
+    said = read(service.metadata.annotations)
+    inside = service.spec.type == _INSIDE and said.hostnames and not said.internal and not said.targets
+    return _published_otherwise(service) or (said.ours and bool(inside))
 
 
 def _errors(source: Source, said: Annotations) -> Iterator[Note]:

@@ -192,7 +192,7 @@ def _judge(record: Record, zone: Zone, setting: Setting, desired: Desired) -> _J
         # Nothing can be beside a CNAME. What is ours goes first, and it is looked again.
         holding = _claim_of(other) if other.type == _TXT else zone.ours(other)
         going = holding is not None and holding.claim.owner == setting.owner
-        if other.leaving or (going and holding and _ours_to_change(holding.claim, desired)):
+        if other.leaving or (going and holding and _ours_to_delete(holding.claim, desired)):
             return _Judged(record, holding=zone.reserved(record.name, record.type))
         return _foreign(record, other, zone, setting)
     return _made(record, zone, setting, desired)
@@ -212,16 +212,17 @@ def _made(record: Record, zone: Zone, setting: Setting, desired: Desired) -> _Ju
     claim = Claim(setting.owner, record.resource, Mark.of(record.name))
     made = Create(record.name, record.type, record.sources, record.targets, record.ttl)
     there = zone.sets.get((name, "CNAME")) or zone.sets.get((name, _TXT))
-    if there is None:
-        return _Judged(record, (Create(name, _TXT, record.sources, (claim.text(),), None), made))
-    if there.leaving or zone.ours(there) or zone.spoken_of(there):
-        return _Judged(record)  # what is there, or what it speaks of, goes first
-    holding = _claim_of(there)
+    if there is None or there.leaving:
+        first = Create(name, _TXT, record.sources, (claim.text(),), None)
+        return _Judged(record, (first, made) if there is None else ())
+    holding = _claim_of(there) if there.type == _TXT else zone.ours(there)
     if not holding or holding.claim.owner != setting.owner or not _ours_to_change(holding.claim, desired):
         return _foreign(record, there, zone, setting)
-    if holding.claim == claim:
-        return _Judged(record, (made,), holding)
-    return _Judged(record, (_rewritten(there, claim, record), made), holding)
+    if there.type != _TXT or zone.spoken_of(there):  # what is there, or what it speaks of, goes first
+        going = _ours_to_delete(holding.claim, desired)
+        return _Judged(record) if going else _foreign(record, there, zone, setting)
+    claimed = () if holding.claim == claim else (_rewritten(there, claim, record),)
+    return _Judged(record, (*claimed, made), holding)
 
 
 def _corrected(record: Record, current: RecordSet, holding: Holding) -> Chain:

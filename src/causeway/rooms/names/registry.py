@@ -18,6 +18,9 @@ from enum import StrEnum
 _HERITAGE = "external-dns"
 _TEMPLATE = "%{record_type}"
 _MARK = "causeway"
+WILDCARD = "wildcard"
+"""What stands for an asterisk unless something else is said."""
+
 _TYPES = ("A", "AAAA", "CNAME", "NS", "MX", "PTR", "SRV", "NAPTR", "TXT", "DNAME")
 _WITHOUT_OLD_FORM = "AAAA"
 
@@ -28,7 +31,7 @@ class Affixes:
 
     prefix: str = ""
     suffix: str = ""
-    wildcard: str = "wildcard"
+    wildcard: str = WILDCARD
 
     def plain(self, name: str) -> str:
         """Return a name as a TXT can hold it: without an asterisk."""

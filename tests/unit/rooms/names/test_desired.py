@@ -76,7 +76,7 @@ def test_what_is_not_published_is_told_and_left_as_it_is() -> None:
     found = wanted(port, headless, inside)
     assert not found.wishes
     assert reasons(found) == ["NoAddress"] * 3
-    assert found.untouched == {"service/shop/port", "service/shop/headless"}
+    assert found.untouched == {"service/shop/port", "service/shop/headless", "service/shop/inside"}
 
 
 def test_a_service_that_goes_wants_nothing() -> None:

@@ -1,0 +1,148 @@
+"""Why a name leads where it does, or nowhere; and what is still to be done in a whole zone.
+
+``gather`` reads, the others judge and are pure. What remains comes from the room's own plan, so that a zone
+can be looked at before this platform writes into it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from causeway.cloud.designate import Designate, RecordSet
+from causeway.cloud.designate import Zone as CloudZone
+from causeway.engine.explanation import Explanation
+from causeway.kit.errors import Finding
+from causeway.kube.client import Client
+from causeway.kube.objects import Node, Service
+from causeway.kube.resource import NODES, SERVICES
+from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
+from causeway.rooms.names.desired import desired
+from causeway.rooms.names.model import Desired, Note, Planned, Record, Setting, Wish
+from causeway.rooms.names.plan import Zone, plan
+
+_QUIET = ("ACTIVE", "PENDING")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything an explanation is drawn from; ``zone`` None: there is none of that name in the project."""
+
+    setting: Setting
+    name: str
+    zone: CloudZone | None
+    sets: tuple[RecordSet, ...] = ()
+    services: tuple[Service, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    controller: Finding | None = None  # what is wrong with the controller itself
+
+
+async def gather(
+    kube: Client, designate: Designate, *, setting: Setting, zone: str, controller: Finding | None
+) -> Facts:
+    """Read all facts about one zone; raises ``CloudError``."""
+    services, nodes, found = await asyncio.gather(
+        kube.list(SERVICES, of=Service), kube.list(NODES, of=Node), designate.find_zone(zone)
+    )
+    sets = await designate.list_record_sets(found.id) if found is not None else []
+    return Facts(setting, zone, found, tuple(sets), tuple(services.items), tuple(nodes.items), controller)
+
+
+def explain_zone(facts: Facts) -> Explanation:
+    """Return what a zone is to hold of this platform, what it holds, what remains and what is in the way."""
+    wanted, zone, planned = _planned(facts)
+    remaining = tuple(str(step) for chain in planned.chains for step in chain)
+    return Explanation(
+        f"zone {facts.name}",
+        {
+            "record sets": len(planned.records),
+            "wanted by": dict(sorted(_count(wanted.wishes, facts).items())),
+            "owner": facts.setting.owner,
+        },
+        _whole(facts, zone),
+        remaining,
+        tuple(_causes(facts, [*wanted.notes, *planned.notes], unfinished=bool(remaining))),
+    )
+
+
+def explain_name(facts: Facts, name: str) -> Explanation:
+    """Return who wants a name, what the zone says of it, what remains and what is in the way."""
+    wanted, zone, planned = _planned(facts)
+    wishes = [each for each in wanted.wishes if each.name == name]
+    sources = {each.source for each in wishes}
+    places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes)}
+    records = [each for each in planned.records if each.name == name]
+    remaining = tuple(
+        str(step) for chain in planned.chains if any(each.name in places for each in chain) for step in chain
+    )
+    notes = [
+        each for each in (*wanted.notes, *planned.notes) if each.source in sources and name in each.cause
+    ]
+    causes = list(_causes(facts, notes, unfinished=bool(remaining)))
+    if not wishes and not zone.at(name):
+        remedy = f"Give a Service the annotation {PREFIXES[-1]}{HOSTNAME}, and look at its address."
+        causes.append(Finding(f"name {name}", "nobody wants it, or who does has no address yet", remedy))
+    return Explanation(
+        f"name {name}",
+        {
+            "wanted by": sorted({each.source.resource for each in wishes}) or "nobody",
+            "records": [_shown(each) for each in records] or "none",
+        },
+        {
+            "record sets": [_found(each) for each in zone.at(name)] or "none",
+            "belong to": _owners(zone, name) or "nobody that says so",
+        },
+        remaining,
+        tuple(causes),
+    )
+
+
+def _planned(facts: Facts) -> tuple[Desired, Zone, Planned]:
+    wanted = desired(facts.services, facts.nodes, facts.setting)
+    zone = Zone(facts.name, facts.sets, facts.setting)
+    return wanted, zone, plan(wanted, zone, facts.setting)
+
+
+def _causes(facts: Facts, notes: Iterable[Note], *, unfinished: bool) -> Iterator[Finding]:
+    if facts.zone is None:
+        remedy = f"openstack zone create --email ADDRESS {facts.name}; or correct spec.names."
+        yield Finding(f"zone {facts.name}", "it does not exist in the project", remedy)
+    elif facts.zone.status not in _QUIET:
+        remedy = "openstack zone show; the log of Designate's worker and the name servers say why."
+        yield Finding(f"zone {facts.name}", f"it is in {facts.zone.status}", remedy)
+    if unfinished and facts.controller is not None:
+        yield facts.controller
+    for note in dict.fromkeys(notes):
+        yield Finding(note.source.resource, note.cause, note.remedy)
+
+
+def _count(wishes: Iterable[Wish], facts: Facts) -> dict[str, list[str]]:
+    found = Counter(each.source.kind for each in wishes if facts.setting.zone_of(each.name) == facts.name)
+    return {f"{kind}s": [f"{number}"] for kind, number in found.items()}
+
+
+def _whole(facts: Facts, zone: Zone) -> dict[str, object]:
+    claimed = Counter(holding.claim.owner for holding in zone.holdings.values())
+    others = {owner: [f"{number} record sets"] for owner, number in claimed.items()}
+    return {
+        "status": facts.zone.status if facts.zone else "does not exist",
+        "record sets": len(facts.sets),
+        "ours": sum(1 for each in zone.sets.values() if zone.ours(each)),
+        "by owner": others or "none",
+        "not at rest": [_found(each) for each in facts.sets if each.status != "ACTIVE"] or "none",
+    }
+
+
+def _owners(zone: Zone, name: str) -> list[str]:
+    found = [zone.holding(name, each.type) for each in zone.at(name)]
+    return sorted({f"{each.claim.owner} ({each.claim.resource or 'no resource'})" for each in found if each})
+
+
+def _shown(record: Record) -> str:
+    ttl = f", {record.ttl} s" if record.ttl else ""
+    return f"{record.type} {' '.join(record.targets)}{ttl}"
+
+
+def _found(each: RecordSet) -> str:
+    doing = f" {each.action}" if each.action != "NONE" else ""
+    return f"{each.type} {each.name} {' '.join(each.records)} ({each.status}{doing})"

@@ -1,0 +1,86 @@
+"""What is said of a name and of a zone; the facts are a zone of the model."""
+
+from typing import Any
+
+from tests.models.designate import ModelDesignate
+from tests.unit.rooms.names.examples import SETTING, ZONE, claim, service
+
+from causeway.kit.errors import Finding
+from causeway.rooms.names.explain import Facts, explain_name, explain_zone
+
+WWW = "www.example.org."
+
+
+def facts(*services: Any, controller: Finding | None = None, **records: str) -> Facts:
+    model = ModelDesignate()
+    zone = model.zone(ZONE)
+    for key, text in records.items():
+        kind, _, host = key.partition("_")
+        model.put(zone.id, f"{host.replace('_', '-')}.{ZONE}", kind, text)
+    sets = tuple(model.sets[zone.id].values())
+    return Facts(SETTING, ZONE, zone, sets, services, (), controller)
+
+
+def web(**more: str) -> Any:
+    return service("web", "192.0.2.7", annotations={"hostname": "www.example.org", **more})
+
+
+def test_a_name_that_is_served_has_no_causes() -> None:
+    found = explain_name(facts(web(), A_www="192.0.2.7", TXT_a_www=claim()), WWW)
+    assert found.desired == {"wanted by": ["service/shop/web"], "records": ["A 192.0.2.7"]}
+    assert found.actual["belong to"] == ["platform-1 (service/shop/web)"]
+    assert not found.remaining
+    assert not found.causes
+
+
+def test_a_name_of_somebody_else_is_told_with_whose_it_is() -> None:
+    found = explain_name(facts(web(), A_www="192.0.2.1", TXT_a_www=claim(owner="other")), WWW)
+    assert [each.place for each in found.causes] == ["service/shop/web"]
+    assert "belongs to owner 'other'" in found.causes[0].cause
+    assert found.actual["belong to"] == ["other (service/shop/web)"]
+
+
+def test_a_name_nobody_wants_is_told() -> None:
+    (cause,) = explain_name(facts(), WWW).causes
+    assert "nobody wants it" in cause.cause
+
+
+def test_what_remains_is_told_with_what_is_wrong_with_the_controller() -> None:
+    silent = Finding("causeway-controller", "nobody leads", "Look.")
+    found = explain_name(facts(web(), controller=silent), WWW)
+    assert [each.split()[:3] for each in found.remaining] == [
+        ["create", "TXT", f"a-{WWW}"],
+        ["create", "A", WWW],
+    ]
+    assert found.causes == (silent,)
+
+
+def test_a_zone_is_told_by_owners_before_it_is_written() -> None:
+    found = explain_zone(
+        facts(
+            web(),
+            *[service("db", "192.0.2.8", annotations={"hostname": "db.example.com"})],
+            A_www="192.0.2.1",
+            TXT_a_www=claim(),
+            A_gone="192.0.2.2",
+            TXT_a_gone=claim("service/shop/gone"),
+            A_hand="192.0.2.3",
+            A_else="192.0.2.4",
+            TXT_a_else=claim(owner="other"),
+        )
+    )
+    assert found.desired["wanted by"] == {"services": ["1"]}
+    assert found.actual["ours"] == 2
+    assert found.actual["by owner"] == {"platform-1": ["2 record sets"], "other": ["1 record sets"]}
+    assert found.remaining == (
+        f"update A {WWW} to 192.0.2.7",
+        "delete A gone.example.org.",
+        "delete TXT a-gone.example.org.",
+    )
+    assert [each.place for each in found.causes] == ["service/shop/db"]
+
+
+def test_a_zone_that_does_not_exist_is_the_first_cause() -> None:
+    found = explain_zone(Facts(SETTING, ZONE, None, (), (web(),)))
+    assert "does not exist" in found.causes[0].cause
+    assert found.actual["status"] == "does not exist"
