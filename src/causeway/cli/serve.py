@@ -33,3 +33,18 @@ def node() -> None:
     from causeway.serve.node.config import NodeConfig
 
     run(NodeConfig.from_environment(os.environ))
+
+
+@app.command(
+    epilog="Example: KUBECONFIG=~/.kube/config CAUSEWAY_ROUTER_HTTP=127.0.0.1:8080 "
+    "CAUSEWAY_ROUTER_HTTPS=127.0.0.1:8443 causeway serve router"
+)
+def router() -> None:
+    """Serve the Routes of a platform with HAProxy, until SIGTERM.
+
+    Settings come from the environment: see docs/reference/router.md.
+    """
+    from causeway.serve.router import run
+    from causeway.serve.router.settings import Settings
+
+    run(Settings.from_environment(os.environ))

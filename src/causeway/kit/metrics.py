@@ -167,3 +167,18 @@ NODE_POOL_PORTS = Read(
 )
 PODS_WAITING = Read("causeway_pods_waiting", "Pods on this node that wait for a port.", [])
 ATTACHMENTS = Gauge("causeway_attachments", "Pods' interfaces attached on this node.", registry=REGISTRY)
+
+# the router
+
+ROUTES_REFUSED = Gauge("causeway_routes_refused", "Routes this router does not serve.", registry=REGISTRY)
+ROUTER_LOADS = Gauge(
+    "causeway_router_loads",
+    "Times this process had HAProxy load a configuration, which changes of routes need not.",
+    registry=REGISTRY,
+)
+ROUTE_TRAFFIC = Read(
+    "causeway_route_traffic",
+    "What HAProxy counted for a route since it has its backend: requests, connections, current connections, "
+    "bytes, answers by class, failed connections to servers, servers in use.",
+    ["namespace", "route", "figure"],
+)

@@ -34,6 +34,7 @@ from causeway.kube.resource import (
     SERVICES,
     Resource,
 )
+from causeway.kube.routes import ROUTES, Route
 from causeway.kube.store import Index, Store
 
 T = TypeVar("T", bound=Cached)
@@ -152,6 +153,14 @@ class Informers:
     def definitions(self) -> Reflector[AttachmentDefinition]:
         """NetworkAttachmentDefinitions."""
         return self._keep(self._source(ATTACHMENT_DEFINITIONS, AttachmentDefinition))
+
+    def routes(self, labels: str | None) -> Reflector[Route]:
+        """Return an informer of the Routes that ``labels`` select."""
+        return self._keep(self._source(ROUTES, Route, labels=labels))
+
+    def selected_namespaces(self, labels: str) -> Reflector[Namespace]:
+        """Return an informer of the namespaces that ``labels`` select."""
+        return self._keep(self._source(NAMESPACES, Namespace, labels=labels))
 
     def _keep(self, source: Source[T], **indexes: Index[T]) -> Reflector[T]:
         reflector = Reflector(source, Store(indexes))

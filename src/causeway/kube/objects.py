@@ -208,12 +208,13 @@ class Endpoint(msgspec.Struct, rename="camel", gc=False, frozen=True):
     target_ref: TargetRef | None = None
 
 
-class EndpointPort(msgspec.Struct, gc=False, frozen=True):
-    """A port of all endpoints of a slice."""
+class EndpointPort(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """A port of all endpoints of a slice; ``app_protocol`` "" for none said."""
 
     name: str | None = ""
     port: int | None = None
     protocol: str = "TCP"
+    app_protocol: str = ""
 
 
 SERVICE_OF_SLICE = "kubernetes.io/service-name"

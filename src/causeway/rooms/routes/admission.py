@@ -1,0 +1,125 @@
+"""Who owns a host: pure, and the same whatever order routes are learnt of in.
+
+Routes are looked at from the oldest on (by creation, then UID), and each is accepted unless an accepted one
+is in its way. That is where OpenShift's router arrives, too, event by event.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from causeway.kube.objects import key_of
+from causeway.kube.routes import Route
+from causeway.rooms.routes.model import Refusal
+
+SUBDOMAIN = "Subdomain"
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+_LONGEST = 253  # characters of a host name
+
+
+class Rules(NamedTuple):
+    """What this router allows; ``suffix`` completes the hosts of routes that name none ("": no host)."""
+
+    wildcards: bool = False
+    suffix: str = ""
+
+
+def host_of(route: Route, rules: Rules) -> str:
+    """Return the host of a route: its own, its subdomain below the suffix, or ""."""
+    spec = route.spec
+    if spec.host:
+        return spec.host
+    return f"{spec.subdomain}.{rules.suffix}" if spec.subdomain and rules.suffix else ""
+
+
+def generated_host(route: Route, rules: Rules) -> str:
+    """Return the host to write into a route that names none; "" if it has one or none can be made."""
+    if host_of(route, rules) or not rules.suffix:
+        return ""
+    return f"{route.metadata.name}-{route.metadata.namespace}.{rules.suffix}"
+
+
+def domain_of(host: str) -> str:
+    """Return what follows the first label of a host."""
+    return host.partition(".")[2]
+
+
+def age(route: Route) -> tuple[str, str]:
+    """Return the order of seniority, oldest first."""
+    return route.metadata.creation_timestamp or "", route.metadata.uid
+
+
+def is_wildcard(route: Route) -> bool:
+    """Return whether a route stands for all hosts beside its own."""
+    return route.spec.wildcard_policy == SUBDOMAIN
+
+
+def refused_alone(route: Route, rules: Rules) -> Refusal | None:
+    """Return why a route cannot claim its host whatever other routes there are."""
+    policy, host = route.spec.wildcard_policy, host_of(route, rules)
+    if policy not in ("", "None", SUBDOMAIN):
+        return Refusal("RouteNotAdmitted", f"unknown wildcard policy {policy}")
+    if policy == SUBDOMAIN and not rules.wildcards:
+        return Refusal("RouteNotAdmitted", "wildcard routes are not allowed")
+    if not host:
+        return Refusal("NoHostValue", "no host value was defined for the route")
+    bad = next((label for label in host.split(".") if not _LABEL.fullmatch(label)), None)
+    if bad is not None or len(host) > _LONGEST:
+        cause = f"{bad!r} is no label of a DNS name" if bad is not None else f"is longer than {_LONGEST}"
+        return Refusal("InvalidHost", f"host name validation errors: spec.host {host!r}: {cause}")
+    return None
+
+
+def admit(routes: Iterable[Route], rules: Rules) -> Mapping[str, Refusal | None]:
+    """Return for each route, by key, why it may not have its host, or None.
+
+    ``routes`` must hold all that share a host with any of them, and all of a domain with a wildcard in it.
+    """
+    verdicts: dict[str, Refusal | None] = {}
+    hosts: dict[str, list[Route]] = {}
+    domains: dict[str, list[Route]] = {}  # exact hosts
+    wildcards: dict[str, list[Route]] = {}
+    for route in sorted(routes, key=age):
+        host, key = host_of(route, rules), key_of(route)
+        domain = domain_of(host)
+        verdict = refused_alone(route, rules) or _claimed(
+            route, host, hosts.get(host, ()), wildcards.get(domain, ()), domains.get(domain, ())
+        )
+        verdicts[key] = verdict
+        if verdict is None:
+            hosts.setdefault(host, []).append(route)
+            (wildcards if is_wildcard(route) else domains).setdefault(domain, []).append(route)
+    return verdicts
+
+
+def _claimed(
+    route: Route, host: str, same: Iterable[Route], wildcards: Iterable[Route], exact: Iterable[Route]
+) -> Refusal | None:
+    """Return what older, accepted routes forbid: those of the same host, and those of its domain."""
+    namespace, name = route.metadata.namespace, route.metadata.name
+    for other in same:
+        if other.metadata.namespace != namespace:
+            return _refusal(f"a route in another namespace holds {host} and is older than {name}")
+        if other.spec.path == route.spec.path or _passthrough_beside(other, route):
+            return _refusal(f"route {other.metadata.name} already exposes {host} and is older")
+    wild = is_wildcard(route)
+    for other in wildcards:
+        if other.metadata.namespace != namespace:
+            return _refusal(f"a route in another namespace holds host {host}")
+        if wild and other.spec.path == route.spec.path:
+            held = f"*.{domain_of(host)}"
+            return _refusal(f"wildcard route {key_of(other)} has host {held}, blocking {host}")
+    if wild and any(other.metadata.namespace != namespace for other in exact):
+        return _refusal(f"a route in another namespace holds host {host}")
+    return None
+
+
+def _passthrough_beside(one: Route, other: Route) -> bool:
+    """Return whether two routes of a host cannot be told apart: of a passed-through one no path is seen."""
+    if one.spec.tls is None or other.spec.tls is None:
+        return False
+    return "passthrough" in (one.spec.tls.termination, other.spec.tls.termination)
+
+
+def _refusal(message: str) -> Refusal:
+    return Refusal("HostAlreadyClaimed", message)

@@ -1,0 +1,100 @@
+"""Certificates of routes, parsed and put in order before HAProxy sees any of them.
+
+What comes out is written anew from what was parsed: nothing that HAProxy could stumble over gets through.
+"""
+
+import hashlib
+import re
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+LARGEST = 24_000  # bytes of one PEM text that a command of HAProxy can carry
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_WEAK = frozenset({"md5", "sha1"})  # refused by OpenSSL at its usual level of security
+_SMALLEST_RSA = 2048
+
+
+class Unusable(Exception):
+    """A certificate or key cannot be used; the message says which and why, and holds nothing of it."""
+
+
+def digest(*parts: str) -> str:
+    """Return a short name that stands for exactly these texts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+
+def chain_with_key(certificate: str, key: str, authorities: str) -> str:
+    """Return key, certificate and chain as one PEM text; raises ``Unusable``.
+
+    ``key`` may be within ``certificate``. Of ``authorities`` those go along that are not self-signed.
+    """
+    chain = _certificates("certificate", certificate)
+    blocks = [found[0] for found in _BLOCK.finditer(certificate + "\n" + key) if "PRIVATE KEY" in found[1]]
+    if not blocks:
+        raise Unusable("key: no private key")
+    if len(blocks) > 1:
+        raise Unusable("key: more than one private key")
+    try:
+        secret = serialization.load_pem_private_key(blocks[0].encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Unusable("key: cannot be read, or is encrypted") from error
+    if not isinstance(secret, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise Unusable("key: neither RSA nor an elliptic curve")
+    if isinstance(secret, rsa.RSAPrivateKey) and secret.key_size < _SMALLEST_RSA:
+        raise Unusable(f"key: RSA of {secret.key_size} bits, the least is {_SMALLEST_RSA}")
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if secret.public_key().public_bytes(*form) != chain[0].public_key().public_bytes(*form):
+        raise Unusable("key: is not that of the certificate, which must come first of its chain")
+    above = _certificates("caCertificate", authorities) if authorities else []
+    for each in above:
+        if each.subject != each.issuer and each not in chain:
+            chain.append(each)
+    _unbroken(chain, above)
+    text = secret.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    return _fitting("certificate", text + _written(chain))
+
+
+def authorities(text: str) -> str:
+    """Return certificates of authorities as PEM text; raises ``Unusable``."""
+    return _fitting("destinationCACertificate", _written(_certificates("destinationCACertificate", text)))
+
+
+def _certificates(field: str, text: str) -> list[x509.Certificate]:
+    try:
+        found = x509.load_pem_x509_certificates(text.encode())
+        for each in found:
+            each.public_key()
+            used = each.signature_hash_algorithm
+            if used is not None and used.name in _WEAK and each.subject != each.issuer:
+                raise Unusable(f"{field}: is signed with {used.name}")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Unusable(f"{field}: cannot be read as PEM certificates") from error
+    return found
+
+
+def _unbroken(chain: list[x509.Certificate], authorities: list[x509.Certificate]) -> None:
+    """Check the certificate against the authorities given with it, if there are any."""
+    if not authorities:
+        return
+    for above in [*chain[1:], *authorities]:
+        try:
+            chain[0].verify_directly_issued_by(above)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return
+    raise Unusable("certificate: none of the authorities given with it has signed it")
+
+
+def _written(chain: list[x509.Certificate]) -> str:
+    return "".join(each.public_bytes(serialization.Encoding.PEM).decode() for each in chain)
+
+
+def _fitting(field: str, text: str) -> str:
+    if len(text) > LARGEST:
+        raise Unusable(f"{field}: is longer than {LARGEST} bytes")
+    return text

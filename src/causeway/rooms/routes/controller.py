@@ -1,0 +1,163 @@
+"""Wiring: what of Kubernetes is followed, and what is written back into routes."""
+
+import asyncio
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from causeway.engine.controller import Controller
+from causeway.engine.reconciler import DONE, Result
+from causeway.kube.client import Client
+from causeway.kube.errors import Conflict, NotFound
+from causeway.kube.events import Recorder
+from causeway.kube.informers import Informer, Informers, services_of
+from causeway.kube.objects import EndpointSlice, Namespace, key_of, split_key
+from causeway.kube.routes import ROUTES, Route
+from causeway.kube.store import Change
+from causeway.rooms.routes.admission import generated_host
+from causeway.rooms.routes.compiling import Offer
+from causeway.rooms.routes.config import Front
+from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.router import Proxy, Router
+from causeway.rooms.routes.statuses import Identity, entry, merged
+
+_GENERATED = "openshift.io/host.generated"
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """Which routes are this router's, by labels of their own and of their namespaces; "" for all."""
+
+    routes: str = ""
+    namespaces: str = ""
+
+
+class Room:
+    """Follows routes and their endpoints, holds HAProxy to them and writes what came of it."""
+
+    def __init__(
+        self,
+        client: Client,
+        proxy: Proxy,
+        informers: Informers,
+        recorder: Recorder,
+        *,
+        offer: Offer,
+        front: Front,
+        selection: Selection,
+        identity: Identity,
+        spares: int,
+    ) -> None:
+        self._client, self._recorder, self._offer, self._identity = client, recorder, offer, identity
+        self._routes = informers.routes(selection.routes or None)
+        self._slices = informers.slices
+        self._namespaces: Informer[Namespace] | None = None
+        if selection.namespaces:
+            self._namespaces = informers.selected_namespaces(selection.namespaces)
+            self._namespaces.follow(self._namespace_changed)
+        self.controller = Controller("routes", self, workers=4, kind="route")
+        self.router = Router(
+            proxy, offer, front, self._slices_of, spares=spares, told=self.controller.queue.add
+        )
+        self._routes.follow(self._route_changed)
+        self._slices.follow(self._slice_changed)
+
+    async def run(self) -> None:
+        """Work until cancelled; begins once all that is followed has been listed."""
+        await self._routes.synced.wait()
+        await self._slices.synced.wait()
+        if self._namespaces is not None:
+            await self._namespaces.synced.wait()
+            for route in self._routes.store.all():
+                self._take(route)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.router.run())
+            group.create_task(self.controller.run())
+
+    # what is followed
+
+    def _slices_of(self, namespace: str, service: str) -> Iterable[EndpointSlice]:
+        return self._slices.store.by("service", f"{namespace}/{service}")
+
+    def _take(self, route: Route) -> None:
+        if self._namespaces is None or self._namespaces.store.get(route.metadata.namespace) is not None:
+            self.router.put(route)
+        else:
+            self.router.remove(key_of(route))
+
+    def _route_changed(self, change: Change[Route]) -> None:
+        if change.new is None:
+            self.router.remove(change.key)
+            return
+        old, new = change.old, change.new
+        annotations_and_spec = (new.spec, new.metadata.annotations, new.metadata.uid)
+        if old is None or annotations_and_spec != (old.spec, old.metadata.annotations, old.metadata.uid):
+            self._take(new)
+        else:
+            self.controller.queue.add(change.key)  # somebody may have written over our part of its status
+
+    def _slice_changed(self, change: Change[EndpointSlice]) -> None:
+        for part in (change.old, change.new):
+            for service in services_of(part) if part is not None else ():
+                self.router.touch(service)
+
+    def _namespace_changed(self, change: Change[Namespace]) -> None:
+        if change.old is not None and change.new is not None:
+            return
+        for route in self._routes.store.all():
+            if route.metadata.namespace == change.key:
+                self._take(route)
+
+    # what is written
+
+    async def reconcile(self, key: str) -> Result:
+        """Write what came of a route into its status."""
+        route, outcome = self._routes.store.get(key), self.router.outcome(key)
+        if route is None or outcome is False or route.metadata.deletion_timestamp is not None:
+            return DONE
+        refusal = outcome if isinstance(outcome, Refusal) else None
+        if refusal is not None and refusal.reason == "NoHostValue":
+            host = generated_host(route, self._offer.rules)
+            if host:
+                await self._give_host(route, host)
+                return DONE
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ours = entry(route, refusal, self._identity, self._offer.rules, now)
+        if merged(msgspec.to_builtins(route.status.ingress or ()), ours) is None:
+            return DONE
+        await self._write(key, route, ours)
+        if refusal is not None:
+            await self._recorder.record(
+                ROUTES, route.metadata, reason=refusal.reason, note=refusal.message, action="Admit"
+            )
+        return DONE
+
+    async def failed(self, key: str, error: Exception) -> None:
+        """Do nothing more: an Event could not be written either, and the log has it."""
+
+    async def _give_host(self, route: Route, host: str) -> None:
+        meta = route.metadata
+        body = {
+            "metadata": {"annotations": {_GENERATED: "true"}, "resourceVersion": meta.resource_version},
+            "spec": {"host": host},
+        }
+        try:
+            await self._client.patch(ROUTES, meta.name, body, meta.namespace)
+        except (Conflict, NotFound):
+            return  # its next version comes, or another router of ours was first
+
+    async def _write(self, key: str, route: Route, ours: dict[str, Any]) -> None:
+        """Put our entry beside those of others; raises ``Conflict`` if somebody was faster."""
+        namespace, name = split_key(key)
+        try:
+            whole = await self._client.get(ROUTES, name, namespace)
+            if whole["metadata"]["uid"] != route.metadata.uid:
+                return
+            status = whole.get("status") or {}
+            entries = merged(status.get("ingress") or (), ours)
+            if entries is not None:
+                whole["status"] = status | {"ingress": entries}
+                await self._client.replace(ROUTES, whole, subresource="status")
+        except NotFound:
+            return

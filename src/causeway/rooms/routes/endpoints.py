@@ -1,0 +1,56 @@
+"""The servers behind a route: the ready endpoints of its services, and what share each gets."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from causeway.kube.objects import EndpointSlice
+from causeway.kube.routes import RouteSpec, RouteTarget
+
+MOST_WEIGHT = 256
+
+
+class Address(NamedTuple):
+    """Where a server listens; ``h2c`` if it speaks HTTP/2 without TLS."""
+
+    ip: str
+    port: int
+    h2c: bool = False
+
+
+def targets(spec: RouteSpec) -> dict[str, int]:
+    """Return the services of a route with their weights."""
+    return {each.name: _weight(each) for each in (*spec.alternate_backends, spec.to)}
+
+
+def _weight(target: RouteTarget) -> int:
+    return 1 if target.weight is None else target.weight
+
+
+def ready(slices: Iterable[EndpointSlice], port: int | str | None) -> list[Address]:
+    """Return where the ready endpoints listen, in order; on the port of that name or number, or on all."""
+    found = {
+        Address(endpoint.addresses[0], each.port, each.app_protocol in ("h2c", "kubernetes.io/h2c"))
+        for part in slices
+        if part.address_type in ("IPv4", "IPv6")
+        for endpoint in part.endpoints or ()
+        if endpoint.addresses and endpoint.conditions.ready is not False
+        for each in part.ports or ()
+        if each.port is not None
+        and each.protocol == "TCP"
+        and (port is None or port in (each.port, each.name) or str(port) == str(each.port))
+    }
+    return sorted(found)
+
+
+def weights(services: Mapping[str, int], servers: Mapping[str, int]) -> dict[str, int]:
+    """Return the weight of each server of each service, given how many servers the services have.
+
+    A service's share is split among its servers; the largest is scaled to 256, and none that is to have
+    requests gets less than 1. If only one service counts, all its servers have 1.
+    """
+    counted = {name: weight for name, weight in services.items() if servers.get(name)}
+    if sum(weight > 0 for weight in counted.values()) == 1:
+        return {name: min(weight, 1) for name, weight in counted.items()}
+    each = {name: weight / servers[name] for name, weight in counted.items()}
+    scale = MOST_WEIGHT / max(each.values(), default=0) if any(each.values()) else 0.0
+    return {name: max(1, int(share * scale)) if share > 0 else 0 for name, share in each.items()}

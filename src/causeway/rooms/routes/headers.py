@@ -1,0 +1,33 @@
+"""What a route does to headers, as lines of the configuration in which no character can do harm."""
+
+import re
+
+from causeway.kube.routes import Header
+from causeway.rooms.routes.model import Refused
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_UNTOUCHABLE = frozenset({"strict-transport-security", "proxy", "host", "cookie", "set-cookie"})
+_TEXT = re.compile(r"[ -~]+", re.ASCII)
+
+
+def header_line(direction: str, header: Header) -> str:
+    """Return the line for a header of a ``direction`` (request, response); raises ``Refused``."""
+    name, action = header.name, header.action
+    if not _TOKEN.fullmatch(name) or name.lower() in _UNTOUCHABLE:
+        raise Refused(f"spec.httpHeaders: header {name!r} cannot be changed")
+    if action.type == "Delete":
+        return f"http-{direction} del-header {_quoted(name)}"
+    value = action.set.value if action.set else ""
+    fetch = "req" if direction == "request" else "res"
+    sample = rf"%(?:\{{[-+]?[QXE](?:,[-+]?[QXE])*\}})?\[(?:{fetch}\.hdr\([A-Za-z0-9-]+(?:,-?[0-9]+)?\)|ssl_c_der)(?:,lower|,base64)*\]"
+    plain = re.sub(sample, "", value.replace("%%", ""))
+    if action.type != "Set" or not _TEXT.fullmatch(value) or "%" in plain:
+        raise Refused(
+            f"spec.httpHeaders: the value for {name} is not printable ASCII text, or has a % other "
+            f"than %% and %[{fetch}.hdr(NAME)] or %[ssl_c_der] with ,lower and ,base64"
+        )
+    return f"http-{direction} set-header {_quoted(name)} {_quoted(value)}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

@@ -1,0 +1,142 @@
+"""The words of this room.
+
+HAProxy's state is a flat mapping of items to values, so that what is wanted and what runs differ by item:
+
+- a ``MapKey`` has the text the map gives for it;
+- a ``ServerKey`` has a weight (0 to 256), or ``RETIRING`` once it takes no new requests. Its name is a digest
+  of its address and options: a server that is to be different is another server;
+- a ``CertificateKey`` and an ``AuthorityKey`` are there (``PRESENT``) or not; their names, too, are digests.
+"""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+RETIRING = -1
+PRESENT = 0
+
+MapName = Literal[
+    "exact",
+    "prefix",
+    "passthrough",
+    "passthrough-wildcard",
+    "owner",
+    "sticky",
+    "timeout",
+    "tunnel",
+    "restricted",
+    "allow",
+    "hsts",
+    "forwarded",
+    "rewrite",
+]
+ROUTING: tuple[MapName, ...] = ("exact", "prefix", "passthrough", "passthrough-wildcard")
+"""The maps that lead to a backend; all others are about a backend."""
+OPTIONS: tuple[MapName, ...] = (
+    "owner",
+    "sticky",
+    "timeout",
+    "tunnel",
+    "restricted",
+    "allow",
+    "hsts",
+    "forwarded",
+    "rewrite",
+)
+MAPS = ROUTING + OPTIONS
+
+
+class MapKey(NamedTuple):
+    """A key of a map."""
+
+    map: MapName
+    key: str
+
+
+class ServerKey(NamedTuple):
+    """A server of a backend."""
+
+    backend: str
+    server: str
+
+
+class CertificateKey(NamedTuple):
+    """A certificate with its key, shown to clients that ask for ``host``."""
+
+    certificate: str
+    host: str
+
+
+class AuthorityKey(NamedTuple):
+    """Authorities that servers' certificates are verified by."""
+
+    authority: str
+
+
+Item = MapKey | ServerKey | CertificateKey | AuthorityKey
+Value = str | int
+
+
+class Wish(NamedTuple):
+    """What an item is to be; ``detail`` is what making it takes.
+
+    Of a server that is ``address:port`` and its options as HAProxy writes them, of certificates PEM text.
+    Where two wish for one item, the higher ``rank`` has it.
+    """
+
+    value: Value
+    detail: str = ""
+    rank: int = 0
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What is alike in all backends of a kind, because only the configuration can say it.
+
+    ``lines`` are further lines of it; ``cookie`` is the name of the cookie for sticky sessions.
+    """
+
+    mode: Literal["http", "tcp"]
+    balance: str
+    cookie: str = ""
+    lines: tuple[str, ...] = ()
+
+
+class Backend(msgspec.Struct, frozen=True):
+    """What a route asks of the backend it is given: the kind, servers by name, options by map.
+
+    ``servers`` is (name, weight, detail); ``options`` is (map, key after the backend's name, value).
+    """
+
+    kind: Kind
+    servers: tuple[tuple[str, int, str], ...]
+    options: tuple[tuple[MapName, str, str], ...] = ()
+
+
+class Way(msgspec.Struct, frozen=True):
+    """A key of a routing map that leads to a route's backend; ``redirect`` to HTTPS instead."""
+
+    map: MapName
+    key: str
+    redirect: bool = False
+    rank: int = 0
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An admitted route as HAProxy is to have it; ``owner`` is namespace/name."""
+
+    owner: str
+    backend: Backend
+    ways: tuple[Way, ...]
+    certificates: tuple[tuple[CertificateKey, str], ...] = ()
+    authorities: tuple[tuple[AuthorityKey, str], ...] = ()
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a route is not admitted, as its status says it."""
+
+    reason: str
+    message: str
+
+
+class Refused(Exception):
+    """A route cannot be had as it is; the message says what of it and why."""

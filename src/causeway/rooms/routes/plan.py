@@ -1,0 +1,78 @@
+"""The difference between what HAProxy runs and what is wanted, as steps in an order that loses no request.
+
+A way leads to a backend only once all it needs is there, and what it needed goes only after the last way. A
+server first takes no new requests, and is dropped when its last connection has ended, which may take several
+plans. Pure.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from causeway.rooms.routes.model import (
+    RETIRING,
+    ROUTING,
+    AuthorityKey,
+    CertificateKey,
+    Item,
+    MapKey,
+    ServerKey,
+    Value,
+    Wish,
+)
+
+
+class Step(NamedTuple):
+    """One change. ``retire`` lets a server end its work, ``drop`` removes it, ``revive`` takes it back."""
+
+    verb: Literal["add", "set", "remove", "revive", "retire", "drop"]
+    item: Item
+    value: Value = 0
+    detail: str = ""
+
+
+def plan(actual: Mapping[Item, Value], wanted: Mapping[Item, Wish]) -> list[Step]:
+    """Return the steps from ``actual`` to ``wanted``, in order."""
+    steps: list[Step] = []
+    for item, wish in wanted.items():
+        have = actual.get(item)
+        if have is None:
+            steps.append(Step("add", item, wish.value, wish.detail))
+        elif have == RETIRING:
+            steps.append(Step("revive", item, wish.value))
+        elif have != wish.value:
+            steps.append(Step("set", item, wish.value))
+    for item, have in actual.items():
+        if item in wanted:
+            continue
+        if not isinstance(item, ServerKey):
+            steps.append(Step("remove", item))
+            continue
+        if have != RETIRING:
+            steps.append(Step("retire", item))
+        steps.append(Step("drop", item))
+    return sorted(steps, key=_turn)
+
+
+def apply_to(state: dict[Item, Value], step: Step) -> None:
+    """Change ``state`` as a step changes HAProxy's."""
+    if step.verb in ("remove", "drop"):
+        state.pop(step.item, None)
+    else:
+        state[step.item] = RETIRING if step.verb == "retire" else step.value
+
+
+def _turn(step: Step) -> int:  # a table
+    """Return the place of a step in the order."""
+    item, ends = step.item, step.verb in ("remove", "retire", "drop")
+    match item:
+        case AuthorityKey():
+            return 12 if ends else 0
+        case ServerKey():
+            return {"retire": 10, "drop": 11}.get(step.verb, 1)
+        case CertificateKey():
+            return 7 if ends else 4
+        case MapKey(name, _) if name in ROUTING:
+            return 6 if ends else 5
+        case MapKey("restricted", _):  # whom it lets in is known before it keeps others out
+            return 8 if ends else 3
+    return 9 if ends else 2

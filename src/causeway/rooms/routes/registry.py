@@ -1,0 +1,85 @@
+"""All routes and who of them has a host, kept up to date change by change."""
+
+from causeway.kube.objects import key_of
+from causeway.kube.routes import Route
+from causeway.rooms.routes.admission import Rules, admit, domain_of, host_of, is_wildcard
+from causeway.rooms.routes.model import Refusal
+
+
+class Registry:
+    """Routes by key, host and domain; a change is judged together with only those it can concern."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._routes: dict[str, Route] = {}
+        self._hosts: dict[str, set[str]] = {}
+        self._domains: dict[str, set[str]] = {}
+        self._wildcards: dict[str, set[str]] = {}  # keys, by domain
+        self._verdicts: dict[str, Refusal | None] = {}
+        self._touched_hosts: set[str] = set()
+        self._touched_domains: set[str] = set()
+        self._changed: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._routes)
+
+    def get(self, key: str) -> Route | None:
+        """Return the route of a key, if there is one."""
+        return self._routes.get(key)
+
+    def keys(self) -> list[str]:
+        """Return the key of every route."""
+        return list(self._routes)
+
+    def verdict(self, key: str) -> Refusal | None:
+        """Return why the route may not have its host, or None."""
+        return self._verdicts.get(key)
+
+    def put(self, route: Route) -> None:
+        """Take a route in, or as it is now."""
+        key = key_of(route)
+        self.remove(key)
+        self._routes[key] = route
+        self._index(key, route, add=True)
+
+    def remove(self, key: str) -> None:
+        """Forget a route."""
+        route = self._routes.pop(key, None)
+        if route is not None:
+            self._index(key, route, add=False)
+            self._verdicts.pop(key, None)
+
+    def settle(self) -> set[str]:
+        """Judge anew what changed; return the keys of routes that did, or whose verdict did."""
+        groups = [self._domains.get(each, set()) for each in self._touched_domains]
+        groups += [
+            self._hosts.get(host, set())
+            for host in self._touched_hosts
+            if domain_of(host) not in self._touched_domains
+        ]
+        for group in groups:
+            for key, verdict in admit([self._routes[each] for each in group], self._rules).items():
+                if key not in self._verdicts or self._verdicts[key] != verdict:
+                    self._changed.add(key)
+                self._verdicts[key] = verdict
+        changed = self._changed
+        self._changed, self._touched_hosts, self._touched_domains = set(), set(), set()
+        return changed
+
+    def _index(self, key: str, route: Route, *, add: bool) -> None:
+        host = host_of(route, self._rules)
+        domain = domain_of(host)
+        places = [(self._hosts, host), (self._domains, domain)]
+        if is_wildcard(route):
+            places.append((self._wildcards, domain))
+        if self._wildcards.get(domain) or is_wildcard(route):
+            self._touched_domains.add(domain)
+        for index, place in places:
+            if add:
+                index.setdefault(place, set()).add(key)
+            elif key in index.get(place, ()):
+                index[place].discard(key)
+                if not index[place]:
+                    del index[place]
+        self._touched_hosts.add(host)
+        self._changed.add(key)

@@ -1,0 +1,377 @@
+"""Holding HAProxy to what all routes want, change by change.
+
+A round takes every change that is there, works out what it concerns and sends that difference, so that a
+change costs the same among ten routes and ten thousand. When anything is in doubt (an answer that was not
+expected, no answer, somebody else's reload) HAProxy is asked for all it runs, and the difference is sent.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from causeway.kit.errors import Problem
+from causeway.kube.routes import Route
+from causeway.rooms.routes.commands import BUSY, Command, Files, commands, questions, state_of
+from causeway.rooms.routes.compiling import Offer, SlicesOf, compile_route, wishes
+from causeway.rooms.routes.config import Front, backend_names, base, configuration, contents, kind_name
+from causeway.rooms.routes.endpoints import targets
+from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal
+from causeway.rooms.routes.plan import Step, plan
+from causeway.rooms.routes.registry import Registry
+from causeway.rooms.routes.site import Running, Slots, Wanted, among
+
+log = structlog.get_logger()
+
+_LOOK = 2.0  # seconds between two looks at whether HAProxy runs on
+_AGAIN = 1.0  # seconds until a server whose last connection had not ended is tried again
+_CALM = 2.0  # seconds between two reloads, so that many new routes share one
+_BATCH = 400  # steps in one conversation
+_BALANCES = ("random", "roundrobin", "leastconn", "source")
+
+
+class Proxy(Protocol):
+    """The part of ``host.haproxy.Haproxy`` that is needed."""
+
+    async def ask(self, commands: Sequence[str]) -> list[str]:
+        """Return the answers to commands."""
+        ...
+
+    async def about(self) -> dict[str, str]:
+        """Return what HAProxy says of itself."""
+        ...
+
+    async def check(self, configuration: Path) -> str:
+        """Return what is wrong with a configuration."""
+        ...
+
+    async def run(self, mark: str) -> None:
+        """Have the configuration run in place of what runs."""
+        ...
+
+
+class Doubt(Problem):
+    """HAProxy answered otherwise than it would if it ran what we think it runs."""
+
+
+class Router:
+    """All routes of one HAProxy. ``told`` is called with the key of a route whose outcome may be news."""
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        offer: Offer,
+        front: Front,
+        slices: SlicesOf,
+        *,
+        spares: int,
+        told: Callable[[str], None],
+    ) -> None:
+        self._proxy, self._offer, self._front, self._slices = proxy, offer, front, slices
+        self._spares, self._told = spares, told
+        self._files = Files(offer.directory)
+        self._base = base(front, self._files)
+        self.registry = Registry(offer.rules)
+        self._services: dict[str, set[str]] = {}  # routes by service
+        self._dirty: set[str] = set()
+        self._wake = asyncio.Event()
+        self._entries: dict[str, Entry] = {}
+        self._refusals: dict[str, Refusal] = {}
+        self._placed: set[str] = set()
+        self._untold: set[str] = set()
+        self._bad: dict[Kind, str] = {}
+        self._wanted, self._slots = Wanted(), Slots()
+        self._running: Running | None = None
+        self._mark = ""
+        self._grown = -_CALM
+        self.reloads = 0
+
+    # what changes
+
+    def put(self, route: Route) -> None:
+        """Take a route in, or as it is now."""
+        key = f"{route.metadata.namespace}/{route.metadata.name}"
+        self._forget_services(key)
+        self.registry.put(route)
+        for service in self._services_of(route):
+            self._services.setdefault(service, set()).add(key)
+        self._wake.set()
+
+    def remove(self, key: str) -> None:
+        """Forget a route."""
+        self._forget_services(key)
+        self.registry.remove(key)
+        self._dirty.add(key)
+        self._wake.set()
+
+    def touch(self, service: str) -> None:
+        """Look again at the endpoints of a service, by its key."""
+        routes = self._services.get(service)
+        if routes:
+            self._dirty |= routes
+            self._wake.set()
+
+    def _services_of(self, route: Route) -> list[str]:
+        return [f"{route.metadata.namespace}/{name}" for name in targets(route.spec)]
+
+    def _forget_services(self, key: str) -> None:
+        route = self.registry.get(key)
+        for service in self._services_of(route) if route is not None else ():
+            keys = self._services.get(service, set())
+            keys.discard(key)
+            if not keys:
+                self._services.pop(service, None)
+
+    # what came of it
+
+    @property
+    def ready(self) -> bool:
+        """Return whether HAProxy runs what is wanted, as far as is known."""
+        return self._running is not None
+
+    @property
+    def refused(self) -> int:
+        """Return how many routes are refused."""
+        return len(self._refusals)
+
+    def outcome(self, key: str) -> Refusal | bool:
+        """Return why a route is refused, or whether it is in HAProxy."""
+        return self._refusals.get(key) or key in self._placed
+
+    def backends(self) -> dict[str, str]:
+        """Return the route each backend is given to, by backend."""
+        return {backend: owner for owner, backend in self._slots.owners()}
+
+    # the work
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        pause = 0.1
+        while True:
+            try:
+                await self.round()
+            except Problem as error:
+                log.warning("HAProxy is asked anew", cause=str(error), again_in=pause)
+                self._running = None
+                await asyncio.sleep(pause)
+                pause = min(5.0, pause * 2)
+                continue
+            pause = 0.1
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for the next change, or for the time to look after what is left."""
+        left = self._running is not None and self._running.retiring()
+        try:
+            async with asyncio.timeout(_AGAIN if left else _LOOK):
+                await self._wake.wait()
+        except TimeoutError:
+            try:
+                about = await self._proxy.about()
+            except Problem:
+                about = {}
+            if about.get("description") != self._mark:
+                log.warning("HAProxy does not run what it should", runs=about.get("description"))
+                self._running = None
+
+    async def round(self) -> None:
+        """Take all changes there are and bring HAProxy to what is wanted; raises ``Problem``."""
+        self._wake.clear()
+        keys = self.registry.settle() | self._dirty
+        self._dirty = set()
+        self._untold |= keys
+        self._compile(keys)
+        if self._running is None:
+            await self._begin()
+        else:
+            touched, short = self._place(keys)
+            soon = self._grown + _CALM - time.monotonic()
+            if short and soon > 0:
+                self._dirty |= short
+                asyncio.get_running_loop().call_later(soon, self._wake.set)
+            if short and soon <= 0:
+                await self._grow()
+            else:
+                await self._send(touched)
+        untold, self._untold = self._untold, set()
+        for key in untold:
+            self._told(key)
+
+    def _compile(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            route = self.registry.get(key)
+            self._entries.pop(key, None)
+            self._refusals.pop(key, None)
+            if route is None:
+                continue
+            verdict = self.registry.verdict(key) or compile_route(route, self._slices, self._offer)
+            if isinstance(verdict, Entry) and verdict.backend.kind in self._bad:
+                verdict = Refusal("ExtendedValidationFailed", self._bad[verdict.backend.kind])
+            if isinstance(verdict, Entry):
+                self._entries[key] = verdict
+            else:
+                self._refusals[key] = verdict
+
+    def _place(self, keys: Iterable[str]) -> tuple[set[Item], set[str]]:
+        """Give routes their backends; return the items that may have changed, and who got none."""
+        touched: set[Item] = set()
+        short: set[str] = set()
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is None:
+                self._slots.take(key)
+                touched |= self._wanted.put(key, {})
+                self._placed.discard(key)
+                continue
+            backend = self._slots.give(key, kind_name(entry.backend.kind, self._front.cookie))
+            if backend is None:
+                short.add(key)  # what it had, it keeps until there is one of the other kind
+                continue
+            touched |= self._wanted.put(key, dict(wishes(entry, backend)))
+            self._placed.add(key)
+        return touched, short
+
+    async def _begin(self) -> None:
+        """Find out what runs, or start it, and bring it to what is wanted."""
+        self._wanted, self._placed = Wanted(), set()
+        try:
+            mark = (await self._proxy.about()).get("description", "")
+        except Problem:
+            mark = ""
+        if mark.partition(".")[0] != self._base:
+            self._slots.lay_out({}, {})
+            await self._grow()
+            return
+        names = (await self._proxy.ask(["show backend"]))[0].split()
+        counts = {
+            name: len(found)
+            for name in self._kinds()
+            if (found := [each for each in names if each.rpartition("-")[0] == name])
+        }
+        await self._read(mark, counts)
+        assert self._running is not None  # noqa: S101  # just read
+        held = {
+            item.key: str(value)
+            for item, value in self._running.items.items()
+            if isinstance(item, MapKey) and item.map == "owner"
+        }
+        self._slots.lay_out(counts, held, self._running)
+        gone = [owner for owner, _ in self._slots.owners() if owner not in self._entries]
+        for owner in gone:
+            self._slots.take(owner)
+        _, short = self._place(self._entries)
+        log.info("HAProxy adopted", mark=mark, routes=len(self._entries), held=len(held))
+        if short:
+            await self._grow()
+        else:
+            await self._send(self._wanted.items.keys() | self._running.items.keys())
+
+    def _kinds(self) -> dict[str, Kind]:
+        """Return all kinds by name: the usual ones, and those that routes need."""
+        cookie = self._front.cookie
+        usual = [Kind("http", balance, cookie) for balance in _BALANCES]
+        usual += [Kind("tcp", balance) for balance in _BALANCES]
+        needed = [entry.backend.kind for entry in self._entries.values()]
+        return {kind_name(kind, cookie): kind for kind in [*usual, *needed]}
+
+    async def _grow(self) -> None:
+        """Load a configuration with backends enough for all routes and spare ones."""
+        kinds = self._kinds()
+        await self._leave_out_bad(kinds)
+        needed: dict[str, int] = dict.fromkeys(kinds, 0)
+        for entry in self._entries.values():
+            needed[kind_name(entry.backend.kind, self._front.cookie)] += 1
+        main = kind_name(Kind("http", self._offer.balance, self._front.cookie), self._front.cookie)
+        counts = {
+            name: max(self._slots.counts.get(name, 0), count + max(self._spares_of(name, main), count // 4))
+            for name, count in needed.items()
+            if count or not kinds[name].lines
+        }
+        self._slots.lay_out(counts, {backend: owner for owner, backend in self._slots.owners()})
+        self._place(self._entries)
+        layout = {kinds[name]: count for name, count in counts.items()}
+        self._mark = f"{self._base}.{time.time_ns():x}"
+        files = contents(self._front, self._files, layout, self._wanted.items, self._mark)
+        await asyncio.to_thread(_write, files)
+        started = time.monotonic()
+        await self._proxy.run(self._mark)
+        self.reloads += 1
+        self._grown = time.monotonic()
+        log.info("HAProxy loaded", backends=counts, seconds=round(self._grown - started, 2))
+        await self._read(self._mark, counts)
+        assert self._running is not None  # noqa: S101  # just read
+        await self._send(self._wanted.items.keys() | self._running.items.keys())
+
+    def _spares_of(self, name: str, main: str) -> int:
+        return self._spares if name == main else max(2, self._spares // 8)
+
+    async def _leave_out_bad(self, kinds: dict[str, Kind]) -> None:
+        """Refuse routes whose kind HAProxy would not accept: they must not keep the others waiting."""
+        path = self.directory / "check.cfg"
+        for name, kind in list(kinds.items()):
+            if not kind.lines or name in self._slots.counts:
+                continue
+            text = configuration(self._front, self._files, {kind: 1}, {}, "")
+            await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)
+            await asyncio.to_thread(_write, {path: text})
+            wrong = await self._proxy.check(path)
+            if wrong:
+                self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
+                del kinds[name]
+        bad = [key for key, entry in self._entries.items() if entry.backend.kind in self._bad]
+        self._compile(bad)
+        self._place(bad)
+        for key in bad:
+            self._told(key)
+
+    @property
+    def directory(self) -> Path:
+        """Return where HAProxy's files are."""
+        return self._offer.directory
+
+    async def _read(self, mark: str, counts: dict[str, int]) -> None:
+        ours = frozenset(each for name, count in counts.items() for each in backend_names(name, count))
+        self._running = Running(state_of(await self._proxy.ask(questions(self._files)), ours))
+        self._mark = mark
+
+    async def _send(self, touched: Iterable[Item]) -> None:
+        running = self._running
+        if running is None:
+            return
+        items = {*touched, *running.retiring()}
+        wanted = {item: self._wanted.items[item] for item in items if item in self._wanted.items}
+        steps = plan(among(items, running.items), wanted)
+        for begin in range(0, len(steps), _BATCH):
+            part = [(step, commands(step, self._files)) for step in steps[begin : begin + _BATCH]]
+            answers = iter(await self._proxy.ask([each.text for _, asked in part for each in asked]))
+            for step, asked in part:
+                replies = [(each, next(answers)) for each in asked]
+                if _done(step, replies):
+                    running.apply(step)
+        self._slots.sweep(running)
+
+
+def _done(step: Step, replies: Sequence[tuple[Command, str]]) -> bool:
+    """Return whether a step was done; False if it must wait. Raises ``Doubt``."""
+    for command, answer in replies:
+        if not command.succeeded(answer):
+            if step.verb == "drop" and BUSY in answer:
+                return False
+            first = command.text.partition("\n")[0]
+            raise Doubt.of("HAProxy", f"answered {answer.strip()!r} to {first!r}", "It is asked anew.")
+    return True
+
+
+def _write(files: dict[Path, str], *, missing: bool = False) -> None:
+    """Write files that only we and HAProxy can read; with ``missing`` only those that are not there."""
+    for path, text in files.items():
+        if missing and path.exists():
+            continue
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = path.with_name(path.name + ".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(text)
+        fresh.replace(path)

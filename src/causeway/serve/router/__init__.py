@@ -1,0 +1,74 @@
+"""The router: holds a HAProxy to the platform's Routes (``causeway serve router``).
+
+HAProxy is started apart from this process: if that ends, however it does, HAProxy goes on serving, and the
+next one takes it over as it runs. Only SIGTERM and SIGINT end both, in peace: ``/readyz`` fails first, so
+that who sends clients here stops, then HAProxy takes no new connections and ends those it has.
+
+Every setting is a variable of the environment, listed in docs/reference/router.md.
+"""
+
+import asyncio
+import os
+import signal
+
+import structlog
+
+from causeway.host.haproxy import Haproxy
+from causeway.kit import logging, trace
+from causeway.kube.access import discover
+from causeway.kube.client import Client
+from causeway.kube.events import Recorder
+from causeway.kube.informers import Informers
+from causeway.rooms.routes.controller import Room
+from causeway.serve.router.default import provide_certificate
+from causeway.serve.router.health import Health
+from causeway.serve.router.settings import Settings
+from causeway.serve.scraping import Scraping
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> None:
+    """Run the router until SIGTERM or SIGINT."""
+    logging.configure(logging.level_from(os.environ))
+    trace.configure("causeway-router", os.environ)
+    try:
+        asyncio.run(_serve(settings))
+    finally:
+        trace.close()
+
+
+async def _serve(settings: Settings) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    directory = settings.offer.directory
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    provide_certificate(settings.front.certificate, settings.offer.rules.suffix)
+    haproxy = Haproxy(directory)
+    async with Client(discover()) as client:
+        informers = Informers.at(client)
+        room = Room(
+            client,
+            haproxy,
+            informers,
+            Recorder(client, "router"),
+            offer=settings.offer,
+            front=settings.front,
+            selection=settings.selection,
+            identity=settings.identity,
+            spares=settings.spares,
+        )
+        health = Health(settings.health_port, room.router, haproxy)
+        async with health, Scraping(settings.metrics_address, client):
+            log.info("router started", name=settings.identity.router)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(informers.run()), group.create_task(room.run())]
+                await ended.wait()
+                health.leaving = True
+                log.info("router leaves", seconds=settings.leave)
+                await asyncio.sleep(settings.leave)  # changes are still followed meanwhile
+                for task in tasks:
+                    task.cancel()
+            await haproxy.stop(settings.drain)
+    log.info("router stopped")

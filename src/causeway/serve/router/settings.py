@@ -1,0 +1,128 @@
+"""The router's settings, all from its environment."""
+
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from causeway.kit.errors import Exit, Problem
+from causeway.rooms.routes.admission import Rules
+from causeway.rooms.routes.certificates import Unusable, authorities
+from causeway.rooms.routes.compiling import Offer
+from causeway.rooms.routes.config import Front
+from causeway.rooms.routes.controller import Selection
+from causeway.rooms.routes.statuses import Identity
+
+_PREFIX = "CAUSEWAY_ROUTER_"
+_CONNECTIONS = 20_000
+_FILES = 1_000  # that HAProxy has open beside connections
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What ``causeway serve router`` goes by; ``drain`` and ``leave`` are seconds."""
+
+    offer: Offer
+    front: Front
+    selection: Selection
+    identity: Identity
+    spares: int
+    health_port: int
+    metrics_address: str
+    leave: float
+    drain: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """Return the settings; raises ``Problem`` naming the variable that is malformed."""
+        read = _Reader(environment)
+        directory = Path(read.text("DIRECTORY", "/run/causeway-router"))
+        suffix = read.text("SUFFIX", "")
+        cookie = read.text("COOKIE", "causeway")
+        drain = read.number("DRAIN_SECONDS", 30)
+        given = read.text("CERTIFICATE", "")
+        return cls(
+            offer=Offer(
+                directory=directory,
+                rules=Rules(wildcards=read.flag("WILDCARDS"), suffix=suffix),
+                cookie=cookie,
+                authorities=read.authorities("DESTINATION_CA"),
+                balance=read.choice("BALANCE", ("random", "roundrobin", "leastconn", "source")),
+            ),
+            front=Front(
+                plain=tuple(read.text("HTTP", "*:80").split(",")),
+                secure=tuple(read.text("HTTPS", "*:443").split(",")),
+                certificate=Path(given) if given else directory / "default.pem",
+                proxy_protocol=read.flag("PROXY_PROTOCOL"),
+                connections=read.number("CONNECTIONS", _connections()),
+                threads=read.number("THREADS", 0),
+                drain_seconds=max(1, read.number("HARD_STOP_SECONDS", 3600)),
+                log=read.text("ACCESS_LOG", "stdout"),
+                client_authorities=read.text("CLIENT_CA", ""),
+                client_verify=read.client_verify(),
+                forwarded=read.choice("FORWARDED", ("append", "replace", "if-none", "never")),
+                cookie=cookie,
+            ),
+            selection=Selection(read.text("ROUTE_LABELS", ""), read.text("NAMESPACE_LABELS", "")),
+            identity=Identity(read.text("NAME", "default"), read.text("CANONICAL_HOSTNAME", "")),
+            spares=read.number("SPARES", 100),
+            health_port=read.number("HEALTH_PORT", 9879),
+            metrics_address=environment.get("CAUSEWAY_METRICS_ADDRESS", ""),
+            leave=float(read.number("LEAVE_SECONDS", 5)),
+            drain=float(drain),
+        )
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str) -> str:
+        value = self._environment.get(_PREFIX + name, default)
+        if any(each.isspace() for each in value):
+            raise _wrong(name, f"{value!r} has space in it", "Give it without.")
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        value = self.text(name, str(default))
+        if not (value.isascii() and value.isdigit()):
+            raise _wrong(name, f"{value!r} is not a number", "Give a whole number.")
+        return int(value)
+
+    def flag(self, name: str) -> bool:
+        return self.choice(name, ("false", "true")) == "true"
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name, choices[0])
+        if value not in choices:
+            raise _wrong(name, f"{value!r} is none of {', '.join(choices)}", "Give one of them.")
+        return value
+
+    def client_verify(self) -> str:
+        verify = self.choice("CLIENT_VERIFY", ("none", "optional", "required"))
+        if verify != "none" and not self.text("CLIENT_CA", ""):
+            raise _wrong("CLIENT_CA", "is not set", "Name the file of authorities clients are verified by.")
+        return verify
+
+    def authorities(self, name: str) -> str:
+        path = self.text(name, "")
+        if not path:
+            return ""
+        try:
+            return authorities(Path(path).read_text())
+        except (OSError, Unusable) as error:
+            raise _wrong(
+                name, f"{path} cannot be used: {error}", "Name a file of PEM certificates."
+            ) from None
+
+
+def _connections() -> int:
+    """Return how many connections this process' bound of open files allows; each takes two."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return (
+        _CONNECTIONS if most == resource.RLIM_INFINITY else max(100, min(_CONNECTIONS, (most - _FILES) // 2))
+    )
+
+
+def _wrong(name: str, cause: str, remedy: str) -> Problem:
+    return Problem.of(_PREFIX + name, cause, remedy, exit_code=Exit.USAGE)

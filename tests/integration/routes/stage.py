@@ -1,0 +1,283 @@
+"""A router as it is started by hand, on a real Kubernetes API, with real applications behind it on loopback."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from tests.integration.kube_api import Authority, free_port
+
+from causeway.host.haproxy import Haproxy
+from causeway.kube.client import Client
+from causeway.kube.errors import AlreadyExists
+from causeway.kube.resource import ENDPOINT_SLICES, NAMESPACES
+from causeway.kube.routes import ROUTES
+
+DEADLINE = 60.0
+NAME = "test"
+SUFFIX = "apps.example"
+LOCAL = "198.51.100.77"
+"""Where applications listen: on the loopback device, but not of its range, which no endpoint may be of."""
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    """Wait for a condition; the time it takes is nobody's business below the deadline."""
+    end = time.monotonic() + DEADLINE
+    while not await condition():
+        assert time.monotonic() < end, f"in vain: {what}"
+        await asyncio.sleep(0.01)
+
+
+class Application:
+    """A web application that tells what it was asked; ``name`` tells it from others."""
+
+    def __init__(self, name: str, tls: ssl.SSLContext | None = None) -> None:
+        self.name = name
+        self.port = free_port()
+        application = web.Application()
+        application.router.add_get("/socket", self._echo)
+        application.router.add_route("*", "/{rest:.*}", self._answer)
+        self._runner = web.AppRunner(application, access_log=None)
+        self._tls = tls
+
+    async def start(self) -> "Application":
+        await self._runner.setup()
+        await web.TCPSite(self._runner, LOCAL, self.port, ssl_context=self._tls).start()
+        return self
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        pause = request.query.get("pause")
+        if pause:
+            await asyncio.sleep(float(pause))
+        return web.json_response(
+            {
+                "application": self.name,
+                "path": request.raw_path,
+                "headers": {name.lower(): value for name, value in request.headers.items()},
+            }
+        )
+
+    async def _echo(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(f"{self.name} heard {message.data}")
+        return socket
+
+
+@dataclass
+class Answer:
+    """An answer with what the application behind it said of the request."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+    @property
+    def application(self) -> str:
+        return str(self.body.get("application", ""))
+
+
+@dataclass
+class Router:
+    """The process, its HAProxy, and ways to ask it."""
+
+    directory: Path
+    kubeconfig: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    http: int = field(default_factory=free_port)
+    https: int = field(default_factory=free_port)
+    health: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def __post_init__(self) -> None:
+        self.haproxy = Haproxy(self.directory / "run")
+
+    async def start(self) -> None:
+        environment = os.environ | {
+            "KUBECONFIG": str(self.kubeconfig),
+            "CAUSEWAY_ROUTER_DIRECTORY": str(self.haproxy.directory),
+            "CAUSEWAY_ROUTER_HTTP": f"127.0.0.1:{self.http}",
+            "CAUSEWAY_ROUTER_HTTPS": f"127.0.0.1:{self.https}",
+            "CAUSEWAY_ROUTER_HEALTH_PORT": str(self.health),
+            "CAUSEWAY_ROUTER_NAME": NAME,
+            "CAUSEWAY_ROUTER_SUFFIX": SUFFIX,
+            "CAUSEWAY_ROUTER_SPARES": "16",
+            "CAUSEWAY_ROUTER_THREADS": "1",
+            "CAUSEWAY_ROUTER_WILDCARDS": "true",
+            "CAUSEWAY_ROUTER_LEAVE_SECONDS": "0",
+            **self.settings,
+        }
+        with self.log.open("ab") as sink:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "causeway", "serve", "router"],
+                env=environment,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+        await until(self.ready, f"the router is ready: {self.log}")
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "router.log"
+
+    async def ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()[-3000:]
+        return await self.probe("/readyz") == 200
+
+    async def probe(self, path: str) -> int:
+        with contextlib.suppress(aiohttp.ClientError):
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"http://127.0.0.1:{self.health}{path}") as answer:
+                    return answer.status
+        return 0
+
+    async def figures(self) -> str:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"http://127.0.0.1:{self.health}/metrics") as answer:
+                return await answer.text()
+
+    async def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
+        assert self.process is not None
+        self.process.send_signal(how)
+        await asyncio.to_thread(self.process.wait, 60)
+        self.process = None
+
+    async def end(self) -> None:
+        if self.process is not None:
+            await self.kill()
+        await self.haproxy.stop(0)
+
+    async def worker(self) -> str:
+        """Return the worker's process: another one after every reload."""
+        return (await self.haproxy.about())["Pid"]
+
+    async def get(
+        self, host: str, path: str = "/", *, tls: bool = False, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connector = aiohttp.TCPConnector(ssl=context, force_close=True)
+        scheme, port = ("https", self.https) if tls else ("http", self.http)
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            async with session.get(
+                f"{scheme}://127.0.0.1:{port}{path}",
+                headers={"Host": host, **(headers or {})},
+                server_hostname=host if tls else None,
+                allow_redirects=False,
+            ) as answer:
+                text = await answer.text()
+                body = json.loads(text) if "json" in answer.headers.get("content-type", "") else {}
+                return Answer(answer.status, answer.headers, body)
+
+    async def certificate(self, host: str) -> bytes:
+        """Return the certificate shown to who asks for ``host``, as DER."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        _, writer = await asyncio.open_connection("127.0.0.1", self.https, ssl=context, server_hostname=host)
+        shown: bytes = writer.get_extra_info("ssl_object").getpeercert(True)
+        writer.close()
+        return shown
+
+    async def answers(self, host: str, application: str, path: str = "/", *, tls: bool = False) -> Answer:
+        """Wait until ``application`` answers for ``host``; return that answer."""
+        found: list[Answer] = []
+
+        async def asked() -> bool:
+            found[:] = [await self.get(host, path, tls=tls)]
+            return found[0].application == application
+
+        await until(asked, f"{application} answers for {host}{path}")
+        return found[0]
+
+
+@dataclass
+class Site:
+    """What users write: namespaces, endpoints, routes."""
+
+    admin: Client
+    router: Router
+    authority: Authority
+
+    async def namespace(self, name: str) -> None:
+        with contextlib.suppress(AlreadyExists):
+            await self.admin.create(NAMESPACES, {"metadata": {"name": name}})
+
+    async def endpoints(self, namespace: str, service: str, applications: Sequence[Application]) -> None:
+        """Make these the endpoints of a service; each has a port of its own, so each has a slice."""
+        labels = f"kubernetes.io/service-name={service}"
+        old = await self.admin.list(ENDPOINT_SLICES, namespace, labels=labels)
+        wanted = {f"{service}-{each.port}": each for each in applications}
+        for name, each in wanted.items():
+            body = {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {
+                    "name": name,
+                    "namespace": namespace,
+                    "labels": {"kubernetes.io/service-name": service},
+                },
+                "addressType": "IPv4",
+                "endpoints": [{"addresses": [LOCAL], "conditions": {"ready": True}}],
+                "ports": [{"name": "web", "port": each.port, "protocol": "TCP"}],
+            }
+            await self.admin.apply(body, manager="test")
+        for each_old in old.items:
+            if each_old["metadata"]["name"] not in wanted:
+                await self.admin.delete(ENDPOINT_SLICES, each_old["metadata"]["name"], namespace)
+
+    async def route(self, namespace: str, name: str, **given: Any) -> dict[str, Any]:
+        """Make a route, or change it: ``annotations``, and fields of its spec."""
+        annotations = given.pop("annotations", {})
+        spec = {"to": {"kind": "Service", "name": name}} | given
+        body = {
+            "apiVersion": ROUTES.api_version,
+            "kind": ROUTES.kind,
+            "metadata": {"name": name, "namespace": namespace, "annotations": annotations},
+            "spec": spec,
+        }
+        return await self.admin.apply(body, manager="test", resource=ROUTES)
+
+    async def ingress(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return what our router says of a route, {} as long as it says nothing."""
+        route = await self.admin.get(ROUTES, name, namespace)
+        entries = (route.get("status") or {}).get("ingress") or []
+        return next((each for each in entries if each["routerName"] == NAME), {})
+
+    async def told(self, namespace: str, name: str, status: str, reason: str = "") -> dict[str, Any]:
+        """Wait until a route's status says this; return our entry."""
+        found: dict[str, Any] = {}
+
+        async def says() -> bool:
+            found.clear()
+            found.update(await self.ingress(namespace, name))
+            conditions = found.get("conditions") or [{}]
+            return (conditions[0].get("status"), conditions[0].get("reason", "")) == (status, reason)
+
+        await until(says, f"{namespace}/{name} is {status} {reason}")
+        return found
+
+    def pem(self, file: str) -> str:
+        return Path(self.authority.path(file)).read_text()
+
+    def serving(self, file: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.authority.path(f"{file}.crt"), self.authority.path(f"{file}.key"))
+        return context
