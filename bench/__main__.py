@@ -15,7 +15,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import network, scale
+from bench import network, router, scale
 from bench.result import Case, save, show
 from causeway.kit.errors import Problem
 from causeway.lab.settings import from_environment
@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @app.callback()
 def _measurements() -> None:
-    """Measurements on a lab that is up."""
+    """Measurements, most on a lab that is up."""
 
 
 @app.command("network")
@@ -67,6 +67,20 @@ def measure_scale(  # noqa: PLR0917  # options of a command line, never given by
     lab = from_environment()
     with _recorded(output, "scale") as cases, _scratch() as directory, _interruptible():
         asyncio.run(scale.run(lab, directory, size, console, cases))
+
+
+@app.command("router")
+def measure_router(
+    routes: Annotated[str, typer.Option(help="Numbers of routes, one round each.")] = "100,1000,10000",
+    seconds: Annotated[float, typer.Option(help="Seconds of requests as fast as they go.")] = 5.0,
+    changes: Annotated[int, typer.Option(help="Changes under load.")] = 2_000,
+    port: Annotated[int, typer.Option(help="First of the ports on loopback that are used.")] = 29_000,
+    output: Annotated[Path, typer.Option(help="Where the record is written.")] = RESULTS / "router.json",
+) -> None:
+    """Measure the router beside regular expressions and reloads, on the same HAProxy."""
+    plan = router.Plan(_numbers(routes), seconds, changes)
+    with _recorded(output, "router") as cases, _scratch() as directory, _interruptible():
+        asyncio.run(router.run(directory, port, plan, console, cases))
 
 
 @contextlib.contextmanager

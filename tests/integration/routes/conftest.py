@@ -42,9 +42,7 @@ async def _kubeconfig(admin: Client, api: KubeApi, directory: Path) -> Path:
 
 
 @pytest.fixture
-async def site(
-    kube_api: KubeApi, authority: Authority, address: None, tmp_path: Path
-) -> AsyncIterator[Site]:
+async def site(kube_api: KubeApi, authority: Authority, address: None, tmp_path: Path) -> AsyncIterator[Site]:
     """A router that has started, and nothing routed yet."""
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as admin:
         await deploy(admin)

@@ -1,4 +1,4 @@
-"""A router as it is started by hand, on a real Kubernetes API, with real applications behind it on loopback."""
+"""A router as it is started by hand, on a real Kubernetes API, with real applications behind it."""
 
 import asyncio
 import contextlib
@@ -123,7 +123,7 @@ class Router:
             **self.settings,
         }
         with self.log.open("ab") as sink:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: ASYNC220  # it does not wait
                 [sys.executable, "-m", "causeway", "serve", "router"],
                 env=environment,
                 stdout=sink,
@@ -143,15 +143,13 @@ class Router:
 
     async def probe(self, path: str) -> int:
         with contextlib.suppress(aiohttp.ClientError):
-            async with aiohttp.ClientSession() as session:
-                async with session.get(f"http://127.0.0.1:{self.health}{path}") as answer:
-                    return answer.status
+            async with aiohttp.request("GET", f"http://127.0.0.1:{self.health}{path}") as answer:
+                return answer.status
         return 0
 
     async def figures(self) -> str:
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{self.health}/metrics") as answer:
-                return await answer.text()
+        async with aiohttp.request("GET", f"http://127.0.0.1:{self.health}/metrics") as answer:
+            return await answer.text()
 
     async def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         assert self.process is not None
@@ -175,16 +173,19 @@ class Router:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
         scheme, port = ("https", self.https) if tls else ("http", self.http)
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            async with session.get(
+        jar = aiohttp.DummyCookieJar()
+        async with (
+            aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session,
+            session.get(
                 f"{scheme}://127.0.0.1:{port}{path}",
                 headers={"Host": host, **(headers or {})},
                 server_hostname=host if tls else None,
                 allow_redirects=False,
-            ) as answer:
-                text = await answer.text()
-                body = json.loads(text) if "json" in answer.headers.get("content-type", "") else {}
-                return Answer(answer.status, answer.headers, body)
+            ) as answer,
+        ):
+            text = await answer.text()
+            body = json.loads(text) if "json" in answer.headers.get("content-type", "") else {}
+            return Answer(answer.status, answer.headers, body)
 
     async def certificate(self, host: str) -> bytes:
         """Return the certificate shown to who asks for ``host``, as DER."""

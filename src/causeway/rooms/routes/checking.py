@@ -7,7 +7,7 @@ from causeway.rooms.routes.endpoints import MOST_WEIGHT
 from causeway.rooms.routes.model import Refused
 
 _ALTERNATES = 3
-_PATH = re.compile(r"/[!$-:<-\[\]-_a-~]*", re.ASCII)  # printable, without " # ; ? \ and `
+_PATH = re.compile(r"/[!$-:<=>@-\[\]-_a-~]*", re.ASCII)  # printable, without " # ; ? \ and `
 _TERMINATIONS = ("edge", "passthrough", "reencrypt")
 _POLICIES = ("", "None", "Allow", "Redirect")
 

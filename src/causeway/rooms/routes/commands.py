@@ -112,10 +112,14 @@ def _map_command(step: Step, file: Path, key: str) -> Command:
 
 def _server_commands(step: Step, name: str) -> Iterator[Command]:
     if step.verb == "add":
-        yield Command(f"add server {name} {_words(step.detail)} weight {step.value}", "New server registered")
+        # HAProxy 2.6 gives a server its places among those to draw from before it has a number, so that all
+        # have the same; places added later, by a greater weight, are right.
+        yield Command(f"add server {name} {_words(step.detail)} weight 0", "New server registered")
         if " check " in step.detail:
             yield Command(f"enable health {name}")
         yield Command(f"enable server {name}")
+        if step.value:
+            yield Command(f"set server {name} weight {step.value}")
     elif step.verb == "revive":
         yield Command(f"set server {name} weight {step.value}")
         yield Command(f"set server {name} state ready")

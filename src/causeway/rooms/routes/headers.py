@@ -19,7 +19,8 @@ def header_line(direction: str, header: Header) -> str:
         return f"http-{direction} del-header {_quoted(name)}"
     value = action.set.value if action.set else ""
     fetch = "req" if direction == "request" else "res"
-    sample = rf"%(?:\{{[-+]?[QXE](?:,[-+]?[QXE])*\}})?\[(?:{fetch}\.hdr\([A-Za-z0-9-]+(?:,-?[0-9]+)?\)|ssl_c_der)(?:,lower|,base64)*\]"
+    form, conversions = r"(?:\{[-+]?[QXE](?:,[-+]?[QXE])*\})?", "(?:,lower|,base64)*"
+    sample = rf"%{form}\[(?:{fetch}\.hdr\([A-Za-z0-9-]+(?:,-?[0-9]+)?\)|ssl_c_der){conversions}\]"
     plain = re.sub(sample, "", value.replace("%%", ""))
     if action.type != "Set" or not _TEXT.fullmatch(value) or "%" in plain:
         raise Refused(

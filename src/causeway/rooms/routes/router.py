@@ -155,12 +155,16 @@ class Router:
                 await self.round()
             except Problem as error:
                 log.warning("HAProxy is asked anew", cause=str(error), again_in=pause)
-                self._running = None
+                self.distrust()
                 await asyncio.sleep(pause)
                 pause = min(5.0, pause * 2)
                 continue
             pause = 0.1
             await self._rest()
+
+    def distrust(self) -> None:
+        """Begin the next round by asking HAProxy for all it runs."""
+        self._running = None
 
     async def _rest(self) -> None:
         """Wait for the next change, or for the time to look after what is left."""
@@ -175,7 +179,7 @@ class Router:
                 about = {}
             if about.get("description") != self._mark:
                 log.warning("HAProxy does not run what it should", runs=about.get("description"))
-                self._running = None
+                self.distrust()
 
     async def round(self) -> None:
         """Take all changes there are and bring HAProxy to what is wanted; raises ``Problem``."""
@@ -197,6 +201,7 @@ class Router:
             else:
                 await self._send(touched)
         untold, self._untold = self._untold, set()
+        self._placed |= {key for key in untold if key in self._entries} - self._dirty
         for key in untold:
             self._told(key)
 
@@ -231,12 +236,11 @@ class Router:
                 short.add(key)  # what it had, it keeps until there is one of the other kind
                 continue
             touched |= self._wanted.put(key, dict(wishes(entry, backend)))
-            self._placed.add(key)
         return touched, short
 
     async def _begin(self) -> None:
         """Find out what runs, or start it, and bring it to what is wanted."""
-        self._wanted, self._placed = Wanted(), set()
+        self._wanted = Wanted()
         try:
             mark = (await self._proxy.about()).get("description", "")
         except Problem:

@@ -1,0 +1,195 @@
+"""Under load, through crashes, to a peaceful end."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from tests.integration.routes.conftest import StartApplication
+from tests.integration.routes.stage import Router, Site, until
+
+from causeway.kube.routes import ROUTES
+
+CLIENTS = 4
+
+
+@asynccontextmanager
+async def load(router: Router, host: str) -> AsyncIterator[list[str]]:
+    """Have clients ask without a pause meanwhile; yields all that went wrong so far."""
+    wrong: list[str] = []
+    served = 0
+    ended = False
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        nonlocal served
+        while not ended:
+            try:
+                async with session.get(
+                    f"http://127.0.0.1:{router.http}/", headers={"Host": host, "Connection": "close"}
+                ) as answer:
+                    if answer.status != 200:
+                        wrong.append(f"status {answer.status}")
+                    await answer.read()
+                    served += 1
+            except aiohttp.ClientError as error:
+                wrong.append(repr(error))
+
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+        for _ in range(CLIENTS):
+            group.create_task(client(session))
+        try:
+            yield wrong
+        finally:
+            ended = True
+    assert served > CLIENTS
+
+
+async def test_hundreds_of_changes_under_load_lose_no_request(
+    site: Site, application: StartApplication
+) -> None:
+    await site.namespace("t-load")
+    applications = [await application(f"a{number}") for number in range(3)]
+    host = "load.apps.example"
+    await site.endpoints("t-load", "shop", applications)
+    await site.route("t-load", "shop", host=host)
+    await site.router.answers(host, applications[0].name)
+    for number in range(2):
+        site.authority.issue(f"load{number}", host)
+    worker = await site.router.worker()
+    changes = 0
+    async with load(site.router, host) as wrong:
+        for number in range(60):
+            kept = [each for place, each in enumerate(applications) if place != number % 4]
+            certificate = {
+                "termination": "edge",
+                "insecureEdgeTerminationPolicy": "Allow",
+                "certificate": site.pem(f"load{number % 2}.crt"),
+                "key": site.pem(f"load{number % 2}.key"),
+            }
+            to = {"kind": "Service", "name": "shop", "weight": 1 + number}
+            await site.endpoints("t-load", "shop", kept)
+            await site.route("t-load", "shop", host=host, tls=certificate, to=to)
+            await site.route("t-load", f"r{number % 5}", host=f"r{number}.apps.example", path=f"/{number}")
+            changes += 3
+        await site.router.answers("r59.apps.example", "", "/59")
+        await site.told("t-load", "r4", "True")
+    assert wrong == []
+    assert changes == 180
+    assert await site.router.worker() == worker
+
+
+async def test_when_spares_run_out_one_load_loses_no_request_either(
+    site: Site, application: StartApplication
+) -> None:
+    await site.namespace("t-spares")
+    await site.endpoints("t-spares", "shop", [await application("shop")])
+    host = "spares.apps.example"
+    await site.route("t-spares", "shop", host=host)
+    await site.router.answers(host, "shop")
+    worker = await site.router.worker()
+    async with load(site.router, host) as wrong:
+        for number in range(40):  # there are 16 spare backends
+            to = {"kind": "Service", "name": "shop"}
+            await site.route("t-spares", f"r{number}", host=f"r{number}.spares.example", to=to)
+        for number in range(40):
+            await site.router.answers(f"r{number}.spares.example", "shop")
+    assert wrong == []
+    assert await site.router.worker() != worker
+
+
+async def test_who_comes_after_a_kill_takes_haproxy_over_as_it_runs(
+    site: Site, application: StartApplication
+) -> None:
+    await site.namespace("t-kill")
+    one, two = await application("one"), await application("two")
+    host = "kill.apps.example"
+    await site.endpoints("t-kill", "shop", [one])
+    for name in ("shop", "gone"):
+        given = {"host": host} if name == "shop" else {"host": "gone.apps.example"}
+        await site.route("t-kill", name, to={"kind": "Service", "name": "shop"}, **given)
+    await site.router.answers(host, "one")
+    await site.router.answers("gone.apps.example", "one")
+    worker = await site.router.worker()
+    await site.router.kill()
+    assert (await site.router.get(host)).application == "one"
+    await site.endpoints("t-kill", "shop", [two])
+    await site.admin.delete(ROUTES, "gone", "t-kill")
+    await site.route("t-kill", "new", host="new.apps.example", to={"kind": "Service", "name": "shop"})
+    async with load(site.router, host) as wrong:
+        await site.router.start()
+        await site.router.answers(host, "two")
+        await site.router.answers("new.apps.example", "two")
+    assert wrong == []
+    assert (await site.router.get("gone.apps.example")).status == 503
+    assert await site.router.worker() == worker
+
+
+async def test_a_haproxy_that_was_killed_comes_back_with_everything(
+    site: Site, application: StartApplication
+) -> None:
+    await site.namespace("t-back")
+    await site.endpoints("t-back", "shop", [await application("shop")])
+    await site.route("t-back", "shop", host="back.apps.example")
+    await site.router.answers("back.apps.example", "shop")
+    await site.router.haproxy.stop(0)
+
+    async def back() -> bool:
+        try:
+            return (await site.router.get("back.apps.example")).application == "shop"
+        except aiohttp.ClientError:
+            return False
+
+    await until(back, "HAProxy is back")
+
+
+async def test_it_leaves_in_peace(site: Site, application: StartApplication) -> None:
+    await site.namespace("t-leave")
+    await site.endpoints("t-leave", "shop", [await application("shop")])
+    host = "leave.apps.example"
+    await site.route("t-leave", "shop", host=host)
+    await site.router.answers(host, "shop")
+    slow = asyncio.create_task(site.router.get(host, "/?pause=2"))
+    await site.router.get(host)  # by now the slow one is on its way
+    await site.router.kill(signal.SIGTERM)
+    assert (await slow).application == "shop"
+    assert site.router.haproxy.master() is None
+
+
+async def test_the_statuses_of_others_are_left_alone(site: Site, application: StartApplication) -> None:
+    await site.namespace("t-others")
+    await site.endpoints("t-others", "shop", [await application("shop")])
+    await site.route("t-others", "shop", host="others.apps.example")
+    await site.told("t-others", "shop", "True")
+    foreign = {
+        "host": "others.apps.example",
+        "routerName": "other",
+        "conditions": [{"type": "Admitted", "status": "False", "reason": "TheirOwn"}],
+    }
+    route = await site.admin.get(ROUTES, "shop", "t-others")
+    mine = route["status"]["ingress"]
+    route["status"]["ingress"] = [foreign]  # as one does that thinks itself alone
+    await site.admin.replace(ROUTES, route, subresource="status")
+    entry = await site.told("t-others", "shop", "True")
+    assert entry["host"] == mine[0]["host"]
+    route = await site.admin.get(ROUTES, "shop", "t-others")
+    assert foreign in route["status"]["ingress"]
+    assert len(route["status"]["ingress"]) == 2
+
+
+async def test_what_a_route_did_is_told_in_figures_and_in_the_log(
+    site: Site, application: StartApplication
+) -> None:
+    await site.namespace("t-figures")
+    await site.endpoints("t-figures", "shop", [await application("shop")])
+    await site.route("t-figures", "shop", host="figures.apps.example")
+    await site.router.answers("figures.apps.example", "shop", '/a"b')
+
+    async def counted() -> bool:
+        wanted = 'causeway_route_traffic{figure="2xx",namespace="t-figures",route="shop"} 1.0'
+        return wanted in await site.router.figures()
+
+    await until(counted, "the request is counted")
+    line = next(line for line in site.router.log.read_text().splitlines() if '"t-figures/shop"' in line)
+    assert '"path":"\\/a\\"b"' in line or '"path":"/a\\"b"' in line or "%22" in line

@@ -1,0 +1,172 @@
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.rooms.routes.examples import route
+
+from causeway.kube.objects import key_of
+from causeway.kube.routes import Route
+from causeway.rooms.routes.admission import Rules, admit, age, generated_host, host_of
+from causeway.rooms.routes.registry import Registry
+
+RULES = Rules(wildcards=True, suffix="apps.example")
+
+
+def reasons(*routes: Route, rules: Rules = RULES) -> dict[str, str]:
+    return {key: verdict.reason if verdict else "" for key, verdict in admit(routes, rules).items()}
+
+
+def test_the_oldest_owns_a_host_across_namespaces() -> None:
+    young, old = route(namespace="one", age=5), route(namespace="two", age=1)
+    assert reasons(young, old) == {"one/shop": "HostAlreadyClaimed", "two/shop": ""}
+
+
+def test_of_the_same_age_the_smaller_uid_owns_it() -> None:
+    one, two = route(namespace="one", uid="b"), route(namespace="two", uid="a")
+    assert reasons(one, two) == {"one/shop": "HostAlreadyClaimed", "two/shop": ""}
+
+
+def test_paths_of_a_host_live_together_in_a_namespace_only() -> None:
+    root, path, again = route(), route("path", path="/a", age=1), route("again", path="/a", age=2)
+    other = route("other", "two", path="/b", age=3)
+    assert reasons(root, path, again, other) == {
+        "one/shop": "",
+        "one/path": "",
+        "one/again": "HostAlreadyClaimed",
+        "two/other": "HostAlreadyClaimed",
+    }
+
+
+def test_a_passed_through_host_has_no_other_route_with_tls() -> None:
+    through = route(tls={"termination": "passthrough"})
+    edge = route("edge", path="/a", age=1, tls={"termination": "edge"})
+    plain = route("plain", path="/b", age=2)
+    assert reasons(through, edge, plain)["one/edge"] == "HostAlreadyClaimed"
+    assert reasons(through, edge, plain)["one/plain"] == ""
+
+
+def test_a_wildcard_and_hosts_beside_it_are_of_one_namespace() -> None:
+    wild = route("wild", host="any.apps.example", wildcardPolicy="Subdomain", age=1)
+    mine, others = route(age=2), route("other", "two", host="other.apps.example", age=3)
+    assert reasons(wild, mine, others) == {"one/wild": "", "one/shop": "", "two/other": "HostAlreadyClaimed"}
+    older = route("other", "two", host="other.apps.example", age=0)
+    assert reasons(wild, older) == {"one/wild": "HostAlreadyClaimed", "two/other": ""}
+
+
+def test_wildcards_differ_by_path() -> None:
+    wild = route("wild", host="a.apps.example", wildcardPolicy="Subdomain")
+    path = route("path", host="b.apps.example", wildcardPolicy="Subdomain", path="/a", age=1)
+    again = route("again", host="c.apps.example", wildcardPolicy="Subdomain", age=2)
+    assert reasons(wild, path, again) == {"one/wild": "", "one/path": "", "one/again": "HostAlreadyClaimed"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"wildcardPolicy": "Everything"}, "RouteNotAdmitted"),
+        ({"host": ""}, "NoHostValue"),
+        ({"host": "Upper.example"}, "InvalidHost"),
+        ({"host": "under_score.example"}, "InvalidHost"),
+        ({"host": "a..example"}, "InvalidHost"),
+        ({"host": "-a.example"}, "InvalidHost"),
+        ({"host": "a.example."}, "InvalidHost"),
+        ({"host": ".".join(["a" * 60] * 5)}, "InvalidHost"),
+        ({"host": "a" * 64 + ".example"}, "InvalidHost"),
+        ({"host": "*.example"}, "InvalidHost"),
+        ({"host": "", "subdomain": "www"}, ""),
+    ],
+)
+def test_what_is_refused_whatever_others_ask(spec: dict[str, str], reason: str) -> None:
+    assert list(reasons(route(**spec)).values()) == [reason]
+
+
+def test_wildcards_are_refused_where_they_are_not_allowed() -> None:
+    verdicts = admit([route(wildcardPolicy="Subdomain")], Rules())
+    assert verdicts["one/shop"] is not None
+    assert verdicts["one/shop"].message == "wildcard routes are not allowed"
+
+
+def test_a_refused_route_claims_nothing() -> None:
+    bad = route("bad", "two", wildcardPolicy="Everything")
+    assert reasons(bad, route(age=5))["one/shop"] == ""
+
+
+def test_hosts_are_made_of_what_there_is() -> None:
+    assert generated_host(route(host=""), RULES) == "shop-one.apps.example"
+    assert generated_host(route(host="", subdomain="www"), RULES) == ""
+    assert host_of(route(host="", subdomain="www"), RULES) == "www.apps.example"
+    assert generated_host(route(), RULES) == ""
+    assert generated_host(route(host=""), Rules()) == ""
+
+
+POPULATION = st.lists(
+    st.builds(
+        lambda number, namespace, host, path, wild, tls, age: route(
+            f"r{number}",
+            namespace,
+            age=age,
+            host=host,
+            path=path,
+            wildcardPolicy="Subdomain" if wild else "None",
+            tls={"termination": tls} if tls else None,
+        ),
+        st.integers(0, 9),
+        st.sampled_from(["one", "two"]),
+        st.sampled_from(["a.x.example", "b.x.example", "c.y.example", "", "Bad"]),
+        st.sampled_from(["", "/a", "/b"]),
+        st.booleans(),
+        st.sampled_from(["", "edge", "passthrough"]),
+        st.integers(0, 3),
+    ),
+    max_size=12,
+    unique_by=key_of,
+)
+
+
+@settings(deadline=None)
+@given(POPULATION, st.randoms(use_true_random=False))
+def test_the_order_of_learning_changes_nothing(routes: list[Route], chance: random.Random) -> None:
+    before = admit(routes, RULES)
+    chance.shuffle(routes)
+    assert admit(routes, RULES) == before
+
+
+@settings(deadline=None)
+@given(POPULATION)
+def test_a_refused_host_is_held_by_an_older_admitted_route(routes: list[Route]) -> None:
+    verdicts = admit(routes, RULES)
+    admitted = [each for each in routes if verdicts[key_of(each)] is None]
+    for each in routes:
+        verdict = verdicts[key_of(each)]
+        if verdict is not None and verdict.reason == "HostAlreadyClaimed":
+            assert any(age(other) <= age(each) for other in admitted if other is not each)
+    owners: dict[str, set[str]] = {}
+    for each in admitted:
+        owners.setdefault(each.spec.host, set()).add(each.metadata.namespace)
+    assert all(len(each) == 1 for each in owners.values())
+
+
+@settings(deadline=None)
+@given(POPULATION, st.data())
+def test_change_by_change_is_as_all_at_once(routes: list[Route], data: st.DataObject) -> None:
+    registry = Registry(RULES)
+    present: dict[str, Route] = {}
+    told: dict[str, object] = {}
+    for each in routes:
+        chosen: int = data.draw(st.integers(0, 23))
+        if chosen < len(present):
+            key = sorted(present)[chosen]
+            registry.remove(key)
+            del present[key]
+            told.pop(key, None)
+        registry.put(each)
+        present[key_of(each)] = each
+        if chosen % 2:
+            for key in registry.settle():
+                told[key] = registry.verdict(key)
+    for key in registry.settle():
+        told[key] = registry.verdict(key)
+    expected = admit(present.values(), RULES)
+    assert {key: registry.verdict(key) for key in present} == expected
+    assert {key: told[key] for key in present} == expected

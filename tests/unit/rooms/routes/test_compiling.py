@@ -1,0 +1,265 @@
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.rooms.routes.examples import OFFER, certificate, compiled, entry, refused, route, slice_of
+
+from causeway.rooms.routes.model import Kind, Refusal, Way
+
+HAPROXY = "haproxy.router.openshift.io/"
+CERTIFICATE, KEY = certificate()
+
+
+def test_a_plain_route() -> None:
+    found = entry(route())
+    assert found.owner == "one/shop"
+    assert found.ways == (Way("prefix", "pwww.apps.example/"),)
+    assert found.backend.kind == Kind("http", "random", "causeway")
+    ((_, weight, detail),) = found.backend.servers
+    assert (weight, detail) == (1, "10.0.0.1:8080")
+    assert found.backend.options == (("owner", "", "one/shop"), ("sticky", "", "; path=/; HttpOnly"))
+
+
+@pytest.mark.parametrize(
+    ("tls", "ways"),
+    [
+        ({"termination": "edge"}, {("prefix", "swww.apps.example/", False)}),
+        (
+            {"termination": "edge", "insecureEdgeTerminationPolicy": "Allow"},
+            {("prefix", "swww.apps.example/", False), ("prefix", "pwww.apps.example/", False)},
+        ),
+        (
+            {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"},
+            {("prefix", "swww.apps.example/", False), ("prefix", "pwww.apps.example/", True)},
+        ),
+        ({"termination": "passthrough"}, {("passthrough", "www.apps.example", False)}),
+        (
+            {"termination": "passthrough", "insecureEdgeTerminationPolicy": "Redirect"},
+            {("passthrough", "www.apps.example", False), ("prefix", "pwww.apps.example/", True)},
+        ),
+    ],
+)
+def test_where_terminations_lead(tls: dict[str, str], ways: set[tuple[str, str, bool]]) -> None:
+    assert {(way.map, way.key, way.redirect) for way in entry(route(tls=tls)).ways} == ways
+
+
+def test_a_wildcard_stands_for_the_domain() -> None:
+    wild = {"wildcardPolicy": "Subdomain"}
+    assert entry(route(**wild)).ways == (Way("prefix", "p*.apps.example/"),)
+    through = entry(route(tls={"termination": "passthrough"}, **wild))
+    assert through.ways == (Way("passthrough-wildcard", "apps.example"),)
+
+
+def test_certificates_go_by_what_they_are() -> None:
+    tls = {"termination": "edge", "certificate": CERTIFICATE, "key": KEY}
+    ((key, text),) = entry(route(tls=tls)).certificates
+    assert key.host == "www.apps.example"
+    assert text.startswith("-----BEGIN PRIVATE KEY-----")
+    ((same, _),) = entry(route("other", path="/a", tls=tls)).certificates
+    assert same == key
+    ((wild, _),) = entry(route(tls=tls, wildcardPolicy="Subdomain")).certificates
+    assert wild.host == "*.apps.example"
+
+
+def test_reencrypted_servers_are_verified() -> None:
+    found = entry(route(tls={"termination": "reencrypt", "destinationCACertificate": CERTIFICATE}))
+    ((_, _, detail),) = found.backend.servers
+    ((authority, _),) = found.authorities
+    assert (
+        f"ssl alpn h2,http/1.1 verify required ca-file /run/router/authorities/{authority[0]}.pem" in detail
+    )
+    assert "verifyhost" not in detail
+
+
+def test_the_routers_own_authorities_verify_the_services_name() -> None:
+    reencrypt = route(tls={"termination": "reencrypt"})
+    assert "destinationCACertificate: is needed" in refused(reencrypt)
+    offer = msgspec.structs.replace(OFFER, authorities=CERTIFICATE)
+    ((_, _, detail),) = entry(reencrypt, offer).backend.servers
+    assert detail.endswith("verifyhost shop.one.svc")
+
+
+def test_shares_of_several_services() -> None:
+    several = route(to={"name": "a", "weight": 20}, alternateBackends=[{"name": "b", "weight": 10}])
+    a = [slice_of({"10.0.0.1": True, "10.0.0.2": True, "10.0.0.9": False})]
+    b = [slice_of({f"10.0.1.{number}": True for number in range(4)})]
+    found = entry(several, a=a, b=b)
+    assert found.backend.kind.balance == "roundrobin"
+    shares = {detail: weight for _, weight, detail in found.backend.servers}
+    assert shares == {"10.0.0.1:8080": 256, "10.0.0.2:8080": 256} | {
+        f"10.0.1.{number}:8080": 64 for number in range(4)
+    }
+
+
+def test_a_service_without_share_keeps_its_sessions_but_not_through_tls() -> None:
+    spec: dict[str, Any] = {
+        "to": {"name": "a", "weight": 0},
+        "alternateBackends": [{"name": "b", "weight": 1}],
+    }
+    b = [slice_of({"10.0.1.1": True})]
+    assert [each[1] for each in sorted(entry(route(**spec), b=b).backend.servers, key=lambda s: s[2])] == [
+        0,
+        1,
+    ]
+    through = entry(route(tls={"termination": "passthrough"}, **spec), b=b)
+    assert [each[2] for each in through.backend.servers] == ["10.0.1.1:8080"]
+
+
+def test_ports_by_name_and_number() -> None:
+    two = [slice_of({"10.0.0.1": True}, 8080), slice_of({"10.0.0.1": True}, 9090, name="admin")]
+    for port, expected in ((None, 2), ("web", 1), ("admin", 1), (9090, 1), ("9090", 1), (1, 0)):
+        spec: dict[str, Any] = {} if port is None else {"port": {"targetPort": port}}
+        assert len(entry(route(**spec), shop=two).backend.servers) == expected
+
+
+def test_http_2_without_tls_is_spoken_to_who_says_so() -> None:
+    found = entry(route(), shop=[slice_of({"10.0.0.1": True}, appProtocol="kubernetes.io/h2c")])
+    assert found.backend.servers[0][2] == "10.0.0.1:8080 proto h2"
+
+
+def test_ipv6() -> None:
+    one = msgspec.structs.replace(slice_of({"fd00::1": True}), address_type="IPv6")
+    assert entry(route(), shop=[one]).backend.servers[0][2] == "[fd00::1]:8080"
+
+
+def test_annotations_become_options() -> None:
+    annotations = {
+        f"{HAPROXY}balance": "leastconn",
+        f"{HAPROXY}timeout": "5s",
+        f"{HAPROXY}timeout-tunnel": "2h",
+        f"{HAPROXY}ip_allowlist": "10.0.0.0/8 192.0.2.1",
+        f"{HAPROXY}hsts_header": "max-age=31536000;includeSubDomains;preload",
+        f"{HAPROXY}set-forwarded-headers": "if-none",
+        f"{HAPROXY}rewrite-target": "/",
+        f"{HAPROXY}pod-concurrent-connections": "7",
+        "router.openshift.io/haproxy.health.check.interval": "2s",
+        "router.openshift.io/cookie-same-site": "Strict",
+        "router.openshift.io/pool-size": "3",
+        "example.com/other": "x",
+    }
+    found = entry(route(path="/a", annotations=annotations, tls={"termination": "edge"}))
+    assert found.backend.kind == Kind("http", "leastconn", "causeway")
+    assert found.backend.servers[0][2] == "10.0.0.1:8080 maxconn 7 check inter 2000ms"
+    assert set(found.backend.options) == {
+        ("owner", "", "one/shop"),
+        ("timeout", "", "5000"),
+        ("tunnel", "", "7200000"),
+        ("restricted", "", "1"),
+        ("allow", "/4/0A", "1"),
+        ("allow", "/4/C0000201", "1"),
+        ("hsts", "", "max-age=31536000;includeSubDomains;preload"),
+        ("forwarded", "", "if-none"),
+        ("rewrite", "", "1:a:"),
+        ("sticky", "", "; path=/a; HttpOnly; Secure; SameSite=Strict"),
+    }
+
+
+def test_what_only_the_configuration_can_say_makes_a_kind() -> None:
+    limits = {f"{HAPROXY}rate-limit-connections": "true", f"{HAPROXY}rate-limit-connections.rate-http": "5"}
+    kind = entry(route(annotations=limits | {"router.openshift.io/cookie_name": "mine"})).backend.kind
+    assert kind.cookie == "mine"
+    assert "tcp-request content reject if { src_http_req_rate ge 5 }" in kind.lines
+    headers = {"actions": {"request": [{"name": "X-A", "action": {"type": "Set", "set": {"value": "it's"}}}]}}
+    assert entry(route(httpHeaders=headers)).backend.kind.lines == (
+        "http-request set-header 'X-A' 'it'\\''s'",
+    )
+
+
+def test_cookies_can_be_done_without() -> None:
+    found = entry(route(annotations={f"{HAPROXY}disable_cookies": "true"}))
+    assert found.backend.options == (("owner", "", "one/shop"),)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"to": {"name": "a", "kind": "Pod"}}, "no Service"),
+        ({"to": {"name": "a", "weight": 257}}, "weight"),
+        ({"alternateBackends": [{"name": f"s{number}"} for number in range(4)]}, "more than 3"),
+        ({"path": "a"}, "spec.path"),
+        ({"path": "/a b"}, "spec.path"),
+        ({"path": "/a?b"}, "spec.path"),
+        ({"path": "/a\nadd map"}, "spec.path"),
+        ({"tls": {"termination": "magic"}}, "termination"),
+        ({"tls": {"termination": "edge", "insecureEdgeTerminationPolicy": "Maybe"}}, "Maybe"),
+        ({"tls": {"termination": "passthrough", "insecureEdgeTerminationPolicy": "Allow"}}, "Allow"),
+        ({"tls": {"termination": "passthrough", "certificate": "x"}}, "does not support certificates"),
+        ({"tls": {"termination": "passthrough"}, "path": "/a"}, "does not support paths"),
+        ({"tls": {"termination": "edge", "destinationCACertificate": "x"}}, "destination certificates"),
+        ({"tls": {"termination": "edge", "externalCertificate": {"name": "x"}}}, "externalCertificate"),
+        ({"tls": {"termination": "edge", "key": KEY}}, "no certificate"),
+        ({"tls": {"termination": "edge", "certificate": "x", "key": KEY}}, "certificate: cannot be read"),
+        ({"tls": {"termination": "edge", "certificate": CERTIFICATE}}, "no private key"),
+        (
+            {"tls": {"termination": "edge", "certificate": CERTIFICATE, "key": certificate("b")[1]}},
+            "not that of the certificate",
+        ),
+        (
+            {"tls": {"termination": "edge", "certificate": CERTIFICATE, "key": KEY, "caCertificate": "x"}},
+            "caCertificate",
+        ),
+        ({"tls": {"termination": "reencrypt", "destinationCACertificate": "x"}}, "destinationCACertificate"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(spec: dict[str, Any], message: str) -> None:
+    assert message in refused(route(**spec))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("balance", "static-rr"),
+        ("timeout", "5 minutes"),
+        ("timeout", "0s"),
+        ("timeout-tunnel", "-1s"),
+        ("ip_allowlist", "10.0.0.0/8 nonsense"),
+        ("ip_whitelist", "10.0.0/8"),
+        ("hsts_header", "forever"),
+        ("set-forwarded-headers", "sometimes"),
+        ("rewrite-target", "/a b"),
+        ("rewrite-target", "a"),
+        ("disable_cookies", "maybe"),
+        ("pod-concurrent-connections", "many"),
+        ("h1-adjust-case", "true"),
+        ("unheard-of", "x"),
+        ("hsts_header", "max-age=1"),  # without TLS
+    ],
+)
+def test_annotations_that_cannot_be_followed_are_refused(name: str, value: str) -> None:
+    assert name in refused(route(annotations={HAPROXY + name: value}))
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {f"{HAPROXY}hsts_header": "max-age=1"},
+        {f"{HAPROXY}rewrite-target": "/"},
+        {"router.openshift.io/cookie_name": "x"},
+    ],
+)
+def test_nothing_of_http_is_done_to_what_is_passed_through(annotations: dict[str, str]) -> None:
+    assert "sees no HTTP" in refused(route(annotations=annotations, tls={"termination": "passthrough"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Host", "x"),
+        ("Set-Cookie", "x"),
+        ("a b", "x"),
+        ("X", "line\nbreak"),
+        ("X", "%[env(SECRET)]"),
+        ("X", "100%"),
+        ("X", "%[req.hdr(a),map(/etc/passwd)]"),
+    ],
+)
+def test_headers_that_could_do_harm_are_refused(name: str, value: str) -> None:
+    actions = {"request": [{"name": name, "action": {"type": "Set", "set": {"value": value}}}]}
+    assert "httpHeaders" in refused(route(httpHeaders={"actions": actions}))
+
+
+def test_a_refusal_says_nothing_of_a_key() -> None:
+    tls = {"termination": "edge", "certificate": CERTIFICATE, "key": KEY[:-60]}
+    found = compiled(route(tls=tls))
+    assert isinstance(found, Refusal)
+    assert KEY[40:80] not in found.message
