@@ -111,6 +111,7 @@ class Haproxy:
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
             "-W",
+            "-q",  # or it tells of every backend and server that comes and goes
             "-f",
             str(self.directory / "haproxy.cfg"),
             "-p",
