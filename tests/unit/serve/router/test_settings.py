@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from causeway.kit.errors import Exit, Problem
+from causeway.serve.router.settings import Settings
+
+
+def test_everything_has_a_default() -> None:
+    settings = Settings.from_environment({})
+    assert settings.front.plain == ("*:80",)
+    assert settings.front.certificate == Path("/run/causeway-router/default.pem")
+    assert not settings.offer.rules.wildcards
+    assert settings.front.connections > 0
+
+
+def test_settings_are_read() -> None:
+    given = {"HTTP": "127.0.0.1:80,[::1]:80", "WILDCARDS": "true", "SUFFIX": "apps.example", "COOKIE": "mine"}
+    settings = Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": value for name, value in given.items()})
+    assert settings.front.plain == ("127.0.0.1:80", "[::1]:80")
+    assert settings.offer.rules.wildcards
+    assert settings.offer.rules.suffix == "apps.example"
+    assert settings.offer.cookie == settings.front.cookie == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SPARES", "many"),
+        ("WILDCARDS", "yes"),
+        ("BALANCE", "static-rr"),
+        ("FORWARDED", "sometimes"),
+        ("HTTP", "127.0.0.1:80\n  bind *:81"),
+        ("DESTINATION_CA", "/nonexistent"),
+        ("CLIENT_VERIFY", "required"),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, value: str) -> None:
+    with pytest.raises(Problem) as caught:
+        Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": value})
+    assert caught.value.exit_code == Exit.USAGE
+    assert "CAUSEWAY_ROUTER_" in str(caught.value)
