@@ -5,6 +5,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes tells how busy the machine is, not whether the code is right.
+settings.register_profile("causeway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("causeway")
 
 T = TypeVar("T")
 

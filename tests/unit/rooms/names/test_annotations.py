@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.rooms.names.annotations import PREFIXES, Annotations, absolute, read, record_type
@@ -66,7 +66,6 @@ def test_what_is_no_name_is_refused(text: str) -> None:
     assert absolute(text) is None
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([p + k for p in PREFIXES for k in ("hostname", "ttl", "target")]), st.text()

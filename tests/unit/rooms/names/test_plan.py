@@ -320,7 +320,7 @@ def zones(draw: st.DrawFn) -> Cloud:
     return cloud
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(zones(), st.lists(wishes(), max_size=6))
 def test_nothing_without_our_claim_is_ever_changed(cloud: Cloud, wanted: list[Wish]) -> None:
     zone = zone_of(cloud.model, cloud.id, cloud.setting)
@@ -334,7 +334,7 @@ def test_nothing_without_our_claim_is_ever_changed(cloud: Cloud, wanted: list[Wi
     assert {each: now.get(each) for each in foreign} == foreign
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(zones(), st.lists(wishes(), max_size=6), st.lists(wishes(), max_size=6))
 def test_a_plan_ends_in_what_is_wanted_from_wherever_it_begins(
     cloud: Cloud, before: list[Wish], after: list[Wish]
@@ -351,7 +351,7 @@ def test_a_plan_ends_in_what_is_wanted_from_wherever_it_begins(
     assert {each.source for each in after} <= told | served
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(wishes(), max_size=6), st.data())
 def test_whatever_is_broken_off_leaves_nothing_behind(wanted: list[Wish], data: st.DataObject) -> None:
     cloud = Cloud()

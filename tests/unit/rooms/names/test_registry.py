@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.rooms.names.registry import Affixes, Claim, Mark, claim_in, old_form_speaks_of
@@ -21,7 +21,6 @@ USUAL = [
 
 
 @pytest.mark.parametrize("affixes", USUAL, ids=str)
-@settings(deadline=None)
 @given(name=NAMES, kind=KINDS)
 def test_the_name_of_a_txt_leads_back_to_its_record_set(affixes: Affixes, name: str, kind: str) -> None:
     assert affixes.record_of(affixes.txt_name(name, kind)) == (affixes.plain(name), kind)
@@ -66,7 +65,6 @@ def test_the_old_form_does_not_speak_of_ipv6() -> None:
     assert [each for each in ("A", "AAAA", "CNAME") if old_form_speaks_of(each)] == ["A", "CNAME"]
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True), st.sampled_from(Mark))
 def test_a_claim_is_read_as_it_was_written(owner: str, mark: Mark) -> None:
     claim = Claim(owner, "service/shop/web", mark)
@@ -94,7 +92,6 @@ def test_what_is_no_claim_is_none(records: list[str]) -> None:
     assert claim_in(records) is None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_can_be_read(text: str) -> None:
     claim_in([text])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.kit.errors import Exit, Problem
@@ -78,7 +78,6 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=200))
-@settings(deadline=None)
 def test_no_text_at_all_causes_a_traceback(text: str) -> None:
     with pytest.raises(Problem):
         parse(text)
@@ -93,7 +92,6 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["metadata", "spec", "x"]), VALUES))
-@settings(deadline=None)
 def test_no_value_at_all_causes_a_traceback(values: dict[str, object]) -> None:
     text = yaml.safe_dump({"apiVersion": "causeway.dev/v1alpha1", "kind": "Platform", **values})
     with pytest.raises(Problem) as refusal:
@@ -102,7 +100,6 @@ def test_no_value_at_all_causes_a_traceback(values: dict[str, object]) -> None:
 
 
 @given(st.sampled_from(["cloud", "flavor", "image", "external"]), VALUES)
-@settings(deadline=None)
 def test_any_value_of_a_key_is_taken_or_refused(key: str, value: object) -> None:
     document = yaml.safe_load(BASE)
 

@@ -70,7 +70,6 @@ platforms = st.builds(
 
 
 @given(platforms)
-@settings(deadline=None)
 def test_the_steady_need_is_the_sum_of_the_servers(given: Platform) -> None:
     steady = need(given, FLAVORS).steady
     servers = [pool for pool in given.spec.pools for _ in range(pool.count)]
@@ -83,7 +82,6 @@ def test_the_steady_need_is_the_sum_of_the_servers(given: Platform) -> None:
 
 
 @given(platforms)
-@settings(deadline=None)
 def test_one_more_node_of_any_role_fits_into_the_surge(given: Platform) -> None:
     wanted = need(given, FLAVORS)
     for index, pool in enumerate(given.spec.pools):
@@ -99,7 +97,6 @@ def test_one_more_node_of_any_role_fits_into_the_surge(given: Platform) -> None:
 
 
 @given(platforms)
-@settings(deadline=None)
 def test_nothing_is_negative_and_every_kind_is_told(given: Platform) -> None:
     wanted = need(given, FLAVORS)
     for amounts in (wanted.steady, wanted.surge):
@@ -108,7 +105,6 @@ def test_nothing_is_negative_and_every_kind_is_told(given: Platform) -> None:
 
 
 @given(platforms)
-@settings(deadline=None)
 def test_what_the_stack_holds_never_exceeds_the_need(given: Platform) -> None:
     """Else a second run would pass where the first was refused."""
     steady = need(given, FLAVORS).steady
@@ -117,7 +113,6 @@ def test_what_the_stack_holds_never_exceeds_the_need(given: Platform) -> None:
 
 
 @given(platforms, st.sampled_from(sorted(FLAVORS)))
-@settings(deadline=None)
 def test_more_nodes_never_need_less(given: Platform, flavor: str) -> None:
     before = need(given, FLAVORS)
     raw = [pool.model_dump(by_alias=True) for pool in given.spec.pools]
@@ -168,7 +163,7 @@ def counted(given: Platform) -> tuple[Counter[str], int]:
 
 
 @given(platforms)
-@settings(deadline=None, max_examples=10)  # each renders a whole template
+@settings(max_examples=10)  # each renders a whole template
 def test_the_need_is_what_the_template_makes(given: Platform) -> None:
     found, rules = counted(given)
     expected = {name: count for name, count in resources(given).items() if count}

@@ -42,7 +42,7 @@ def touched(found: Plan) -> dict[str, Action]:
     return {change.name: change.action for change in found.changes if change.action is not Action.KEEP}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(examples.platforms(), examples.sites())
 def test_the_plan_of_an_equal_stack_is_empty(platform: Platform, site: Site) -> None:
     before = examples.stack(platform, site, joining=examples.JOINING)
@@ -53,7 +53,7 @@ def test_the_plan_of_an_equal_stack_is_empty(platform: Platform, site: Site) -> 
     assert not found.leaving
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(examples.platforms())
 def test_the_plan_of_a_new_stack_creates_everything(platform: Platform) -> None:
     after = evaluated(examples.stack(platform))
@@ -62,7 +62,7 @@ def test_the_plan_of_a_new_stack_creates_everything(platform: Platform) -> None:
     assert set(made.joining) == {node for each in groups.assign(platform) for node in each.nodes("demo")}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 5), st.integers(0, 5), st.sets(st.integers(0, 6), max_size=3), st.data())
 def test_scaling_touches_the_named_nodes_and_no_other(
     now: int, then: int, removed: set[int], data: st.DataObject

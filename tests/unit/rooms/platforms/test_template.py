@@ -30,7 +30,7 @@ def test_resources_have_the_names_people_look_for() -> None:
     assert set(made.body["resources"]) >= NAMED
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(examples.platforms(), examples.sites())
 def test_any_platform_gives_a_template_that_is_complete(platform: Platform, site: Site) -> None:
     made = examples.stack(platform, site, joining=examples.JOINING)
@@ -41,7 +41,7 @@ def test_any_platform_gives_a_template_that_is_complete(platform: Platform, site
     assert reading.unresolved(made.files["node.yaml"], made.files) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(examples.platforms(), examples.sites())
 def test_user_data_is_valid_and_all_its_placeholders_are_filled(platform: Platform, site: Site) -> None:
     made = examples.stack(platform, site)

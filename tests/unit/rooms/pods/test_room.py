@@ -316,7 +316,7 @@ actions = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(actions, max_size=30), st.integers(0, 1000), st.sampled_from([0.05, 3.0]))
 def test_whatever_happens_no_port_is_doubled_lost_or_taken_from_a_pod(
     in_virtual_time: Run, history: list[tuple[Any, ...]], seed: int, lag: float

@@ -85,7 +85,7 @@ def apply(index: Index, world: World, event: str, what: Any) -> None:
             index.put_service(what, ())
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.lists(events, max_size=25))
 def test_step_by_step_is_as_good_as_afresh(history: list[tuple[str, Any]]) -> None:
     index, world = Index(FAMILIES, SERVICES), World()

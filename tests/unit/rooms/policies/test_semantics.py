@@ -10,7 +10,7 @@ from tests.unit.rooms.policies.semantics import (
 )
 from tests.unit.rooms.policies.worlds import OUTSIDE, TRAFFIC, World, worlds
 
-quick = settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick

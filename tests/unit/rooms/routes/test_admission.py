@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import route
 
@@ -124,7 +124,6 @@ POPULATION = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(POPULATION, st.randoms(use_true_random=False))
 def test_the_order_of_learning_changes_nothing(routes: list[Route], chance: random.Random) -> None:
     before = admit(routes, RULES)
@@ -132,7 +131,6 @@ def test_the_order_of_learning_changes_nothing(routes: list[Route], chance: rand
     assert admit(routes, RULES) == before
 
 
-@settings(deadline=None)
 @given(POPULATION)
 def test_a_refused_host_is_held_by_an_older_admitted_route(routes: list[Route]) -> None:
     verdicts = admit(routes, RULES)
@@ -147,7 +145,6 @@ def test_a_refused_host_is_held_by_an_older_admitted_route(routes: list[Route]) 
     assert all(len(each) == 1 for each in owners.values())
 
 
-@settings(deadline=None)
 @given(POPULATION, st.data())
 def test_change_by_change_is_as_all_at_once(routes: list[Route], data: st.DataObject) -> None:
     registry = Registry(RULES)

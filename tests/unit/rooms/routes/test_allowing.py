@@ -1,6 +1,6 @@
 import ipaddress
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.rooms.routes.allowing import prefixes
@@ -14,7 +14,6 @@ NETWORK = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(NETWORK, ADDRESS, st.integers(0, 2**128 - 1))
 def test_an_address_begins_with_a_prefix_if_it_is_of_the_range(
     network: Network, other: ipaddress.IPv4Address | ipaddress.IPv6Address, number: int

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.rooms.routes.endpoints import weights
@@ -6,7 +6,6 @@ from causeway.rooms.routes.endpoints import weights
 SERVICES = st.dictionaries(st.sampled_from("abcd"), st.tuples(st.integers(0, 256), st.integers(0, 300)))
 
 
-@settings(deadline=None)
 @given(SERVICES)
 def test_shares_are_in_proportion_and_nobody_who_is_to_have_some_has_none(
     services: dict[str, tuple[int, int]],

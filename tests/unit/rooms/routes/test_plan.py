@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.rooms.routes.model import (
@@ -45,7 +45,6 @@ def wishes(values: dict[Item, Value]) -> dict[Item, Wish]:
     return {item: Wish(value) for item, value in values.items()}
 
 
-@settings(deadline=None)
 @given(ACTUAL, WANTED)
 def test_the_steps_lead_to_what_is_wanted_and_then_there_is_nothing_to_do(
     actual: dict[Item, Value], wanted: dict[Item, Value]
@@ -56,7 +55,6 @@ def test_the_steps_lead_to_what_is_wanted_and_then_there_is_nothing_to_do(
     assert plan(actual, wishes(wanted)) == []
 
 
-@settings(deadline=None)
 @given(ACTUAL, WANTED)
 def test_a_server_that_cannot_go_yet_is_all_that_is_left(
     actual: dict[Item, Value], wanted: dict[Item, Value]
@@ -69,7 +67,6 @@ def test_a_server_that_cannot_go_yet_is_all_that_is_left(
     assert {step.verb for step in plan(actual, wishes(wanted))} <= {"drop"}
 
 
-@settings(deadline=None)
 @given(ACTUAL, WANTED)
 def test_a_way_is_led_to_what_is_ready_and_from_what_still_is(
     actual: dict[Item, Value], wanted: dict[Item, Value]

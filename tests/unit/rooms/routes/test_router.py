@@ -236,7 +236,7 @@ CHANGE = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(CHANGE, max_size=12))
 def test_whatever_happens_haproxy_runs_what_a_fresh_start_would_run(
     changes: list[tuple[str, object]],

@@ -16,7 +16,7 @@ def found(path: str, requested: str) -> bool:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.one_of(st.just(""), PATH), PATH)
 def test_a_path_leads_at_itself_and_below_a_slash(path: str, requested: str) -> None:
     if path in ("", "/"):

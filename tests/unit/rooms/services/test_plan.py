@@ -86,7 +86,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(specs, annotations, addresses, events, st.sampled_from([OVN, AMPHORA]))
 def test_whatever_happens_the_end_is_what_was_asked(
     spec: ServiceSpec,
