@@ -1,8 +1,9 @@
 """Every call the long-running parts make to the cloud, as rules an application credential can be bound to.
 
-This is the one list of what Causeway may do in a project: ``apply`` hands it to Keystone, and whoever steals
-the platform's credential can do this and nothing else, no servers, no images, no volumes. A door that learns
-a new call has to be added here; a test calls every method of every door and compares.
+These are the lists of what Causeway may do in a project. ``RULES`` is the platform's controller's: ``apply``
+hands it to Keystone, and whoever steals that credential can do this and nothing else, no servers, no images,
+no volumes. ``VOLUME_RULES`` is the volume driver's, which has a credential of its own. A door that learns a
+new call has to be added here; a test calls every method of every door and compares.
 
 Keystone's rules know ``*`` for one part of a path. The services check them where their administrators have
 told them their own type (``service_type`` in ``[keystone_authtoken]``).
@@ -12,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-NETWORK, BALANCING, COMPUTE, DNS = "network", "load-balancer", "compute", "dns"
+NETWORK, BALANCING, COMPUTE, DNS, VOLUMES = "network", "load-balancer", "compute", "dns", "block-storage"
 
 # Collections of which objects are made, read, changed and deleted; PUT below one is for tags, subports,
 # interfaces and addresses.
@@ -100,6 +101,23 @@ NAMES: tuple[Rule, ...] = tuple(
     sorted(Rule(DNS, path, method) for path, methods in _NAMES for method in methods)
 )
 """What a platform that writes names may do besides; zones themselves are neither made nor deleted."""
+VOLUME_RULES: tuple[Rule, ...] = tuple(
+    Rule(service, path, method)
+    for service, path, methods in (
+        (VOLUMES, "/v3/*/attachments/*", ("DELETE",)),
+        (VOLUMES, "/v3/*/messages", ("GET",)),
+        (VOLUMES, "/v3/*/snapshots", ("POST",)),
+        (VOLUMES, "/v3/*/snapshots/*", ("DELETE", "GET")),  # "detail" is such a part as well
+        (VOLUMES, "/v3/*/types", ("GET",)),
+        (VOLUMES, "/v3/*/volumes", ("POST",)),
+        (VOLUMES, "/v3/*/volumes/*", ("DELETE", "GET")),
+        (VOLUMES, "/v3/*/volumes/*/action", ("POST",)),
+        (COMPUTE, "/v2.1/servers/*", ("GET",)),
+        (COMPUTE, "/v2.1/servers/*/os-volume_attachments", ("POST",)),
+        (COMPUTE, "/v2.1/servers/*/os-volume_attachments/*", ("DELETE",)),
+    )
+    for method in methods
+)
 
 
 def below(rules: Iterable[Rule], prefixes: Mapping[str, str]) -> list[Rule]:
@@ -107,10 +125,10 @@ def below(rules: Iterable[Rule], prefixes: Mapping[str, str]) -> list[Rule]:
     return [Rule(each.service, prefixes.get(each.service, "") + each.path, each.method) for each in rules]
 
 
-def allows(service: str, method: str, path: str) -> bool:
+def allows(service: str, method: str, path: str, *, rules: Iterable[Rule] = (*RULES, *NAMES)) -> bool:
     """Return whether a call is among the rules, as a service judges it."""
     return any(
         (each.service, each.method) == (service, method)
         and re.fullmatch(re.escape(each.path).replace(r"\*", "[^/]+"), path)
-        for each in (*RULES, *NAMES)
+        for each in rules
     )

@@ -178,7 +178,7 @@ _DESIGNATE_TYPES: dict[str, type[CloudError]] = {
 # Octavia gives no types, Neutron not always one. Octavia also passes on what Neutron answered when the VIP's
 # port could not be made.
 _BY_WORDS: tuple[tuple[frozenset[int], tuple[str, ...], type[CloudError]], ...] = (
-    (frozenset({403, 409}), ("quota",), Quota),
+    (frozenset({403, 409, 413}), ("quota",), Quota),  # 413: Cinder, with a Retry-After that means nothing
     (frozenset({409}), ("immutable", "invalid state"), Immutable),
     (
         frozenset({400, 409, 500}),
@@ -211,7 +211,8 @@ def from_response(
     kind, cause = _read(body)
     if kind in _DESIGNATE_TYPES:
         return _DESIGNATE_TYPES[kind](service, cause, status=status, request_id=request_id)
-    if status in {413, 429} or (status == 503 and retry_after):
+    used_up = status == 413 and "quota" in cause.lower()
+    if (status in {413, 429} and not used_up) or (status == 503 and retry_after):
         pause = _seconds(retry_after)
         return RateLimited(service, cause, status=status, request_id=request_id, retry_after=pause)
     return _classify(status, kind, cause)(service, cause, status=status, request_id=request_id)

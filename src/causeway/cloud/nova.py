@@ -1,12 +1,16 @@
-"""Nova for controllers: all servers of the project in one listing, with what a node is told about itself."""
+"""Nova for controllers: all servers of the project in one listing, and volumes at servers."""
 
 import msgspec
 
+from causeway.cloud import errors
+from causeway.cloud.identifiers import is_id
 from causeway.cloud.session import Cloud, decoded
 
 _SERVICE = "compute"
 # 2.47 is the first version that shows a server's flavor by name instead of an id to be asked for.
 _HEADERS = {"X-OpenStack-Nova-API-Version": "2.47", "OpenStack-API-Version": "compute 2.47"}
+# 2.60 is the first that attaches a volume to several servers.
+_ATTACHING = {"OpenStack-API-Version": "compute 2.60"}
 
 
 class Address(msgspec.Struct, frozen=True, gc=False):
@@ -49,3 +53,35 @@ class Nova:
     async def region(self) -> str:
         """Return the name of the region the servers are in."""
         return await self._cloud.region(_SERVICE)
+
+
+class Attachments:
+    """Volumes at servers: the part of Nova the volume driver needs."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def server_exists(self, server_id: str) -> bool:
+        """Return whether there is such a server in the project."""
+        if not is_id(server_id):
+            return False
+        try:
+            await self._cloud.call(_SERVICE, "GET", f"/v2.1/servers/{server_id}", headers=_ATTACHING)
+        except errors.NotFound:
+            return False
+        return True
+
+    async def attach(self, server_id: str, volume_id: str) -> None:
+        """Begin to attach a volume; how it ends is the volume's status and attachments."""
+        await self._cloud.call(
+            _SERVICE,
+            "POST",
+            f"/v2.1/servers/{server_id}/os-volume_attachments",
+            body={"volumeAttachment": {"volumeId": volume_id}},
+            headers=_ATTACHING,
+        )
+
+    async def detach(self, server_id: str, volume_id: str) -> None:
+        """Begin to detach a volume; raises ``NotFound`` when the server is gone or has no such volume."""
+        path = f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}"
+        await self._cloud.call(_SERVICE, "DELETE", path, headers=_ATTACHING)

@@ -5,12 +5,13 @@ identity of the cluster and of the Kubernetes object, so that what a crash left 
 belongs to somebody else is never touched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 MARK = "causeway"
 _CLUSTER, _KIND, _UID = "causeway-cluster=", "causeway-kind=", "causeway-uid="
+_YES = "true"  # metadata has no keys without a value
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -24,6 +25,11 @@ class Owner(msgspec.Struct, frozen=True, gc=False):
         """Return the tags that say so."""
         uid = [_UID + self.uid] if self.uid else []
         return [MARK, _CLUSTER + self.cluster, _KIND + self.kind, *uid]
+
+    def metadata(self) -> dict[str, str]:
+        """Return the tags as keys and values, for objects that have metadata instead of tags."""
+        pairs = (tag.partition("=") for tag in self.tags())
+        return {key: value or _YES for key, _, value in pairs}
 
     def description(self) -> str:
         """Return the tags as one text, for objects that cannot be tagged in the creating call."""
@@ -41,6 +47,12 @@ def owner_of(tags: Iterable[str]) -> Owner | None:
     if MARK not in tags or _CLUSTER not in values or _KIND not in values:
         return None
     return Owner(values[_CLUSTER], values[_KIND], values.get(_UID, ""))
+
+
+def owner_in_metadata(metadata: Mapping[str, str]) -> Owner | None:
+    """Return whom metadata written by ``Owner.metadata`` names, or None."""
+    mark = [MARK] if metadata.get(MARK) == _YES else []
+    return owner_of([*mark, *(f"{key}={value}" for key, value in metadata.items())])
 
 
 def uids_in(tags: Iterable[str], cluster: str, kind: str) -> frozenset[str]:

@@ -13,11 +13,15 @@ import msgspec
 import pytest
 
 import causeway.cloud
-from causeway.cloud.access import NAMES, PROBES, RULES, Rule, allows, below
+from causeway.cloud.access import NAMES, PROBES, RULES, VOLUME_RULES, Rule, allows, below
+from causeway.cloud.cinder import Cinder
+from causeway.cloud.nova import Attachments
 
-SAMPLE = "0a1b2c3d"
+SAMPLE = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f"
 # Doors whose calls are made by people's commands, with their own credentials, or that make none.
 NOT_BOUND = {"connection", "credentials", "session"}
+# Doors of the volume driver, whose credential is its own.
+OF_VOLUMES = {Attachments, Cinder}
 
 
 class Called(Exception):
@@ -105,7 +109,8 @@ async def test_the_rules_allow_what_a_door_calls(door: type, name: str) -> None:
     try:
         await method(**{each: sample(hints[each]) for each in required})
     except Called as called:
-        assert allows(*called.args), f"add {called.args} to causeway.cloud.access"
+        rules = VOLUME_RULES if door in OF_VOLUMES else (*RULES, *NAMES)
+        assert allows(*called.args, rules=rules), f"add {called.args} to causeway.cloud.access"
 
 
 def test_nothing_beyond_networks_and_load_balancers_is_allowed() -> None:
@@ -124,6 +129,12 @@ def test_names_are_written_only_where_they_are_used_and_zones_are_never_made_or_
     assert not allows("dns", "POST", "/v2/zones")
     assert not allows("dns", "DELETE", "/v2/zones/a")
     assert not allows("dns", "GET", "/v2/zones/a/shares")
+
+
+def test_the_volume_drivers_credential_is_for_volumes_and_their_attachments_alone() -> None:
+    assert {each.service for each in VOLUME_RULES} == {"block-storage", "compute"}
+    for method, path in (("POST", "/v2.1/servers"), ("DELETE", "/v2.1/servers/a"), ("GET", "/v2.1/flavors")):
+        assert not allows("compute", method, path, rules=VOLUME_RULES)
 
 
 def test_probes_are_allowed() -> None:

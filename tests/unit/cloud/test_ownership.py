@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causeway.cloud.ownership import Owner, of_cluster, owner_in, owner_of, uids_in
+from causeway.cloud.ownership import Owner, of_cluster, owner_in, owner_in_metadata, owner_of, uids_in
 
 words = st.text("abcdef0123456789-", min_size=1, max_size=36)
 
@@ -11,6 +11,7 @@ words = st.text("abcdef0123456789-", min_size=1, max_size=36)
 def test_tags_and_description_name_the_owner_again(owner: Owner, others: list[str]) -> None:
     assert owner_of([*others, *owner.tags()]) == owner
     assert owner_in(owner.description()) == owner
+    assert owner_in_metadata({"other": "x"} | owner.metadata()) == owner
     assert set(of_cluster(owner.cluster, owner.kind)) <= set(owner.tags())
     assert len(owner.description()) <= 255
 

@@ -1,0 +1,90 @@
+"""Cinder's objects: as its API shows them, and as requests ask for them.
+
+Shapes only; which call takes or gives which is in ``cinder``. Field names are those of the API. Sizes are in
+GiB, the only unit Cinder knows.
+"""
+
+import msgspec
+
+
+class Attachment(msgspec.Struct, frozen=True, gc=False):
+    """A volume's being at a server; ``device`` is the name Nova gave it, as ``/dev/vdb``."""
+
+    server_id: str
+    attachment_id: str = ""
+    device: str | None = None
+
+
+class Volume(msgspec.Struct, frozen=True):
+    """A volume; ``attachments`` are those that are complete, not those on their way."""
+
+    id: str
+    status: str
+    size: int
+    name: str | None = None
+    availability_zone: str | None = None
+    volume_type: str | None = None
+    snapshot_id: str | None = None
+    source_volid: str | None = None
+    multiattach: bool = False
+    created_at: str = ""
+    metadata: dict[str, str] = {}
+    attachments: list[Attachment] = []
+
+    @property
+    def servers(self) -> list[str]:
+        """The ids of the servers that have it."""
+        return [each.server_id for each in self.attachments]
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A snapshot; ``size`` is that of its volume when it was taken, ``created_at`` in UTC without a zone."""
+
+    id: str
+    status: str
+    volume_id: str
+    size: int
+    created_at: str
+    name: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class VolumeType(msgspec.Struct, frozen=True):
+    """A volume type, with those of its extra specifications that users may see."""
+
+    id: str
+    name: str
+    extra_specs: dict[str, str] = {}
+
+    @property
+    def multiattach(self) -> bool:
+        """Whether its volumes may be at several servers at once."""
+        return self.extra_specs.get("multiattach", "").lower() == "<is> true"
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What Cinder tells its users about something that went wrong later than the call."""
+
+    user_message: str
+    created_at: str = ""
+
+
+class VolumeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A volume to be made: empty, of a snapshot, or of another volume."""
+
+    name: str
+    size: int
+    metadata: dict[str, str]
+    volume_type: str = ""
+    availability_zone: str = ""
+    snapshot_id: str = ""
+    source_volid: str = ""
+
+
+class SnapshotRequest(msgspec.Struct, frozen=True):
+    """A snapshot to be made; ``force`` takes it also while a server uses the volume."""
+
+    volume_id: str
+    name: str
+    metadata: dict[str, str]
+    force: bool = False
