@@ -1,0 +1,137 @@
+"""Disks of this machine: finding one by its volume's id, and the file systems on it."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from causeway.host.command import CommandFailed, run
+from causeway.kit.errors import Problem
+
+# What QEMU's virtio-blk, its virtio-scsi (old and new) and VMware make of a volume's id.
+_LINKS = (
+    "virtio-{short}",
+    "scsi-0QEMU_QEMU_HARDDISK_{short}",
+    "scsi-0QEMU_QEMU_HARDDISK_{id}",
+    "wwn-0x{plain}",
+)
+_NOTHING_FOUND = 2  # blkid's status
+
+
+def links(volume_id: str) -> list[str]:
+    """Return the names below ``/dev/disk/by-id`` a volume may have; virtio keeps 20 characters. Pure."""
+    plain = volume_id.replace("-", "")
+    return [each.format(short=volume_id[:20], id=volume_id, plain=plain) for each in _LINKS]
+
+
+def find(volume_id: str, root: Path = Path("/")) -> Path | None:
+    """Return the block device of a volume on the machine whose files are at ``root``, None when it has none.
+
+    The name Nova gave it is not asked for: the machine may have given it another.
+    """
+    for name in links(volume_id):
+        path = root / "dev/disk/by-id" / name
+        if _is_block(path):
+            return path
+    # Where nobody makes links, virtio disks still have serial numbers.
+    for serial in sorted((root / "sys/block").glob("*/serial")):
+        device = root / "dev" / serial.parent.name
+        if serial.read_text().strip() == volume_id[:20] and _is_block(device):
+            return device
+    return None
+
+
+def number(device: Path) -> int:
+    """Return the device's number, as mounts name it."""
+    return device.stat().st_rdev
+
+
+def size(device: Path) -> int:
+    """Return the device's size in bytes."""
+    opened = os.open(device, os.O_RDONLY)
+    try:
+        return os.lseek(opened, 0, os.SEEK_END)
+    finally:
+        os.close(opened)
+
+
+def holds(device: Path) -> str:
+    """Return what is on the device by its type ("ext4", "LVM2_member", "dos" ...), "" when it is empty.
+
+    Raises ``Problem`` when that cannot be told: such a disk must not be written to.
+    """
+    try:
+        _read_first(device)
+        found = run("blkid", "--probe", "--output", "export", "--", device)
+    except (CommandFailed, OSError) as failure:
+        said = failure.output.strip() if isinstance(failure, CommandFailed) else str(failure)
+        # It ends in the same way when it cannot look, but then it says so.
+        if isinstance(failure, CommandFailed) and failure.status == _NOTHING_FOUND and not said:
+            return ""
+        raise Problem.of(
+            str(device),
+            f"what is on it is not clear: {said or 'several file systems at once'}",
+            "Look at it with blkid -p and wipefs -n; nothing is written to it.",
+        ) from failure
+    facts = dict(line.partition("=")[::2] for line in found.splitlines())
+    return facts.get("TYPE") or facts.get("PTTYPE") or "something unknown"
+
+
+def make(device: Path, filesystem: str, options: Sequence[str] = ()) -> None:
+    """Make a file system on an empty device; raises ``CommandFailed``.
+
+    Neither program is told to force anything: each looks for itself once more, and refuses a device in use.
+    """
+    words = ["-q", *(["-m0"] if filesystem.startswith("ext") else []), *options]
+    run(f"mkfs.{filesystem}", *words, device)
+
+
+def repair(device: Path, filesystem: str) -> None:
+    """Repair what can be repaired without a decision, and let the file system fill its device.
+
+    Before it is mounted, as nobody needs a right of their own for it then. xfs does the former when it is
+    mounted, and the latter only afterwards: see ``grow``. Raises ``CommandFailed``.
+    """
+    if filesystem.startswith("ext"):
+        _check(device)
+        if held(run("dumpe2fs", "-h", device)) < size(device):
+            _check(device, "-f")  # else it would not be enlarged
+            run("resize2fs", device)
+
+
+def grow(device: Path, path: Path, filesystem: str) -> None:
+    """Let the file system mounted at ``path`` fill its device; one that does already is no error.
+
+    Raises ``CommandFailed``: for ext4 the kernel wants CAP_SYS_RESOURCE.
+    """
+    if filesystem.startswith("ext"):
+        run("resize2fs", device)
+    else:
+        run("xfs_growfs", path)
+
+
+def held(description: str) -> int:
+    """Return the size in bytes of an ext file system from what ``dumpe2fs`` says of it. Pure."""
+    facts = dict(line.partition(":")[::2] for line in description.splitlines())
+    return int(facts["Block count"]) * int(facts["Block size"])
+
+
+def _check(device: Path, *options: str) -> None:
+    try:
+        run("e2fsck", "-p", *options, device)
+    except CommandFailed as failure:
+        if failure.status >= 4:  # below: repaired
+            raise
+
+
+def _read_first(device: Path) -> None:
+    """Read the first block; raises ``OSError`` when the disk does not answer."""
+    with device.open("rb", buffering=0) as opened:
+        opened.read(4096)
+
+
+def _is_block(path: Path) -> bool:
+    try:
+        return stat.S_ISBLK(path.stat().st_mode)
+    except OSError:
+        return False

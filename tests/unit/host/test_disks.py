@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from causeway.host import disks
+from causeway.host.command import run
+from causeway.kit.errors import Problem
+
+ID = "44444444-4444-4444-8444-444444444444"
+
+
+def test_names_a_volume_may_have() -> None:
+    assert disks.links(ID)[:2] == [f"virtio-{ID[:20]}", f"scsi-0QEMU_QEMU_HARDDISK_{ID[:20]}"]
+    assert disks.links(ID)[-1] == f"wwn-0x{ID.replace('-', '')}"
+
+
+def test_what_is_no_block_device_is_no_disk(tmp_path: Path) -> None:
+    by_id = tmp_path / "dev/disk/by-id"
+    by_id.mkdir(parents=True)
+    (by_id / f"virtio-{ID[:20]}").touch()
+    assert disks.find(ID, tmp_path) is None
+
+
+def test_what_is_on_a_disk_is_told(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with disk.open("wb") as file:
+        file.truncate(16 << 20)
+    assert disks.holds(disk) == ""
+    assert disks.size(disk) == 16 << 20
+    disks.make(disk, "ext4")
+    assert disks.holds(disk) == "ext4"
+    with disk.open("ab") as file:
+        file.truncate(32 << 20)
+    for _ in range(2):
+        disks.repair(disk, "ext4")
+        assert disks.held(run("dumpe2fs", "-h", disk)) == 32 << 20
+
+
+def test_a_partition_table_is_not_nothing(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    table = bytearray(1 << 20)
+    table[446:462] = bytes([0, 0, 2, 0, 0x83, 0, 0, 0, 1, 0, 0, 0, 0, 4, 0, 0])  # one Linux partition
+    table[510:512] = b"\x55\xaa"
+    disk.write_bytes(table)
+    assert disks.holds(disk) == "dos"
+
+
+def test_what_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
+    with pytest.raises(Problem):
+        disks.holds(tmp_path / "gone")
