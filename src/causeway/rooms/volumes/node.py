@@ -1,0 +1,203 @@
+"""Volumes on a node: devices become file systems at paths, and go again. The only place that mounts.
+
+Everything here blocks, and looks before it acts: it may be repeated, and go on with what was killed.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from causeway.host import disks, mounts
+from causeway.rooms.volumes import mounting
+from causeway.rooms.volumes.model import Capability, Reason, Refused
+
+log = structlog.get_logger()
+
+APPEAR = 20.0
+"""Seconds a device may take to appear, or to grow, after the cloud said it has."""
+_LOOK_EVERY = 0.2
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """How full something is: bytes, and for a file system its inodes (total, available, used)."""
+
+    total: int
+    available: int = 0
+    used: int = 0
+    inodes: tuple[int, int, int] | None = None
+
+
+class NodeVolumes:
+    """The volumes of the machine whose files are at ``root``."""
+
+    def __init__(self, root: Path = Path("/"), appear: float = APPEAR) -> None:
+        self._root = root
+        self._appear = appear
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    def stage(
+        self,
+        volume_id: str,
+        path: Path,
+        capability: Capability,
+        flags: Sequence[str] = (),
+        making: Sequence[str] = (),
+    ) -> None:
+        """Mount a volume's file system at ``path``, made if the disk is empty; only find a block device.
+
+        ``flags`` are options of mount, ``making`` options of mkfs. Raises ``Refused``, ``CommandFailed``.
+        """
+        with self._alone(volume_id):
+            device = self._device(volume_id)
+            if capability.block:
+                return
+            place = f"volume {volume_id}"
+            if not mounting.is_staged(mounts.table(), disks.number(device), str(path), place):
+                how = mounting.staging(capability, disks.holds(device), flags, place)
+                if how.make:
+                    disks.make(device, how.filesystem, making)
+                    log.info("file system made", volume=volume_id, filesystem=how.filesystem)
+                elif not how.read_only:
+                    disks.repair(device, how.filesystem)
+                path.mkdir(mode=0o750, parents=True, exist_ok=True)
+                mounts.mount(device, path, how.filesystem, how.options)
+            if not capability.reads_only:
+                self._fill(device, path, only="xfs")
+
+    def unstage(self, volume_id: str, path: Path) -> None:
+        """Unmount what ``stage`` mounted; nothing there is no error."""
+        with self._alone(volume_id):
+            while mounting.at(mounts.table(), str(path)):
+                mounts.unmount(path)
+
+    def publish(
+        self, volume_id: str, staged: Path, path: Path, capability: Capability, *, read_only: bool
+    ) -> None:
+        """Show a staged volume to a pod at ``path``: a directory, or a file that is the block device."""
+        with self._alone(volume_id):
+            device = self._device(volume_id)
+            number = disks.number(device)
+            table = mounts.table()
+            place = f"volume {volume_id}"
+            if not capability.block and not mounting.is_staged(table, number, str(staged), place):
+                cause = f"it is not mounted at {staged}"
+                raise Refused(
+                    Reason.PRECONDITION, place, cause, "It has to be staged before it is published."
+                )
+            there = mounting.at(table, str(path))
+            if there is None:
+                if capability.alone:
+                    self._require_alone(table, number, (str(staged), str(path)), place)
+                _make_target(path, block=capability.block)
+                mounts.bind(device if capability.block else staged, path, read_only=read_only)
+                return
+            if number != (disks.number(path) if capability.block else there.device):
+                cause = f"{there.source} is mounted at {path} already"
+                raise Refused(Reason.PRECONDITION, place, cause, "Unmount it, if nothing uses it.")
+            if read_only and "ro" not in there.options:  # killed between the two steps
+                mounts.make_read_only(path)
+
+    def unpublish(self, volume_id: str, path: Path) -> None:
+        """Take away what ``publish`` made; nothing there is no error."""
+        with self._alone(volume_id):
+            while mounting.at(mounts.table(), str(path)):
+                mounts.unmount(path)
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
+
+    def expand(self, volume_id: str, path: Path, required: int) -> int:
+        """Let the file system mounted at ``path`` fill its device; returns the device's size in bytes.
+
+        Waits until the machine sees at least ``required`` bytes. Raises ``Refused``, ``CommandFailed``.
+        """
+        with self._alone(volume_id):
+            self._require_there(volume_id, path)
+            device = self._device(volume_id)
+            deadline = time.monotonic() + self._appear
+            while disks.size(device) < required:
+                if time.monotonic() > deadline:
+                    cause = f"the machine sees {disks.size(device)} bytes of it, not yet {required}"
+                    remedy = "It is tried again by itself; if it lasts, the hypervisor was not told."
+                    raise Refused(Reason.PENDING, f"volume {volume_id}", cause, remedy)
+                time.sleep(_LOOK_EVERY)
+            if not path.is_block_device():
+                self._fill(device, path)
+            return disks.size(device)
+
+    def usage(self, volume_id: str, path: Path) -> Usage:
+        """Return how full the volume at ``path`` is; raises ``Refused`` when it is not there."""
+        self._require_there(volume_id, path)
+        if path.is_block_device():
+            return Usage(disks.size(path))
+        found = os.statvfs(path)
+        unit = found.f_frsize
+        used = (found.f_blocks - found.f_bfree) * unit
+        inodes = (found.f_files, found.f_favail, found.f_files - found.f_ffree)
+        return Usage(found.f_blocks * unit, found.f_bavail * unit, used, inodes)
+
+    def _fill(self, device: Path, path: Path, only: str = "") -> None:
+        """Let the file system at ``path`` fill its device, if it can be written and is of kind ``only``."""
+        there = mounting.at(mounts.table(), str(path))
+        if there is not None and "ro" not in there.options and only in ("", there.filesystem):
+            disks.grow(device, path, there.filesystem)
+
+    def _require_there(self, volume_id: str, path: Path) -> None:
+        there = mounting.at(mounts.table(), str(path))
+        device = disks.find(volume_id, self._root)
+        if there is not None and device is not None:
+            number = disks.number(path) if path.is_block_device() else there.device
+            if number == disks.number(device):
+                return
+        cause = f"it is not at {path}"
+        raise Refused(Reason.NOT_FOUND, f"volume {volume_id}", cause, "It has to be published there first.")
+
+    def _require_alone(
+        self, table: Sequence[mounts.MountPoint], number: int, mine: Sequence[str], place: str
+    ) -> None:
+        if found := mounting.others(table, mounts.block_devices(table), number, mine):
+            cause = f"one pod alone may have it (ReadWriteOncePod), and another has it at {', '.join(found)}"
+            raise Refused(Reason.PRECONDITION, place, cause, "It is given when that pod is gone.")
+
+    def _device(self, volume_id: str) -> Path:
+        """Return the volume's device as soon as there is one; raises ``Refused``."""
+        deadline = time.monotonic() + self._appear
+        while (found := disks.find(volume_id, self._root)) is None:
+            if time.monotonic() > deadline:
+                cause = (
+                    f"no disk of this node carries its id; names tried: {', '.join(disks.links(volume_id))}"
+                )
+                remedy = "Check that the volume is attached to this server: openstack volume show."
+                raise Refused(Reason.NOT_FOUND, f"volume {volume_id}", cause, remedy)
+            time.sleep(_LOOK_EVERY)
+        return found
+
+    @contextmanager
+    def _alone(self, volume_id: str) -> Iterator[None]:
+        """Keep others from the volume meanwhile, also when whoever asked has hung up."""
+        with self._lock:
+            if volume_id in self._busy:
+                cause = "something else is being done with it on this node"
+                raise Refused(Reason.PENDING, f"volume {volume_id}", cause, "It is tried again by itself.")
+            self._busy.add(volume_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard(volume_id)
+
+
+def _make_target(path: Path, *, block: bool) -> None:
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if block:
+        path.touch(mode=0o640)
+    else:
+        path.mkdir(mode=0o750, exist_ok=True)

@@ -1,0 +1,297 @@
+"""The acting file against volumes in memory: repeated, at once, with answers lost, and killed at any call."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.models.volumes import ModelAttachments, ModelCinder, World
+from tests.unit.conftest import run_in_virtual_time
+from tests.unit.rooms.volumes.examples import (
+    BLOCKS,
+    CLUSTER,
+    ONE,
+    OTHER,
+    SERVER,
+    attached,
+    snapshot_wish,
+    volume,
+    wish,
+)
+
+from causeway.cloud import errors
+from causeway.cloud.cinder_objects import VolumeType
+from causeway.rooms.volumes.apply import Volumes
+from causeway.rooms.volumes.model import GIB, Capacity, Reason, Refused, Source
+from causeway.rooms.volumes.snapshots import Snapshots
+
+In = Callable[[Any], Any]
+
+
+class Driver:
+    """The driver on a world, through all its lives."""
+
+    def __init__(self, world: World, patience: float = 60.0) -> None:
+        self.world = world
+        self.patience = patience
+        self.alive = asyncio.Event()
+        self.alive.set()
+        self.start()
+
+    def start(self) -> None:
+        cinder = ModelCinder(self.world)
+        self.volumes = Volumes(cinder, ModelAttachments(self.world), CLUSTER, patience=self.patience)
+        self.snapshots = Snapshots(cinder, CLUSTER, patience=self.patience)
+
+    async def die(self) -> None:
+        """End here and now, whatever was under way, and begin another life."""
+        self.alive.clear()
+        asyncio.get_running_loop().call_soon(asyncio.ensure_future, self.restart())
+        await asyncio.Event().wait()
+
+    async def restart(self) -> None:
+        await self.volumes.close()
+        await self.snapshots.close()
+        self.start()
+        self.alive.set()
+
+    async def insist(self, ask: Callable[["Driver"], Coroutine[Any, Any, Any]]) -> Any:
+        """Ask until it is done, as the sidecars do, after lost answers and after the end of the process."""
+        for _ in range(40):
+            await self.alive.wait()
+            try:
+                return await ask(self)
+            except asyncio.CancelledError:
+                pass  # it died
+            except errors.CloudError as error:
+                assert error.retriable, error
+            await asyncio.sleep(1)
+        raise AssertionError("asked in vain")
+
+
+def here(*servers: str) -> World:
+    world = World()
+    world.servers = set(servers or (SERVER, OTHER))
+    return world
+
+
+def put(world: World, found: Any) -> str:
+    world.volumes[found.id] = found
+    return str(found.id)
+
+
+def troubles(driver: Driver, plan: list[str]) -> None:
+    """Let the calls go by the plan: well, refused before they have effect, lost or killed afterwards."""
+    left = list(plan)
+
+    async def gate(_call: str, done: bool) -> None:
+        if not driver.alive.is_set():
+            await asyncio.Event().wait()
+        if not left or (left[0] in ("refused", "killed before")) is done:
+            return
+        match left.pop(0):
+            case "refused" | "lost":
+                raise errors.Timeout("cloud", "no answer")
+            case "killed" | "killed before":
+                await driver.die()
+
+    driver.world.gate = gate
+
+
+plans = st.lists(st.sampled_from(["well", "refused", "lost", "killed", "killed before"]), max_size=8)
+ACTS: dict[str, Callable[[Driver, str], Coroutine[Any, Any, Any]]] = {
+    "create": lambda driver, _: driver.volumes.create(wish("pvc-new")),
+    "snapshot": lambda driver, it: driver.snapshots.create(snapshot_wish(it)),
+    "publish": lambda driver, it: driver.volumes.publish(it, SERVER, ONE),
+    "expand": lambda driver, it: driver.volumes.expand(it, Capacity(3 * GIB)),
+    "delete": lambda driver, it: driver.volumes.delete(it),
+}
+
+
+@settings(max_examples=60)
+@given(plans, st.sampled_from(sorted(ACTS)), st.integers(1, 3))
+def test_repeated_concurrent_lost_and_killed_calls_do_it_once(
+    plan: list[str], act: str, at_once: int
+) -> None:
+    async def go() -> World:
+        world = here()
+        identifier = put(world, volume())
+        driver = Driver(world)
+        troubles(driver, plan)
+        asks = (driver.insist(lambda it: ACTS[act](it, identifier)) for _ in range(at_once))
+        await asyncio.gather(*asks)
+        await driver.insist(lambda it: ACTS[act](it, identifier))  # once more: nothing is left to do
+        return world
+
+    world = run_in_virtual_time(go())
+    by_name = [each.name for each in world.volumes.values()]
+    kept = next((each for each in world.volumes.values() if each.name == "pvc-a"), None)
+    assert by_name.count("pvc-new") == (act == "create")
+    assert len(world.snapshots) == (act == "snapshot")
+    assert (kept is None) == (act == "delete")
+    if kept is not None:
+        assert kept.servers == ([SERVER] if act == "publish" else [])
+        assert kept.size == (3 if act == "expand" else 1)
+        assert kept.status == ("in-use" if act == "publish" else "available")
+
+
+@settings(max_examples=40)
+@given(plans)
+def test_a_volume_is_away_whatever_happened_on_its_way(plan: list[str]) -> None:
+    async def go() -> World:
+        world = here()
+        identifier = put(world, volume())
+        driver = Driver(world)
+        troubles(driver, plan)
+        with contextlib.suppress(asyncio.CancelledError, errors.CloudError):
+            await driver.volumes.publish(identifier, SERVER, ONE)
+        await driver.insist(lambda it: it.volumes.unpublish(identifier, SERVER))
+        await asyncio.sleep(30)
+        return world
+
+    world = run_in_virtual_time(go())
+    assert [each.servers for each in world.volumes.values()] == [[]]
+    assert [each.status for each in world.volumes.values()] == ["available"]
+
+
+def refusal(in_virtual_time: In, work: Coroutine[Any, Any, Any]) -> Refused:
+    async def go() -> Refused:
+        with pytest.raises(Refused) as refused:
+            await work
+        return refused.value
+
+    refused: Refused = in_virtual_time(go())
+    return refused
+
+
+def test_a_volume_that_fails_is_taken_away_and_the_reason_told(in_virtual_time: In) -> None:
+    world = here()
+    world.failing = {"create"}
+    refused = refusal(in_virtual_time, Driver(world).volumes.create(wish()))
+    assert refused.reason is Reason.EXHAUSTED
+    assert "available weighted backend" in str(refused)
+    assert not world.volumes
+
+
+def test_a_failed_volume_of_an_earlier_life_is_made_again(in_virtual_time: In) -> None:
+    world = here()
+    old = put(world, volume(status="error"))
+    made = in_virtual_time(Driver(world).volumes.create(wish()))
+    assert made.status == "available"
+    assert made.id != old
+    assert list(world.volumes) == [made.id]
+
+
+def test_a_snapshot_that_fails_is_taken_away(in_virtual_time: In) -> None:
+    world = here()
+    world.failing = {"snapshot"}
+    refused = refusal(in_virtual_time, Driver(world).snapshots.create(snapshot_wish(put(world, volume()))))
+    assert refused.reason is Reason.FAILED
+    assert not world.snapshots
+
+
+def test_a_copy_waits_for_its_source_and_refuses_a_missing_one(in_virtual_time: In) -> None:
+    world = here()
+    source = put(world, volume(name="source", status="creating", metadata={}, size=2))
+    driver = Driver(world)
+    copy = wish(source=Source(volume_id=source))
+    assert refusal(in_virtual_time, driver.volumes.create(copy)).reason is Reason.PENDING
+    world.set(world.volumes[source], status="available")
+    made = in_virtual_time(Driver(world).volumes.create(copy))
+    assert (made.size, made.source_volid) == (2, source)
+    missing = wish("pvc-b", source=Source(snapshot_id="none"))
+    assert refusal(in_virtual_time, Driver(world).volumes.create(missing)).reason is Reason.NOT_FOUND
+
+
+def test_a_volume_for_several_nodes_needs_a_type_for_it(in_virtual_time: In) -> None:
+    world = here()
+    shared = wish(capabilities=(BLOCKS,), volume_type="shared")
+    assert refusal(in_virtual_time, Driver(world).volumes.create(shared)).reason is Reason.INVALID
+    assert not world.volumes
+    world.types.append(VolumeType("t3", "shared", {"multiattach": "<is> True"}))
+    made = in_virtual_time(Driver(world).volumes.create(shared))
+    assert made.multiattach
+    for server in (SERVER, OTHER):
+        in_virtual_time(Driver(world).volumes.publish(made.id, server, BLOCKS))
+    assert world.volumes[made.id].servers == [SERVER, OTHER]
+
+
+def test_nova_giving_up_is_told(in_virtual_time: In) -> None:
+    world = here()
+    world.failing = {"attach"}
+    identifier = put(world, volume())
+    refused = refusal(in_virtual_time, Driver(world).volumes.publish(identifier, SERVER, ONE))
+    assert refused.reason is Reason.FAILED
+    world.failing = {"detach"}
+    in_use = put(world, attached(SERVER))
+    assert refusal(in_virtual_time, Driver(world).volumes.unpublish(in_use, SERVER)).reason is Reason.FAILED
+
+
+def test_a_volume_of_a_server_that_is_gone_is_let_go(in_virtual_time: In) -> None:
+    world = here(OTHER)
+    identifier = put(world, attached(SERVER))
+    in_virtual_time(Driver(world).volumes.unpublish(identifier, SERVER))
+    assert world.volumes[identifier].status == "available"
+
+
+@pytest.mark.parametrize(
+    ("work", "reason"),
+    [
+        (lambda driver, it: driver.volumes.publish(it, "gone", ONE), Reason.NOT_FOUND),
+        (lambda driver, it: driver.volumes.publish(it, OTHER, ONE), Reason.PRECONDITION),
+        (lambda driver, it: driver.volumes.delete(it), Reason.PRECONDITION),
+        (lambda driver, it: driver.volumes.expand(it, Capacity(1, 1)), Reason.OUT_OF_RANGE),
+        (lambda driver, it: driver.snapshots.create(snapshot_wish(it)), Reason.PRECONDITION),
+    ],
+)
+def test_what_is_refused_of_a_volume_in_use(in_virtual_time: In, work: Any, reason: Reason) -> None:
+    world = here()
+    identifier = put(world, attached(SERVER))
+    assert refusal(in_virtual_time, work(Driver(world), identifier)).reason is reason
+
+
+def test_failures_at_the_end_of_the_way_are_told(in_virtual_time: In) -> None:
+    world = here()
+    world.failing = {"extend", "delete"}
+    identifier = put(world, volume())
+    expand = Driver(world).volumes.expand(identifier, Capacity(2 * GIB))
+    assert refusal(in_virtual_time, expand).reason is Reason.FAILED
+    assert refusal(in_virtual_time, Driver(world).volumes.delete(identifier)).reason is Reason.FAILED
+
+
+def test_patience_ends_and_the_next_call_goes_on(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = here()
+        world.latency = 100.0
+        driver = Driver(world)
+        with pytest.raises(Refused) as refused:
+            await driver.volumes.create(wish())
+        assert refused.value.reason is Reason.DEADLINE
+        await driver.volumes.create(wish())
+        return world
+
+    assert len(in_virtual_time(go()).volumes) == 1
+
+
+def test_fifty_volumes_at_once_are_waited_for_by_few_calls(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = here()
+        world.latency = 20.0
+        driver = Driver(world)
+        await asyncio.gather(*(driver.volumes.create(wish(f"pvc-{each}")) for each in range(50)))
+        return world
+
+    calls = in_virtual_time(go()).calls
+    # Each looks once before and once after; all of them together are waited for by one poll.
+    assert calls.count("get volume") == 0
+    assert calls.count("list volumes") < 100 + 30
+
+
+def test_deleting_what_is_not_there_is_done(in_virtual_time: In) -> None:
+    driver = Driver(here())
+    in_virtual_time(driver.volumes.delete("no-such"))
+    in_virtual_time(driver.snapshots.delete("no-such"))
+    in_virtual_time(driver.volumes.unpublish("no-such", SERVER))

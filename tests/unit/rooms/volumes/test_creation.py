@@ -1,0 +1,148 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.rooms.volumes.examples import CLUSTER, attached, snapshot, snapshot_wish, volume, wish
+
+from causeway.cloud.ownership import owner_in_metadata
+from causeway.rooms.volumes.creation import (
+    Discard,
+    Done,
+    Origin,
+    Wait,
+    chosen,
+    judge,
+    judge_snapshot,
+    request_for,
+    snapshot_request_for,
+    surplus,
+)
+from causeway.rooms.volumes.model import CLUSTER_KEY, GIB, Capacity, Reason, Refused, Source
+
+statuses = st.sampled_from(["available", "in-use", "creating", "error", "deleting"])
+named = st.lists(
+    st.builds(
+        lambda number, status, ours: volume(
+            id=f"{number:08d}-0000-4000-8000-000000000000",
+            status=status,
+            created_at=f"{number % 3}",
+            metadata={CLUSTER_KEY: CLUSTER if ours else "other"},
+        ),
+        st.integers(0, 99),
+        statuses,
+        st.booleans(),
+    ),
+    unique_by=lambda each: each.id,
+    max_size=5,
+)
+
+
+@given(named, st.randoms(use_true_random=False))
+def test_the_same_one_of_several_is_chosen_in_whatever_order(volumes: list[Any], random: Any) -> None:
+    first = chosen(volumes, CLUSTER)
+    mixed = list(volumes)
+    random.shuffle(mixed)
+    assert chosen(mixed, CLUSTER) == first
+    ours = [each for each in volumes if each.metadata[CLUSTER_KEY] == CLUSTER]
+    assert (first is None) == (not ours)
+    assert sorted(surplus(volumes, CLUSTER)) == sorted(each.id for each in ours if each != first)
+    if any(each.status == "in-use" for each in ours):
+        assert first is not None
+        assert first.status == "in-use"
+
+
+def test_a_name_proves_nothing() -> None:
+    assert chosen([volume(metadata={}), volume(metadata={CLUSTER_KEY: "other"})], CLUSTER) is None
+
+
+def test_volumes_of_cloud_provider_openstack_are_ours() -> None:
+    known = volume(metadata={CLUSTER_KEY: CLUSTER})
+    assert chosen([known], CLUSTER) == known
+
+
+@pytest.mark.parametrize(
+    ("status", "step"),
+    [
+        ("available", Done),
+        ("in-use", Done),
+        ("extending", Done),
+        ("creating", Wait),
+        ("downloading", Wait),
+        ("deleting", Wait),
+        ("error", Discard),
+    ],
+)
+def test_what_is_found_is_judged_by_its_status(status: str, step: type) -> None:
+    assert isinstance(judge(wish(), volume(status=status)), step)
+    assert isinstance(judge_snapshot(snapshot_wish(volume().id), snapshot(status=status)), step)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (wish(gib=2), volume()),
+        (wish(capacity=Capacity(GIB, GIB)), volume(size=2)),
+        (wish(volume_type="fast"), volume()),
+        (wish(zone="a"), volume()),
+        (wish(zones=("a", "b")), volume()),
+        (wish(source=Source(snapshot_id=snapshot().id)), volume()),
+        (wish(), volume(source_volid="x")),
+    ],
+)
+def test_something_else_of_the_same_name_is_refused(asked: Any, found: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        judge(asked, found)
+    assert refused.value.reason is Reason.EXISTS
+    assert isinstance(judge(asked, volume(status="error")), Discard)
+
+
+def test_a_snapshot_of_another_volume_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        judge_snapshot(snapshot_wish("another"), snapshot())
+    assert refused.value.reason is Reason.EXISTS
+
+
+def test_what_cannot_be_deleted_is_told() -> None:
+    with pytest.raises(Refused) as refused:
+        judge(wish(), volume(status="error_deleting"))
+    assert refused.value.reason is Reason.FAILED
+
+
+def test_a_request_carries_its_owner_and_its_claim() -> None:
+    asked = wish(metadata={"csi.storage.k8s.io/pvc/name": "data", CLUSTER_KEY: "forged"}, zones=("b", "a"))
+    request = request_for(asked, CLUSTER, None)
+    owner = owner_in_metadata(request.metadata)
+    assert owner is not None
+    assert (owner.cluster, owner.kind, owner.uid) == (CLUSTER, "volume", "pvc-a")
+    assert request.metadata["csi.storage.k8s.io/pvc/name"] == "data"
+    assert request.metadata[CLUSTER_KEY] == CLUSTER
+    assert request.availability_zone == "b"
+
+
+def test_a_copy_is_as_large_as_its_source_and_beside_it() -> None:
+    request = request_for(wish(zones=("b", "a"), source=Source(volume_id="v")), CLUSTER, Origin(3, "a"))
+    assert (request.size, request.availability_zone, request.source_volid) == (3, "a", "v")
+    assert request_for(wish(gib=5), CLUSTER, Origin(3)).size == 5
+    assert request_for(wish(zone="c"), CLUSTER, Origin(3, "a")).availability_zone == "c"
+
+
+@pytest.mark.parametrize(
+    ("asked", "origin", "reason"),
+    [
+        (wish(capacity=Capacity(GIB, GIB)), Origin(3), Reason.OUT_OF_RANGE),
+        (wish(zones=("b",)), Origin(1, "a"), Reason.EXHAUSTED),
+    ],
+)
+def test_a_copy_that_cannot_be_is_refused(asked: Any, origin: Origin, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        request_for(asked, CLUSTER, origin)
+    assert refused.value.reason is reason
+
+
+def test_a_snapshot_of_a_volume_in_use_needs_leave() -> None:
+    used = attached("s")
+    with pytest.raises(Refused, match="force-create"):
+        snapshot_request_for(snapshot_wish(used.id), CLUSTER, used)
+    assert snapshot_request_for(snapshot_wish(used.id, force=True), CLUSTER, used).force
+    assert not snapshot_request_for(snapshot_wish(volume().id), CLUSTER, volume()).force
