@@ -48,3 +48,30 @@ def router() -> None:
     from causeway.serve.router.settings import Settings
 
     run(Settings.from_environment(os.environ))
+
+
+@app.command(
+    epilog="Example: CAUSEWAY_CLUSTER_ID=mine OS_CLOUD=lab CSI_ENDPOINT=unix:///run/csi/controller.sock "
+    "causeway serve csi-controller"
+)
+def csi_controller() -> None:
+    """Make, attach and delete volumes of Cinder for Kubernetes' storage sidecars, until SIGTERM.
+
+    Settings come from the environment: CAUSEWAY_CLUSTER_ID is required.
+    """
+    from causeway.serve.csi import settings
+    from causeway.serve.csi.controller import run
+
+    run(settings.controller(os.environ))
+
+
+@app.command(epilog="Example: CSI_ENDPOINT=unix:///run/csi/node.sock causeway serve csi-node")
+def csi_node() -> None:
+    """Mount volumes of Cinder on this node for its kubelet, until SIGTERM.
+
+    Needs root on the node. Settings come from the environment.
+    """
+    from causeway.serve.csi import settings
+    from causeway.serve.csi.node import run
+
+    run(settings.node(os.environ))

@@ -1,0 +1,1 @@
+"""The volume driver: Cinder's volumes by the Container Storage Interface."""

@@ -1,0 +1,43 @@
+"""What went wrong as the status codes of the Container Storage Interface.
+
+The code tells Kubernetes' sidecars whether something may have happened: after ABORTED, DEADLINE_EXCEEDED
+and UNAVAILABLE they ask again for the same volume until they know; after the others a claim may be given
+up. So an answer of the cloud that was lost must never become one of the others.
+"""
+
+import grpc
+
+from causeway.cloud import errors
+from causeway.kit.errors import Problem
+from causeway.rooms.volumes.model import Reason, Refused
+
+Code = grpc.StatusCode
+
+_BY_REASON = {
+    Reason.INVALID: Code.INVALID_ARGUMENT,
+    Reason.NOT_FOUND: Code.NOT_FOUND,
+    Reason.EXISTS: Code.ALREADY_EXISTS,
+    Reason.OUT_OF_RANGE: Code.OUT_OF_RANGE,
+    Reason.EXHAUSTED: Code.RESOURCE_EXHAUSTED,
+    Reason.PRECONDITION: Code.FAILED_PRECONDITION,
+    Reason.PENDING: Code.ABORTED,
+    Reason.DEADLINE: Code.DEADLINE_EXCEEDED,
+    Reason.FAILED: Code.INTERNAL,
+}
+# The first that matches.
+_BY_ERROR = (
+    (errors.NotFound, Code.NOT_FOUND),
+    (errors.Quota, Code.RESOURCE_EXHAUSTED),
+    (errors.Conflict, Code.ABORTED),
+    (errors.Forbidden, Code.PERMISSION_DENIED),
+    (errors.BadRequest, Code.INVALID_ARGUMENT),
+    (errors.MissingService, Code.FAILED_PRECONDITION),
+)
+
+
+def status(error: Problem | errors.CloudError) -> tuple[grpc.StatusCode, str]:
+    """Return the code and the message, which names place, cause and remedy. Pure."""
+    if isinstance(error, errors.CloudError):
+        code = next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Code.UNAVAILABLE)
+        return code, f"{error}. {error.remedy}"
+    return _BY_REASON[error.reason] if isinstance(error, Refused) else Code.INTERNAL, str(error)

@@ -1,0 +1,232 @@
+"""The Controller service: requests in, the room's answers out."""
+
+from typing import Any
+
+from causeway.cloud import errors
+from causeway.cloud.cinder import Cinder
+from causeway.cloud.cinder_objects import Snapshot, Volume
+from causeway.cloud.identifiers import is_id
+from causeway.cloud.nova import Attachments
+from causeway.cloud.session import Cloud
+from causeway.kit.errors import Problem
+from causeway.rooms.volumes.access import why_not
+from causeway.rooms.volumes.apply import Volumes
+from causeway.rooms.volumes.model import GIB, Reason, Refused
+from causeway.rooms.volumes.snapshots import Snapshots
+from causeway.serve.csi import convert, server
+from causeway.serve.csi.convert import required
+from causeway.serve.csi.settings import Common, ControllerSettings
+from causeway.serve.csi.spec import csi_pb2 as csi
+
+_Can = csi.ControllerServiceCapability.RPC
+CAPABILITIES = (
+    _Can.CREATE_DELETE_VOLUME,
+    _Can.PUBLISH_UNPUBLISH_VOLUME,
+    _Can.LIST_VOLUMES,
+    _Can.LIST_VOLUMES_PUBLISHED_NODES,
+    _Can.GET_VOLUME,
+    _Can.CREATE_DELETE_SNAPSHOT,
+    _Can.LIST_SNAPSHOTS,
+    _Can.GET_SNAPSHOT,
+    _Can.CLONE_VOLUME,
+    _Can.EXPAND_VOLUME,
+    _Can.SINGLE_NODE_MULTI_WRITER,
+)
+_PAGE = 1000  # what Cinder gives at most, unless its administrators chose less
+
+
+def run(settings: ControllerSettings) -> None:
+    """Run the controller service until SIGTERM or SIGINT; raises ``Problem``."""
+    server.run("causeway-csi-controller", _serve(settings))
+
+
+async def _serve(settings: ControllerSettings) -> None:
+    try:
+        cloud = await Cloud.open(settings.cloud, settings.clouds_file)
+    except errors.CloudError as error:
+        raise Problem.of(f"cloud {settings.cloud}", str(error), error.remedy) from error
+    async with cloud:
+        cinder = Cinder(cloud)
+        volumes = Volumes(cinder, Attachments(cloud), settings.cluster)
+        snapshots = Snapshots(cinder, settings.cluster)
+        try:
+            controller = Controller(settings.common, cinder, volumes, snapshots)
+            await server.serve(settings.common, Controller=controller)
+        finally:
+            await volumes.close()
+            await snapshots.close()
+
+
+class Controller:
+    """The Controller service."""
+
+    def __init__(self, settings: Common, cinder: Cinder, volumes: Volumes, snapshots: Snapshots) -> None:
+        self._settings = settings
+        self._cinder = cinder
+        self._volumes = volumes
+        self._snapshots = snapshots
+
+    async def controller_get_capabilities(
+        self, _: csi.ControllerGetCapabilitiesRequest
+    ) -> csi.ControllerGetCapabilitiesResponse:
+        """Return what the controller can do."""
+        return csi.ControllerGetCapabilitiesResponse(
+            capabilities=[csi.ControllerServiceCapability(rpc=_Can(type=each)) for each in CAPABILITIES]
+        )
+
+    async def create_volume(self, request: csi.CreateVolumeRequest) -> csi.CreateVolumeResponse:
+        """Have a volume of the name."""
+        made = await self._volumes.create(convert.wish(request, self._settings))
+        options = request.parameters.get(convert.MAKING, "")
+        context = {convert.MAKING: options} if options else {}
+        return csi.CreateVolumeResponse(volume=convert.volume(made, self._settings, context))
+
+    async def delete_volume(self, request: csi.DeleteVolumeRequest) -> csi.DeleteVolumeResponse:
+        """Have no volume of the id."""
+        required("volume", volume_id=request.volume_id)
+        await self._volumes.delete(request.volume_id)
+        return csi.DeleteVolumeResponse()
+
+    async def controller_publish_volume(
+        self, request: csi.ControllerPublishVolumeRequest
+    ) -> csi.ControllerPublishVolumeResponse:
+        """Have the volume at the node."""
+        required(
+            f"volume {request.volume_id}",
+            volume_id=request.volume_id,
+            node_id=request.node_id,
+            volume_capability=request.HasField("volume_capability"),
+        )
+        capability = convert.capability(request.volume_capability)
+        device = await self._volumes.publish(request.volume_id, request.node_id, capability)
+        return csi.ControllerPublishVolumeResponse(publish_context={"DevicePath": device})
+
+    async def controller_unpublish_volume(
+        self, request: csi.ControllerUnpublishVolumeRequest
+    ) -> csi.ControllerUnpublishVolumeResponse:
+        """Have the volume away from the node, or from all."""
+        required("volume", volume_id=request.volume_id)
+        await self._volumes.unpublish(request.volume_id, request.node_id)
+        return csi.ControllerUnpublishVolumeResponse()
+
+    async def validate_volume_capabilities(
+        self, request: csi.ValidateVolumeCapabilitiesRequest
+    ) -> csi.ValidateVolumeCapabilitiesResponse:
+        """Say whether the volume can be used in all these ways."""
+        place = f"volume {request.volume_id}"
+        required(place, volume_id=request.volume_id, volume_capabilities=request.volume_capabilities)
+        it = await self._cinder.get_volume(request.volume_id)
+        ways = [convert.capability(each) for each in request.volume_capabilities]
+        causes = [cause for each in ways if (cause := why_not(each, multiattach=it.multiattach))]
+        if causes:
+            return csi.ValidateVolumeCapabilitiesResponse(message="; ".join(causes))
+        return csi.ValidateVolumeCapabilitiesResponse(
+            confirmed=csi.ValidateVolumeCapabilitiesResponse.Confirmed(
+                volume_context=request.volume_context,
+                volume_capabilities=request.volume_capabilities,
+                parameters=request.parameters,
+            )
+        )
+
+    async def list_volumes(self, request: csi.ListVolumesRequest) -> csi.ListVolumesResponse:
+        """Return the project's volumes, or a page of them."""
+        marker = _marker(request, "volumes")
+        found: list[Volume] = []
+        while True:
+            try:
+                page, marker = await self._cinder.page_of_volumes(request.max_entries or _PAGE, marker)
+            except errors.NotFound as error:
+                raise _stale("volumes") from error
+            found += page
+            if request.max_entries or not marker:
+                break
+        shown = [
+            csi.ListVolumesResponse.Entry(
+                volume=convert.volume(each, self._settings),
+                status=csi.ListVolumesResponse.VolumeStatus(published_node_ids=each.servers),
+            )
+            for each in found
+        ]
+        return csi.ListVolumesResponse(entries=shown, next_token=marker)
+
+    async def controller_get_volume(
+        self, request: csi.ControllerGetVolumeRequest
+    ) -> csi.ControllerGetVolumeResponse:
+        """Return one volume and where it is."""
+        required("volume", volume_id=request.volume_id)
+        it = await self._cinder.get_volume(request.volume_id)
+        return csi.ControllerGetVolumeResponse(
+            volume=convert.volume(it, self._settings),
+            status=csi.ControllerGetVolumeResponse.VolumeStatus(published_node_ids=it.servers),
+        )
+
+    async def controller_expand_volume(
+        self, request: csi.ControllerExpandVolumeRequest
+    ) -> csi.ControllerExpandVolumeResponse:
+        """Have the volume at least that large."""
+        place = f"volume {request.volume_id}"
+        required(place, volume_id=request.volume_id, capacity_range=request.HasField("capacity_range"))
+        it = await self._volumes.expand(request.volume_id, convert.capacity(request.capacity_range))
+        block = request.volume_capability.WhichOneof("access_type") == "block"
+        return csi.ControllerExpandVolumeResponse(
+            capacity_bytes=it.size * GIB, node_expansion_required=not block
+        )
+
+    async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
+        """Have a snapshot of the name."""
+        taken = await self._snapshots.create(convert.snapshot_wish(request))
+        return csi.CreateSnapshotResponse(snapshot=convert.snapshot(taken))
+
+    async def delete_snapshot(self, request: csi.DeleteSnapshotRequest) -> csi.DeleteSnapshotResponse:
+        """Have no snapshot of the id."""
+        required("snapshot", snapshot_id=request.snapshot_id)
+        await self._snapshots.delete(request.snapshot_id)
+        return csi.DeleteSnapshotResponse()
+
+    async def get_snapshot(self, request: csi.GetSnapshotRequest) -> csi.GetSnapshotResponse:
+        """Return one snapshot."""
+        required("snapshot", snapshot_id=request.snapshot_id)
+        it = await self._cinder.get_snapshot(request.snapshot_id)
+        return csi.GetSnapshotResponse(snapshot=convert.snapshot(it))
+
+    async def list_snapshots(self, request: csi.ListSnapshotsRequest) -> csi.ListSnapshotsResponse:
+        """Return the project's snapshots, those of one volume, one alone, or a page of them."""
+        marker = _marker(request, "snapshots")
+        found: list[Snapshot] = []
+        if request.snapshot_id:
+            try:
+                found = [await self._cinder.get_snapshot(request.snapshot_id)]
+            except errors.NotFound:
+                found = []
+            if request.source_volume_id:
+                found = [each for each in found if each.volume_id == request.source_volume_id]
+            marker = ""
+        elif is_id(request.source_volume_id) or not request.source_volume_id:
+            while True:
+                try:
+                    page, marker = await self._cinder.page_of_snapshots(
+                        request.max_entries or _PAGE, marker, request.source_volume_id
+                    )
+                except errors.NotFound as error:
+                    raise _stale("snapshots") from error
+                found += page
+                if request.max_entries or not marker:
+                    break
+        shown = [csi.ListSnapshotsResponse.Entry(snapshot=convert.snapshot(each)) for each in found]
+        return csi.ListSnapshotsResponse(entries=shown, next_token=marker)
+
+
+def _marker(request: Any, what: str) -> str:
+    """Return the id behind which a list goes on ("": from its beginning); raises ``Refused``."""
+    if request.max_entries < 0:
+        cause = f"{request.max_entries} entries are asked for"
+        raise Refused(Reason.INVALID, f"list of {what}", cause, "Ask for more, or for 0: all.")
+    token: str = request.starting_token
+    if token and not is_id(token):
+        raise _stale(what)
+    return token
+
+
+def _stale(what: str) -> Refused:
+    cause = "the token to go on from is not valid (any more)"
+    return Refused(Reason.PENDING, f"list of {what}", cause, "Begin the list again.")

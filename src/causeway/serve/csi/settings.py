@@ -1,0 +1,98 @@
+"""The volume driver's settings: from its environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from causeway.host import instance
+from causeway.host.instance import Instance
+from causeway.kit.errors import Exit, Problem
+
+DRIVER = "cinder.csi.openstack.org"
+ENDPOINT = "unix:///csi/csi.sock"
+
+
+@dataclass(frozen=True)
+class Common:
+    """What both services say about themselves; ``zones`` is whether Cinder's zones are those of the nodes."""
+
+    endpoint: str = ENDPOINT
+    driver: str = DRIVER
+    zones: bool = True
+
+    @property
+    def topology_key(self) -> str:
+        """The key of a node's zone in its topology, which Kubernetes makes a label of the node."""
+        return f"topology.{self.driver}/zone"
+
+
+@dataclass(frozen=True)
+class ControllerSettings:
+    """Where the controller service finds things; ``clouds_file`` None means the usual places."""
+
+    common: Common
+    cluster: str
+    cloud: str
+    clouds_file: Path | None
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Which server the node is, its volume ``limit`` (None: found out), and where the machine's files are."""
+
+    common: Common
+    root: Path
+    instance: Instance | None
+    limit: int | None
+
+    def found(self) -> tuple[Instance, int]:
+        """Return which server this is and how many volumes it can take; raises ``Problem``."""
+        limit = instance.room_for_volumes(instance.disks(self.root)) if self.limit is None else self.limit
+        return self.instance or instance.discover(self.root), limit
+
+
+def common(environment: Mapping[str, str]) -> Common:
+    """Return what both services need; raises ``Problem`` naming the variable that is malformed."""
+    zones = environment.get("CAUSEWAY_CSI_ZONES", "same")
+    if zones not in ("same", "apart"):
+        raise _wrong("CAUSEWAY_CSI_ZONES", zones, "Say same, or apart where Cinder's zones are not Nova's.")
+    endpoint = environment.get("CSI_ENDPOINT", ENDPOINT)
+    if "://" not in endpoint:
+        endpoint = f"unix://{endpoint}"
+    driver = environment.get("CAUSEWAY_CSI_DRIVER", DRIVER)
+    return Common(endpoint, driver, zones == "same")
+
+
+def controller(environment: Mapping[str, str]) -> ControllerSettings:
+    """Return the controller service's settings; raises ``Problem`` naming the variable that is wrong."""
+    cluster = environment.get("CAUSEWAY_CLUSTER_ID", "")
+    if not cluster:
+        remedy = "Set it to the platform's id, or to the value of --cluster of the driver used before."
+        raise _wrong("CAUSEWAY_CLUSTER_ID", cluster, remedy)
+    clouds_file = environment.get("OS_CLIENT_CONFIG_FILE")
+    return ControllerSettings(
+        common(environment),
+        cluster,
+        environment.get("OS_CLOUD", "openstack"),
+        Path(clouds_file) if clouds_file else None,
+    )
+
+
+def node(environment: Mapping[str, str]) -> NodeSettings:
+    """Return the node service's settings; raises ``Problem`` naming the variable that is malformed."""
+    limit = environment.get("CAUSEWAY_CSI_VOLUME_LIMIT", "")
+    if limit and not limit.isdigit():
+        raise _wrong("CAUSEWAY_CSI_VOLUME_LIMIT", limit, "Give a number of volumes.")
+    identifier = environment.get("CAUSEWAY_NODE_ID", "")
+    zone = environment.get("CAUSEWAY_NODE_ZONE", "")
+    return NodeSettings(
+        common(environment),
+        Path(environment.get("CAUSEWAY_HOST_ROOT", "/")),
+        Instance(identifier, zone) if identifier else None,
+        int(limit) if limit else None,
+    )
+
+
+def _wrong(variable: str, value: str, remedy: str) -> Problem:
+    cause = f"{value!r} cannot be used" if value else "it is not set"
+    return Problem.of(variable, cause, remedy, exit_code=Exit.USAGE)

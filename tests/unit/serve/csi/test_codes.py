@@ -1,0 +1,42 @@
+import grpc
+import pytest
+
+from causeway.cloud import errors
+from causeway.kit.errors import Problem
+from causeway.rooms.volumes.model import Reason, Refused
+from causeway.serve.csi.codes import status
+
+ASKED_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.DEADLINE_EXCEEDED}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        errors.Timeout,
+        errors.Unreachable,
+        errors.ServerError,
+        errors.RateLimited,
+        errors.Fenced,
+        errors.Conflict,
+    ],
+)
+def test_after_an_answer_that_was_lost_the_same_is_asked_for_again(kind: type[errors.CloudError]) -> None:
+    assert status(kind("block-storage", "broken"))[0] in ASKED_AGAIN
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_code_and_the_message_names_place_cause_and_remedy(reason: Reason) -> None:
+    code, message = status(Refused(reason, "volume a", "it is blue", "Paint it."))
+    assert message == "volume a: it is blue. Paint it."
+    assert (code in ASKED_AGAIN) is (reason in (Reason.PENDING, Reason.DEADLINE))
+
+
+def test_the_clouds_errors_keep_request_and_remedy() -> None:
+    code, message = status(errors.Quota("block-storage", "no more", status=413, request_id="req-1"))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "req-1" in message
+    assert errors.Quota.remedy in message
+
+
+def test_problems_of_the_machine_are_internal() -> None:
+    assert status(Problem.of("mount", "it broke", "Mend it."))[0] is grpc.StatusCode.INTERNAL

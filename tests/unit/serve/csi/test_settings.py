@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from causeway.host.instance import Instance
+from causeway.kit.errors import Exit, Problem
+from causeway.serve.csi import settings
+
+
+def test_defaults_are_those_of_the_driver_before() -> None:
+    found = settings.controller({"CAUSEWAY_CLUSTER_ID": "c"})
+    assert found.common.driver == "cinder.csi.openstack.org"
+    assert found.common.topology_key == "topology.cinder.csi.openstack.org/zone"
+    assert found.common.zones
+    assert (found.cluster, found.cloud, found.clouds_file) == ("c", "openstack", None)
+
+
+def test_everything_can_be_said() -> None:
+    found = settings.node(
+        {
+            "CSI_ENDPOINT": "/run/node.sock",
+            "CAUSEWAY_CSI_DRIVER": "disk.example.org",
+            "CAUSEWAY_CSI_ZONES": "apart",
+            "CAUSEWAY_NODE_ID": "s",
+            "CAUSEWAY_NODE_ZONE": "z",
+            "CAUSEWAY_CSI_VOLUME_LIMIT": "7",
+            "CAUSEWAY_HOST_ROOT": "/host",
+        }
+    )
+    assert found.common.endpoint == "unix:///run/node.sock"
+    assert found.common.topology_key == "topology.disk.example.org/zone"
+    assert not found.common.zones
+    assert found.root == Path("/host")
+    assert found.found() == (Instance("s", "z"), 7)
+
+
+@pytest.mark.parametrize(
+    ("environment", "variable"),
+    [
+        ({}, "CAUSEWAY_CLUSTER_ID"),
+        ({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_ZONES": "no"}, "CAUSEWAY_CSI_ZONES"),
+    ],
+)
+def test_what_is_wrong_is_named(environment: dict[str, str], variable: str) -> None:
+    with pytest.raises(Problem, match=variable) as problem:
+        settings.controller(environment)
+    assert problem.value.exit_code is Exit.USAGE
+
+
+def test_a_limit_is_a_number() -> None:
+    with pytest.raises(Problem, match="CAUSEWAY_CSI_VOLUME_LIMIT"):
+        settings.node({"CAUSEWAY_CSI_VOLUME_LIMIT": "many"})
