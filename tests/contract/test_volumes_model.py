@@ -1,0 +1,162 @@
+"""What is proven with volumes in memory holds on Cinder and Nova: the same calls, the same observations."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tests.integration.projects import CLOUD, Project, until
+from tests.integration.volumes.conftest import mine, server
+from tests.models.volumes import ModelAttachments, ModelCinder, World
+
+from causeway.cloud import errors
+from causeway.cloud.cinder import Cinder
+from causeway.cloud.cinder_objects import SnapshotRequest, Volume, VolumeRequest
+from causeway.cloud.nova import Attachments
+from causeway.cloud.session import Cloud
+from causeway.rooms.volumes.attachment import settled
+
+__all__ = ["mine", "server"]
+NOWHERE = "99999999-9999-4999-8999-999999999999"
+
+
+class Scenario:
+    """A walk through everything the driver does with volumes; ``seen`` is what it saw on its way."""
+
+    def __init__(self, cinder: Cinder, attachments: Attachments, server_id: str) -> None:
+        self.cinder = cinder
+        self.attachments = attachments
+        self.server = server_id
+        self.name = f"contract-{uuid.uuid4().hex[:8]}"
+        self.seen: list[object] = []
+
+    async def walk(self) -> list[object]:
+        """Walk, and return what was seen."""
+        request = VolumeRequest(self.name, 1, {"causeway": "true", "key": "value"})
+        made = await self.cinder.create_volume(request)
+        self.see("made", made.status, made.size, made.name == self.name, made.metadata, made.attachments)
+        await self.become(made.id, settled)
+        self.see(
+            len(await self.cinder.volumes_named(self.name)), await self.cinder.volumes_named(f"{self.name}x")
+        )
+        await self.attach(made.id)
+        await self.extend(made.id)
+        snapshot = await self.snapshots(made.id)
+        await self.copy(made.id, snapshot)
+        await self.detach(made.id)
+        await self.refused(self.cinder.delete_volume(made.id))
+        await self.cinder.delete_snapshot(snapshot)
+        await self.until(lambda: self.gone(self.cinder.get_snapshot(snapshot)))
+        await self.delete(made.id)
+        await self.missing()
+        return self.seen
+
+    async def attach(self, volume: str) -> None:
+        self.see("server", await self.attachments.server_exists(self.server))
+        await self.attachments.attach(self.server, volume)
+        begun = await self.cinder.get_volume(volume)
+        self.see("passing or done", not settled(begun) or begun.servers == [self.server])
+        await self.become(volume, lambda it: settled(it) and bool(it and it.attachments))
+        await self.refused(self.attachments.attach(self.server, volume))
+        await self.refused(self.cinder.delete_volume(volume))
+
+    async def extend(self, volume: str) -> None:
+        await self.cinder.extend_volume(volume, 2)
+        await self.become(volume, lambda it: settled(it) and bool(it and it.size == 2))
+        await self.refused(self.cinder.extend_volume(volume, 1))
+
+    async def snapshots(self, volume: str) -> str:
+        await self.refused(self.cinder.create_snapshot(SnapshotRequest(volume, self.name, {})))
+        taken = await self.cinder.create_snapshot(SnapshotRequest(volume, self.name, {"k": "v"}, force=True))
+        self.see(taken.status, taken.size, taken.volume_id == volume, taken.metadata)
+
+        async def ready() -> bool:
+            return (await self.cinder.get_snapshot(taken.id)).status == "available"
+
+        await self.until(ready)
+        self.see(
+            [each.id == taken.id for each in await self.cinder.snapshots_named(self.name)],
+            [each.id == taken.id for each in await self.cinder.snapshots_of(volume)],
+            len((await self.cinder.page_of_snapshots(5, volume_id=volume))[0]),
+        )
+        return taken.id
+
+    async def copy(self, volume: str, snapshot: str) -> None:
+        for more in ({"snapshot_id": snapshot}, {"source_volid": volume}):
+            await self.refused(self.cinder.create_volume(VolumeRequest(self.name, 1, {}, **more)))
+            made = await self.cinder.create_volume(VolumeRequest(f"{self.name}-copy", 3, {}, **more))
+            self.see(made.size, made.snapshot_id == snapshot, made.source_volid == volume)
+            await self.become(made.id, settled)
+            await self.delete(made.id)
+
+    async def detach(self, volume: str) -> None:
+        await self.attachments.detach(self.server, volume)
+        await self.become(volume, lambda it: settled(it) and bool(it and not it.attachments))
+        await self.refused(self.attachments.detach(self.server, volume))
+
+    async def delete(self, volume: str) -> None:
+        await self.cinder.delete_volume(volume)
+        await self.until(lambda: self.gone(self.cinder.get_volume(volume)))
+        await self.cinder.delete_volume(volume)
+
+    async def missing(self) -> None:
+        await self.refused(self.cinder.get_volume(NOWHERE))
+        await self.refused(self.cinder.get_snapshot(NOWHERE))
+        await self.refused(self.cinder.page_of_volumes(5, NOWHERE))
+        await self.refused(self.cinder.page_of_snapshots(5, NOWHERE))
+        await self.refused(self.cinder.create_volume(VolumeRequest(self.name, 1, {}, volume_type="no-such")))
+        await self.refused(self.attachments.attach(NOWHERE, NOWHERE))
+        self.see("server", await self.attachments.server_exists(NOWHERE))
+
+    def see(self, *facts: object) -> None:
+        self.seen.append(facts)
+
+    async def become(self, volume: str, condition: Callable[[Volume | None], bool]) -> None:
+        async def has() -> bool:
+            return condition(await self.cinder.get_volume(volume))
+
+        await self.until(has)
+        now = await self.cinder.get_volume(volume)
+        self.see(now.status, now.size, [each == self.server for each in now.servers])
+
+    async def refused(self, call: Awaitable[Any]) -> None:
+        try:
+            await call
+        except errors.CloudError as error:
+            self.see(type(error).__name__)
+        else:
+            self.see("done")
+
+    @staticmethod
+    async def gone(call: Awaitable[Any]) -> bool:
+        try:
+            await call
+        except errors.NotFound:
+            return True
+        return False
+
+    @staticmethod
+    async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                if await condition():
+                    return
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def of_model() -> list[object]:
+    world = World(latency=0.05)
+    server_id = str(uuid.uuid4())
+    world.servers = {server_id}
+    return await Scenario(ModelCinder(world), ModelAttachments(world), server_id).walk()
+
+
+async def test_the_model_behaves_as_cinder_and_nova_do(
+    mine: Project, server: Any, of_model: list[object]
+) -> None:
+    until(lambda: mine.cloud.compute.get_server(server.id).status == "ACTIVE")
+    async with await Cloud.open(CLOUD, mine.clouds) as cloud:
+        real = await Scenario(Cinder(cloud), Attachments(cloud), server.id).walk()
+    assert real == of_model
