@@ -34,12 +34,13 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         super()._run_once()  # type: ignore[misc]  # the one method every iteration goes through
 
 
+def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end in virtual time."""
+    with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
+        return runner.run(main)
+
+
 @pytest.fixture
 def in_virtual_time() -> Callable[[Coroutine[Any, Any, T]], T]:
     """Return a function that runs a coroutine to its end in virtual time."""
-
-    def run(main: Coroutine[Any, Any, T]) -> T:
-        with asyncio.Runner(loop_factory=_VirtualLoop) as runner:
-            return runner.run(main)
-
-    return run
+    return run_in_virtual_time
