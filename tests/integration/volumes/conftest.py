@@ -63,6 +63,7 @@ class Driver:
     def stop(self) -> None:
         for process in self.processes.values():
             process.terminate()
+        for process in self.processes.values():
             process.wait(60)
 
     def inside(self, *command: str | Path) -> list[str]:
