@@ -137,7 +137,10 @@ class Haproxy:
             master = self.master()
             if master is None:
                 return
-            os.kill(master, number)
+            try:
+                os.kill(master, number)
+            except ProcessLookupError:  # it ended meanwhile
+                return
             try:
                 async with asyncio.timeout(limit):
                     while self.master() is not None:  # noqa: ASYNC110  # nor now

@@ -6,6 +6,8 @@ found in trees, a wildcard by the host without its first label.
 """
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -33,6 +35,8 @@ _TEMPLATES = Environment(
     keep_trailing_newline=True,
     autoescape=False,  # noqa: S701  # no HTML
 )
+
+_BACKEND = re.compile(r"((?:http|tcp)-[a-z]+(?:-[0-9a-f]{12})?)-[0-9]+")  # see kind_name
 
 
 class Front(msgspec.Struct, frozen=True):
@@ -68,6 +72,11 @@ def kind_name(kind: Kind, cookie: str) -> str:
 def backend_names(kind: str, count: int) -> list[str]:
     """Return the names of ``count`` backends of a kind."""
     return [f"{kind}-{number}" for number in range(count)]
+
+
+def backends_of_kinds(names: Iterable[str]) -> dict[str, int]:
+    """Return how many backends of each kind are among the names of all backends HAProxy has."""
+    return dict(Counter(found[1] for found in map(_BACKEND.fullmatch, names) if found))
 
 
 def base(front: Front, files: Files) -> str:

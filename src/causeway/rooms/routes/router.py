@@ -17,7 +17,15 @@ from causeway.kit.errors import Problem
 from causeway.kube.routes import Route
 from causeway.rooms.routes.commands import BUSY, Command, Files, commands, questions, state_of
 from causeway.rooms.routes.compiling import Offer, SlicesOf, compile_route, wishes
-from causeway.rooms.routes.config import Front, backend_names, base, configuration, contents, kind_name
+from causeway.rooms.routes.config import (
+    Front,
+    backend_names,
+    backends_of_kinds,
+    base,
+    configuration,
+    contents,
+    kind_name,
+)
 from causeway.rooms.routes.endpoints import targets
 from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal
 from causeway.rooms.routes.plan import Step, plan
@@ -249,12 +257,8 @@ class Router:
             self._slots.lay_out({}, {})
             await self._grow()
             return
-        names = (await self._proxy.ask(["show backend"]))[0].split()
-        counts = {
-            name: len(found)
-            for name in self._kinds()
-            if (found := [each for each in names if each.rpartition("-")[0] == name])
-        }
+        # Kinds nobody needs any more, too: their servers must go.
+        counts = backends_of_kinds((await self._proxy.ask(["show backend"]))[0].split())
         await self._read(mark, counts)
         assert self._running is not None  # noqa: S101  # just read
         held = {

@@ -154,6 +154,18 @@ async def test_who_comes_after_a_crash_takes_over_what_runs(world: World) -> Non
     assert await world.way("pwww.apps.example/") == "one/shop"
 
 
+async def test_servers_of_a_kind_nobody_needs_any_more_go_after_a_crash(world: World) -> None:
+    world.router.put(route("a", annotations={"router.openshift.io/cookie_name": "own"}))
+    await world.router.round()
+    before = {item for item in await world.state() if isinstance(item, ServerKey)}
+    world.router = world.another()
+    world.router.put(route("a"))
+    await world.router.round()
+    now = {item for item in await world.state() if isinstance(item, ServerKey)}
+    assert len(now) == len(before) == 1
+    assert not now & before
+
+
 async def test_another_release_or_setting_loads_what_it_needs(world: World) -> None:
     world.router.put(route())
     await world.router.round()
