@@ -107,6 +107,7 @@ class Stage:
     prefix: str
     uids: dict[str, str] = field(default_factory=dict)
     due: set[str] = field(default_factory=set)
+    plugging: bool = False
 
     @property
     def groups(self) -> SecurityGroups:
@@ -207,15 +208,17 @@ class Stage:
     async def settle(self, seconds: float = 60.0) -> None:
         """Wait until nothing is left to do."""
         deadline = time.monotonic() + seconds
-        while self.due or not self.room.controllers[0].queue.idle:
+        while self.due or self.plugging or not self.room.controllers[0].queue.idle:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
 
     async def plug(self) -> None:
         """Give ports the groups the room tells, until cancelled."""
         while True:
+            self.plugging = bool(self.due)
             for uid in [*self.due]:
                 await self._plug(uid)
+            self.plugging = False
             await asyncio.sleep(0.05)
 
     async def _plug(self, uid: str) -> None:
