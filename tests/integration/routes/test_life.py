@@ -190,6 +190,13 @@ async def test_what_a_route_did_is_told_in_figures_and_in_the_log(
         wanted = 'causeway_route_traffic{figure="2xx",namespace="t-figures",route="shop"} 1.0'
         return wanted in await site.router.figures()
 
+    def lines() -> list[str]:
+        return [line for line in site.router.log.read_text().splitlines() if '"t-figures/shop"' in line]
+
+    async def logged() -> bool:
+        return bool(lines())
+
     await until(counted, "the request is counted")
-    line = next(line for line in site.router.log.read_text().splitlines() if '"t-figures/shop"' in line)
+    await until(logged, "the request is in the log")
+    line = lines()[0]
     assert '"path":"\\/a\\"b"' in line or '"path":"/a\\"b"' in line or "%22" in line
