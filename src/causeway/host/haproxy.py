@@ -108,10 +108,10 @@ class Haproxy:
 
     async def _start(self) -> None:
         self._socket.unlink(missing_ok=True)
+        # Not quiet (-q): that closes the standard output its access log may go to.
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
             "-W",
-            "-q",  # or it tells of every backend and server that comes and goes
             "-f",
             str(self.directory / "haproxy.cfg"),
             "-p",
