@@ -22,7 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 import yaml
-from tests.integration.kube_api import free_port
+from tests.ports import free_port
 
 from bench.bare import Bare, nothing, started
 from bench.contender import Contender, Stage

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import uuid4
 
 from rich.console import Console
-from tests.integration.kube_api import free_port
+from tests.ports import free_port
 
 from bench.contenders.causeway import causeway, until_at_work
 from bench.kubelets import Kubelets

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
-from tests.integration.kube_api import free_port
+from tests.ports import free_port
 
 from bench.contender import Pools, Stage
 from bench.node import Node

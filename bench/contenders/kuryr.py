@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.integration.kube_api import free_port
+from tests.ports import free_port
 
 from bench.contender import Pools, Stage
 from bench.node import Node

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.integration.kube_api import free_port
 from tests.models.haproxy import HaproxyModel
+from tests.ports import free_port
 from tests.unit.rooms.routes.examples import certificate
 
 from causeway.host.haproxy import Haproxy

@@ -17,6 +17,7 @@ from typing import Self
 
 from tests.faults import refusals, wire
 from tests.faults.weather import Fault, Kind, Request, Weather
+from tests.ports import free_port
 
 _LARGEST_HEAD = 1 << 20
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, without waiting: closing sends RST
@@ -47,7 +48,7 @@ class FaultProxy:
         refusal: Callable[[Request, Fault], bytes] = refusals.openstack,
     ) -> None:
         self.door = door
-        self.port = 0
+        self.port = free_port()
         self._server = server
         self.weather = weather
         self._tls = tls
@@ -78,11 +79,10 @@ class FaultProxy:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     async def up(self) -> None:
-        """Listen, from the second time on where it listened before."""
+        """Listen, also after ``down`` at the same port."""
         self._listener = await asyncio.start_server(
             self._accepted, "127.0.0.1", self.port, ssl=self._tls, limit=_LARGEST_HEAD, reuse_address=True
         )
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """Refuse connections and reset those there are, as when the server's machine lost its process."""

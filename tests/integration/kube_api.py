@@ -5,7 +5,6 @@ import ctypes
 import datetime
 import ipaddress
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -23,22 +22,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tests.ports import free_port
 
 from causeway.kit.progress import Progress
 from causeway.lab import settings
 from causeway.lab.images import kubernetes
 
-START = 90.0  # seconds a program may take to answer on a busy machine
+START = 240.0  # seconds a program may take to answer on a busy machine
+_BY_ITSELF = ("default", "kube-system")  # namespaces the API server makes, some time after it is ready
 
 
 # A child that ends with us ends with the thread that started it: this one lives as long as the tests.
 _SPAWNER = ThreadPoolExecutor(1, thread_name_prefix="spawner")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _ends_with_us() -> None:
@@ -67,7 +62,7 @@ class Program:
                 preexec_fn=_ends_with_us,
             ).result()
         deadline = time.monotonic() + START
-        while not self._answers():
+        while not answers(self.url, self.context):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.argv[0]} did not start:\n{self.log.read_text()[-3000:]}")
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -79,12 +74,14 @@ class Program:
             self.process.wait(30)
             self.process = None
 
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(self.url, timeout=5, context=self.context) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
+
+def answers(url: str, context: ssl.SSLContext | None) -> bool:
+    """Return whether there is an answer without a complaint."""
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=context) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 class Authority:
@@ -198,6 +195,11 @@ class KubeApi:
     def start(self) -> None:
         self.etcd.start()
         self.server.start()
+        namespaces = f"https://127.0.0.1:{self.port}/api/v1/namespaces"
+        deadline = time.monotonic() + START
+        while not all(answers(f"{namespaces}/{name}", self.server.context) for name in _BY_ITSELF):
+            assert time.monotonic() < deadline, f"it has no {_BY_ITSELF}"
+            time.sleep(0.05)
 
     def stop(self) -> None:
         self.server.end()

@@ -12,7 +12,6 @@ from tests.integration.projects import project
 
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
-from causeway.kube.resource import NAMESPACES
 from causeway.lab.settings import Settings
 from causeway.rooms.platforms import credential
 
@@ -44,8 +43,6 @@ def api(kubernetes_binaries: dict[str, Path], tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 async def stage(site: Site, api: KubeApi) -> AsyncIterator[Stage]:
     async with Client(from_kubeconfig(api.kubeconfig)) as admin:
-        if not (await admin.list(NAMESPACES, fields="metadata.name=kube-system")).items:
-            await admin.create(NAMESPACES, {"metadata": {"name": "kube-system"}})
         await deploy(admin)
         made = Stage(site, api, admin)
         yield made

@@ -14,8 +14,9 @@ from typing import Any
 from uuid import uuid4
 
 import yaml
-from tests.integration.kube_api import KubeApi, free_port
+from tests.integration.kube_api import KubeApi
 from tests.integration.projects import CLOUD, Project, until
+from tests.ports import free_port
 
 from causeway.cloud.ownership import Owner
 from causeway.kube.client import Client

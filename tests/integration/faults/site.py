@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.integration.kube_api import free_port
 from tests.integration.pods.tenant import Tenant
+from tests.ports import free_port
 
 _LAUNCHER = Path(__file__).with_name("run_controller.py")
 SERVICE_RANGE = {"cidr": "172.30.0.0/16", "gateway_ip": "172.30.128.1"}

@@ -19,9 +19,10 @@ from uuid import uuid4
 import yaml
 from tests.figures import cloud_calls
 from tests.integration.deployment import deploy
-from tests.integration.kube_api import KubeApi, free_port
+from tests.integration.kube_api import KubeApi
 from tests.integration.pods.player import Player
 from tests.integration.pods.tenant import Tenant
+from tests.ports import free_port
 
 from causeway.cloud.neutron import Neutron, Port, Trunk
 from causeway.cloud.session import Cloud

@@ -16,7 +16,8 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from tests.integration.kube_api import Authority, free_port
+from tests.integration.kube_api import Authority
+from tests.ports import free_port
 
 from causeway.host.haproxy import Haproxy
 from causeway.kube.client import Client

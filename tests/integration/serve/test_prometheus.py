@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 import yaml
-from tests.integration.kube_api import free_port
 from tests.integration.serve.conftest import Platform
+from tests.ports import free_port
 
 from causeway.host.command import run
 from causeway.serve.scraping import AUDIENCE, Scraping

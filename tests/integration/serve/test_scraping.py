@@ -4,8 +4,8 @@ import ssl
 
 import aiohttp
 from tests.figures import figure
-from tests.integration.kube_api import free_port
 from tests.integration.serve.conftest import Platform
+from tests.ports import free_port
 
 from causeway.serve.scraping import AUDIENCE, Scraping
 
