@@ -1,18 +1,88 @@
 """What ``apply`` puts into the Kubernetes API before a controller can run: definitions and rights."""
 
+import time
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from causeway.kube.client import Client
+from causeway.kube.errors import NotFound, Object, TooManyRequests, Unavailable
+from causeway.kube.resource import SUBJECT_ACCESS_REVIEWS
 
 FOLDER = Path(__file__).parents[2] / "src" / "causeway" / "deploy"
 _DEFINITIONS_AND_RIGHTS = ("1*.yaml", "2*.yaml")
+_DEADLINE = 60.0
 
 
 async def deploy(admin: Client) -> None:
-    """Apply the manifests that need no settings: definitions, accounts and their rights."""
-    for pattern in _DEFINITIONS_AND_RIGHTS:
-        for file in sorted(FOLDER.glob(pattern)):
-            for manifest in yaml.safe_load_all(file.read_text()):
-                await admin.apply(manifest, manager="causeway")
+    """Apply the manifests that need no settings: definitions, accounts and their rights.
+
+    Returns when they are in force, which is some time after the API server has taken them.
+    """
+    manifests = [
+        manifest
+        for pattern in _DEFINITIONS_AND_RIGHTS
+        for file in sorted(FOLDER.glob(pattern))
+        for manifest in yaml.safe_load_all(file.read_text())
+    ]
+    for manifest in manifests:
+        await admin.apply(manifest, manager="causeway")
+    for manifest in manifests:
+        if manifest["kind"] == "CustomResourceDefinition":
+            await _until(
+                partial(_is_served, admin, manifest["spec"]), f"serves {manifest['metadata']['name']}"
+            )
+    for attributes in _granted(manifests):
+        await _until(partial(_is_allowed, admin, attributes), f"allows {attributes}")
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    deadline = time.monotonic() + _DEADLINE
+    while not await condition():
+        assert time.monotonic() < deadline, f"it never {what}"
+        await sleep(0.02)
+
+
+async def _is_served(admin: Client, spec: Object) -> bool:
+    group, plural = spec["group"], spec["names"]["plural"]
+    try:
+        for version in spec["versions"]:
+            await admin.request("GET", f"/apis/{group}/{version['name']}/{plural}")
+    except (NotFound, TooManyRequests, Unavailable):  # not known yet, or its storage is being initialized
+        return False
+    return True
+
+
+async def _is_allowed(admin: Client, spec: Object) -> bool:
+    body = {
+        "apiVersion": SUBJECT_ACCESS_REVIEWS.api_version,
+        "kind": SUBJECT_ACCESS_REVIEWS.kind,
+        "metadata": {},
+        "spec": spec,
+    }
+    return bool((await admin.create(SUBJECT_ACCESS_REVIEWS, body))["status"]["allowed"])
+
+
+def _granted(manifests: Iterable[Object]) -> Iterator[Object]:
+    """Yield one question for each rule of each role that is bound to an account."""
+    known = {(each["kind"], each["metadata"]["name"]): each for each in manifests}
+    for (kind, _), binding in known.items():
+        if not kind.endswith("RoleBinding"):
+            continue
+        reference = binding["roleRef"]
+        for rule in known.get((reference["kind"], reference["name"]), {}).get("rules", ()):
+            resource, _, subresource = rule["resources"][0].partition("/")
+            attributes = {
+                "namespace": binding["metadata"].get("namespace", ""),
+                "group": rule["apiGroups"][0],
+                "resource": resource,
+                "subresource": subresource,
+                "name": rule.get("resourceNames", [""])[0],
+                "verb": rule["verbs"][0],
+            }
+            for subject in binding["subjects"]:
+                account = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
+                yield {"user": account, "resourceAttributes": attributes}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.projects import CLOUD, Project, project, until
 
@@ -21,8 +21,6 @@ from causeway.kube.client import Client
 from causeway.kube.resource import CONFIG_MAPS, NAMESPACES, PODS, PORT_POOLS, SERVICES
 from causeway.lab.settings import Settings
 from causeway.rooms.platforms.addons import config_of
-
-DEFINITIONS = Path(__file__).parents[3] / "src" / "causeway" / "deploy"
 
 
 @dataclass
@@ -74,9 +72,7 @@ def scene(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture
 async def kube(kube_api: KubeApi, scene: Scene) -> AsyncIterator[Client]:
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
-        for file in sorted(DEFINITIONS.glob("10-*.yaml")):
-            for manifest in yaml.safe_load_all(file.read_text()):
-                await client.apply(manifest, manager="causeway")
+        await deploy(client)
         outputs = ("pod_network", "pod_subnet", "pod_security_group", "service_network", "service_subnet")
         config = config_of(
             cluster_id=scene.alive,
@@ -87,8 +83,6 @@ async def kube(kube_api: KubeApi, scene: Scene) -> AsyncIterator[Client]:
             outputs=dict.fromkeys((*outputs, "node_subnet"), "x"),
         )
         meta = {"name": "causeway", "namespace": "kube-system"}
-        if not (await client.list(NAMESPACES, fields="metadata.name=kube-system")).items:
-            await client.create(NAMESPACES, {"metadata": {"name": "kube-system"}})
         await client.create(CONFIG_MAPS, {"metadata": meta, "data": {"config.json": json.dumps(config)}})
         yield client
 
