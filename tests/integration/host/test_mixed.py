@@ -9,13 +9,22 @@ from tests.integration.chassis import Place, Stage, says
 from tests.integration.node.conftest import TRUNK, Node
 
 
+def start_native(node: Node, stage: Stage) -> None:
+    """Start the daemon of the lab's chassis, where others may listen: its figures are anywhere."""
+    node.start(
+        CAUSEWAY_TRUNK_INTERFACE="uplink",
+        CAUSEWAY_SWITCH_SOCKET=str(stage.chassis.socket),
+        CAUSEWAY_HEALTH_PORT="0",
+    )
+
+
 @pytest.fixture
 def nodes(stage: Stage, tmp_path: Path) -> Iterator[tuple[Node, Node]]:
     native = Node(Place(stage.chassis.namespace), tmp_path / "native")
     trunk = Node(Place(stage.trunk_node()), tmp_path / "trunk")
     assert TRUNK == "trunk0"
     try:
-        native.start(CAUSEWAY_TRUNK_INTERFACE="uplink", CAUSEWAY_SWITCH_SOCKET=str(stage.chassis.socket))
+        start_native(native, stage)
         trunk.start()
         yield native, trunk
     finally:
@@ -47,7 +56,7 @@ def test_pods_on_a_trunk_and_on_a_bridge_reach_each_other(stage: Stage, nodes: t
 
     native.kill()  # what is in kernel and switch goes on without the daemon
     assert says(bound.path, sandbox, bound.address) == b"hello"
-    native.start(CAUSEWAY_TRUNK_INTERFACE="uplink", CAUSEWAY_SWITCH_SOCKET=str(stage.chassis.socket))
+    start_native(native, stage)
     assert native.cni("CHECK", pod="one", sandbox=bound.path, config={"prevResult": {"ips": []}})[0] == 0
     assert native.cni("DEL", pod="one", sandbox=bound.path) == (0, {})
     assert trunk.cni("DEL", pod="other", sandbox=sandbox) == (0, {})

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 import pytest
+from tests.figures import figure
 
 from causeway.host import interface, netns
 from causeway.host.command import run, succeeds
@@ -23,7 +24,8 @@ from causeway.host.vlan import PodLink, Trunk
 
 T = TypeVar("T")
 TRUNK = "trunk0"
-DEADLINE = 20.0  # seconds any single condition may take on a busy machine
+DEADLINE = 120.0  # seconds any single condition may take on a busy machine
+POLL = 0.02  # seconds between two looks at a condition
 
 
 class Network:
@@ -105,8 +107,12 @@ class Node:
         return self.directory / "conf" / "10-causeway.conflist"
 
     def start(
-        self, *, synced: bool = True, port_deadline: float = 10, gateway_deadline: float = 2, **more: str
+        self, *, synced: bool = True, port_deadline: float = 60, gateway_deadline: float = 25, **more: str
     ) -> None:
+        """Start the daemon and tell it all that was told before.
+
+        Its own deadlines are longer than a busy machine stands still, and together shorter than the shim's.
+        """
         settings = {
             "NODE_NAME": "n1",
             "CAUSEWAY_TRUNK_INTERFACE": TRUNK,
@@ -271,6 +277,13 @@ class Node:
 
         with netns.open_namespace(self._network.path(self._network.node)) as namespace:
             return netns.inside(namespace, ask)
+
+    def wait_figure(self, series: str, value: float) -> None:
+        """Return once the daemon shows a figure: what it was told on its input it takes in a moment later."""
+        until = time.monotonic() + DEADLINE
+        while (shown := figure(series, self.figures())) != value:
+            assert time.monotonic() < until, f"{series} is {shown}, not {value}"
+            time.sleep(POLL)
 
     def kill(self) -> None:
         assert self.process is not None

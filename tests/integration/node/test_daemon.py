@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.figures import figure
+from tests.integration.node.conftest import DEADLINE
 
 from causeway.host import links, netns
 from causeway.host.links import addresses, default_routes, find
@@ -43,10 +44,10 @@ def transfer(network: Any, source: str, target: str, address: str, size: int) ->
                 digest.update(part)
             connection.sendall(b"done")
 
-    receiver = threading.Thread(target=receive)
+    receiver = threading.Thread(target=receive, daemon=True)  # nobody may ever call
     receiver.start()
     client = network.inside(source, socket.socket)
-    client.settimeout(20)
+    client.settimeout(DEADLINE)
     with client, server:
         started = time.perf_counter()
         client.connect((address, port))
@@ -116,7 +117,7 @@ def test_frames_on_the_trunk_carry_the_vlan(network: Any, node: Any, gateway: st
         sol_packet, packet_auxdata, every_protocol = 263, 8, 3
         tap.setsockopt(sol_packet, packet_auxdata, 1)
         tap.bind(("trunk0", every_protocol))
-        tap.settimeout(10)
+        tap.settimeout(DEADLINE)
         assert node.cni("ADD", sandbox=network.namespace("pod"))[0] == 0
         arp = b"\x08\x06"
         while True:
@@ -134,7 +135,7 @@ def test_add_waits_for_the_port_of_this_very_pod(network: Any, node: Any, gatewa
     call = node.begin("ADD", sandbox=sandbox, uid="of-this-pod")
     assert network.filters() == set()
     node.port("web", VLAN, "10.77.0.5", uid="of-this-pod")
-    output, _ = call.communicate(timeout=20)
+    output, _ = call.communicate(timeout=DEADLINE)
     assert call.returncode == 0, output
     assert json.loads(output)["ips"][0]["address"] == "10.77.0.5/24"
     assert node.wait_log("pod attached")["vlan"] == VLAN
@@ -166,7 +167,7 @@ def test_a_pod_of_a_policy_waits_for_a_port_of_its_own(network: Any, node: Any, 
     waiting = node.begin("ADD", "c-web", "web", sandbox=network.namespace("web"))
     assert node.cni("ADD", "c-db", pod="db", sandbox=network.namespace("db"))[0] == 0
     node.ready(VLAN, "10.77.0.5", podUID="uid-web")
-    output, _ = waiting.communicate(timeout=20)
+    output, _ = waiting.communicate(timeout=DEADLINE)
     assert waiting.returncode == 0, output
     assert json.loads(output)["ips"][0]["address"] == "10.77.0.5/24"
 
@@ -190,7 +191,7 @@ def test_a_killed_daemon_neither_loses_nor_doubles_a_port(network: Any, node: An
             node.wait_log("pod attached" if left else "ready")
             node.kill()
         for number, call in calls.items():
-            output, _ = call.communicate(timeout=20)
+            output, _ = call.communicate(timeout=DEADLINE)
             if call.returncode == 0:
                 addresses[number] = json.loads(output)["ips"][0]["address"]
         if attempt < 4:
@@ -364,8 +365,8 @@ def test_a_caller_that_gives_up_is_no_longer_served(network: Any, node: Any, gat
 def test_the_daemon_stopped_in_the_middle_of_an_add_answers_try_again(network: Any, node: Any) -> None:
     node.start()
     call = node.begin("ADD", sandbox=network.namespace("pod"))
-    node.cni("STATUS")  # the daemon has accepted what came before
+    node.wait_figure("causeway_pods_waiting", 1)
     assert node.stop() == 0
-    output, _ = call.communicate(timeout=20)
+    output, _ = call.communicate(timeout=DEADLINE)
     assert call.returncode == 1
     assert json.loads(output)["code"] == 11

@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 import pytest
+from tests.integration.node.conftest import DEADLINE
 
 from causeway.host import links
 from causeway.host.links import default_routes
@@ -59,15 +60,19 @@ def test_all_interfaces_come_with_one_add_and_go_with_one_del(
 
 
 def test_a_pod_without_one_of_its_ports_gets_none(network: Any, node: Any, cloud: dict[int, str]) -> None:
-    node.start(port_deadline=0.5)
+    node.start(port_deadline=2)
     sandbox = network.namespace("pod")
     ask(node, "data")
     node.ready(VLAN, "10.77.0.5", podUID="uid-web")
+    node.ready(99, "10.77.0.99")  # which any pod may have: once it shows, all above is known
+    node.wait_figure('causeway_node_pool_ports{state="free"}', 1)
     status, refused = node.cni("ADD", sandbox=sandbox)
     assert status == 1
     assert "no port for its interface net1" in refused["msg"]
     assert network.links(sandbox) == {"lo"}
 
+    node.kill()
+    node.start()  # with time enough for what is to succeed
     node.ready(DATA, "10.88.0.5", podUID="uid-web", interface="net1")
     status, result = node.cni("ADD", sandbox=sandbox)
     assert status == 0, result
@@ -115,7 +120,7 @@ def ping(network: Any, source: str, address: str) -> bool:
 
     def call() -> bool:
         with socket.socket() as client:
-            client.settimeout(5)
+            client.settimeout(DEADLINE)
             try:
                 client.connect((address, 9))
             except ConnectionRefusedError:
