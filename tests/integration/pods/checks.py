@@ -28,13 +28,22 @@ def check(stage: "Stage", seen: "Seen", pods: dict[str, str]) -> None:
         assert port.security_groups == (tenant.group.id,)
 
 
-def settled(seen: "Seen", count: int) -> bool:
-    """Say whether ``count`` pods have ports, reserves are full, and nothing is on its way out."""
+def settled(stage: "Stage", seen: "Seen", count: int) -> bool:
+    """Say whether ``count`` pods have ports, reserves are full, and nothing is on its way in or out."""
     entries, claims = seen.entries(), seen.claims()
     return (
         len(claims) == count
         and all(free >= SIZES["minimum"] for free in seen.free().values())
-        and set(entries) == set(seen.ports)
+        and set(entries) == set(seen.ports) == set(seen.subports()) - {stage.tenant.foreign.id}
         and not any(entry.retiring and entry.port_id not in claims for _, entry in entries.values())
         and len(seen.pools) == 2
     )
+
+
+def at_rest(stage: "Stage", seen: "Seen") -> bool:
+    """Say whether a controller that has just begun has nothing to do: no reserve is too large either.
+
+    What an earlier one left may look settled before the new one has begun to retire what is too much.
+    """
+    most = SIZES["minimum"] + SIZES["batch"]
+    return settled(stage, seen, 0) and all(free <= most for free in seen.free().values())

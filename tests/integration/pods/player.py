@@ -23,6 +23,10 @@ class Player:
         self._adding: dict[str, asyncio.Task[None]] = {}
         self._names: dict[str, set[str]] = {}  # of interfaces, by the pod's uid
 
+    def knows(self, namespace: str, policy: str) -> bool:
+        """Say whether the node has heard of a NetworkPolicy."""
+        return self._ports._policies.store.get(f"{namespace}/{policy}") is not None
+
     async def run(self) -> None:
         """Play until cancelled."""
         fields = f"spec.nodeName={self._node},spec.hostNetwork=false"

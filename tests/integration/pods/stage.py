@@ -34,6 +34,8 @@ from causeway.kube.resource import NODES, PODS, PORT_POOLS, SERVICE_ACCOUNTS
 
 T = TypeVar("T")
 
+DEADLINE = 240.0  # seconds any single condition may take on a busy machine
+
 
 class Controller:
     """``causeway serve controller`` as a process that can be killed."""
@@ -70,14 +72,14 @@ class Controller:
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(DEADLINE)
         self._process = None
 
     def stop(self) -> int:
         """End it in order and return its status."""
         assert self._process is not None
         self._process.terminate()
-        status = self._process.wait(30)
+        status = self._process.wait(DEADLINE)
         self._process = None
         return status
 
@@ -98,11 +100,8 @@ class Controller:
 
     def calls(self) -> Counter[str]:
         """How often it called the network service, by kind of call."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
-                text = answer.read().decode()
-        except OSError:
-            return Counter()
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=DEADLINE) as answer:
+            text = answer.read().decode()
         return cloud_calls(text, "network")
 
 
@@ -114,7 +113,7 @@ class Watched(Generic[T]):
     async def look(self) -> T:
         raise NotImplementedError
 
-    async def until(self, condition: Callable[[T], bool], seconds: float = 120.0) -> T:
+    async def until(self, condition: Callable[[T], bool], seconds: float = DEADLINE) -> T:
         """Look until ``condition`` holds."""
 
         async def look() -> T | None:
@@ -124,7 +123,7 @@ class Watched(Generic[T]):
         found: T = await self.come(look, seconds)
         return found
 
-    async def come(self, look: Callable[[], Awaitable[Any]], seconds: float = 120.0) -> Any:
+    async def come(self, look: Callable[[], Awaitable[Any]], seconds: float = DEADLINE) -> Any:
         """Look until there is something to see."""
         deadline = time.monotonic() + seconds
         while True:
@@ -180,6 +179,7 @@ class Stage(Watched[Seen]):
         self.tenant = tenant
         self.controller = controller
         self.client = client
+        self.players: list[Player] = []
         self._neutron = Neutron(cloud)
         self.namespace = f"ns-{uuid4().hex[:6]}"
 
@@ -217,10 +217,19 @@ class Stage(Watched[Seen]):
         deletions = (self.client.delete(PODS, name, self.namespace, grace_seconds=0) for name in names)
         await asyncio.gather(*deletions)
 
+    async def known(self, policy: str) -> None:
+        """Wait until every node knows a policy: a pod that came before that would take any ready port."""
+
+        async def look() -> bool:
+            return all(player.knows(self.namespace, policy) for player in self.players)
+
+        await self.come(look)
+
     async def look(self) -> Seen:
-        ports = await self._neutron.list_owned_ports(self.tenant.cluster, "pod")
-        trunks = await self._neutron.list_trunks()
+        # In this order, for what is in a pool is on a trunk before, and what is on a trunk is a port.
         pools = await self.client.list(PORT_POOLS, of=PortPool)
+        trunks = await self._neutron.list_trunks()
+        ports = await self._neutron.list_owned_ports(self.tenant.cluster, "pod")
         return Seen(
             {port.id: port for port in ports},
             {trunk.id: trunk for trunk in trunks},
@@ -245,7 +254,8 @@ async def played(tenant: Tenant, kube_api: KubeApi) -> AsyncIterator[Stage]:
                 with contextlib.suppress(AlreadyExists):
                     await client.create(NODES, {"metadata": {"name": name}})
                 daemon = await after.enter_async_context(made.as_node_daemon(name))
-                playing.append(group.create_task(Player(daemon, client, name).run()))
+                made.players.append(Player(daemon, client, name))
+                playing.append(group.create_task(made.players[-1].run()))
             try:
                 yield made
             finally:

@@ -26,7 +26,13 @@ async def test_a_pod_gets_the_interfaces_it_asks_for(stage: "Stage") -> None:
     network: Any = stage.tenant.connection.network
     data = network.create_network(name="data")
     try:
-        network.create_subnet(network_id=data.id, ip_version=4, cidr="10.90.0.0/24", enable_dhcp=False)
+        network.create_subnet(
+            network_id=data.id,
+            ip_version=4,
+            cidr="10.90.0.0/24",
+            enable_dhcp=False,
+            allocation_pools=[{"start": "10.90.0.100", "end": "10.90.0.200"}],  # without what a pod asks for
+        )
         network.create_subnet(
             network_id=data.id, ip_version=6, cidr="fd00:90::/64", gateway_ip="fd00:90::1", enable_dhcp=False
         )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.pods.checks import settled
+from tests.integration.pods.checks import at_rest, settled
 
 from causeway.kube.resource import EVENTS, NETWORK_POLICIES, PODS
 
@@ -42,7 +42,7 @@ def served(seen: "Seen", pods: dict[str, str]) -> bool:
 async def test_a_used_up_quota_is_told_and_heals(stage: "Stage") -> None:
     network, project = stage.tenant.admin.network, stage.tenant.project.id
     stage.controller.start()
-    await stage.until(lambda seen: settled(seen, 0))
+    await stage.until(lambda seen: at_rest(stage, seen))
     there = len(list(stage.tenant.connection.network.ports()))
     network.update_quota(project, ports=there)
     ready = sum((await stage.look()).free().values())
@@ -66,7 +66,7 @@ async def test_a_used_up_quota_is_told_and_heals(stage: "Stage") -> None:
 async def test_a_subnet_without_addresses_is_told_and_heals(stage: "Stage") -> None:
     network, subnet = stage.tenant.connection.network, stage.tenant.subnets["pods"]
     stage.controller.start()
-    await stage.until(lambda seen: settled(seen, 0))
+    await stage.until(lambda seen: at_rest(stage, seen))
     before = network.get_subnet(subnet.id).allocation_pools
     network.update_subnet(subnet, allocation_pools=[{"start": "10.20.250.1", "end": "10.20.250.2"}])
     ready = sum((await stage.look()).free().values())
@@ -74,8 +74,10 @@ async def test_a_subnet_without_addresses_is_told_and_heals(stage: "Stage") -> N
     (note,) = set((await told(stage, "NoAddresses")).values())
     assert "No more IP addresses available on network" in note
     assert "add a subnet" in note
-    seen = await stage.until(lambda seen: len(seen.claims()) == ready + 2)  # reserves go where they lack
-    assert false(seen) == {("Supplied", "NoAddresses")}
+    # Reserves go where they lack.
+    await stage.until(
+        lambda seen: len(seen.claims()) == ready + 2 and false(seen) == {("Supplied", "NoAddresses")}
+    )
 
     network.update_subnet(subnet, allocation_pools=before)
     await stage.until(lambda seen: served(seen, pods) and not false(seen))
@@ -87,7 +89,7 @@ async def test_a_subnet_without_addresses_is_told_and_heals(stage: "Stage") -> N
 async def test_too_few_security_groups_are_told_on_the_pods_that_wait_and_heal(stage: "Stage") -> None:
     network, project = stage.tenant.admin.network, stage.tenant.project.id
     stage.controller.start()
-    await stage.until(lambda seen: settled(seen, 0))
+    await stage.until(lambda seen: settled(stage, seen, 0))
     network.update_quota(project, security_groups=len(list(network.security_groups(project_id=project))))
     await apply_policy(stage, [])
     pods = await stage.add_pods(2, WEB)
@@ -109,7 +111,7 @@ async def test_too_few_rules_are_told_on_the_pods_that_run_and_heal(stage: "Stag
     stage.controller.start()
     await apply_policy(stage, [])
     await stage.add_pods(2, WEB)
-    await stage.until(lambda seen: len(seen.claims()) == 2)
+    await stage.until(lambda seen: len(seen.claims()) == 2 and not false(seen))
     there = len(list(network.security_group_rules(project_id=project)))
     network.update_quota(project, security_group_rules=there)
     await apply_policy(stage, [{"ports": [{"port": 8080}]}])
@@ -117,8 +119,7 @@ async def test_too_few_rules_are_told_on_the_pods_that_run_and_heal(stage: "Stag
     assert note.startswith(
         f"NetworkPolicy {stage.namespace}/web is not wholly in effect: network: Quota exceeded"
     )
-    seen = await stage.until(lambda seen: bool(false(seen)))
-    assert false(seen) == {("PoliciesInEffect", "Quota")}
+    seen = await stage.until(lambda seen: false(seen) == {("PoliciesInEffect", "Quota")})
     assert len(seen.claims()) == 2, "they run, and more is closed than they ask for"
 
     network.update_quota(project, security_group_rules=-1)
@@ -134,10 +135,11 @@ async def apply_policy(stage: "Stage", ingress: list[Any]) -> None:
         "spec": {"podSelector": {"matchLabels": WEB}, "policyTypes": ["Ingress"], "ingress": ingress},
     }
     await stage.client.apply(body, manager="test")
+    await stage.known("web")
 
 
 async def drop(stage: "Stage") -> None:
     await stage.client.delete(NETWORK_POLICIES, "web", stage.namespace)
     await stage.drop_pods(["pod-0", "pod-1"])
-    await stage.until(lambda seen: settled(seen, 0))
+    await stage.until(lambda seen: settled(stage, seen, 0))
     assert stage.controller.stop() == 0

@@ -28,7 +28,7 @@ async def test_pods_get_ready_ports_and_the_cloud_hardly_notices(
     stage: "Stage", record_property: Any
 ) -> None:
     stage.controller.start()
-    seen = await stage.until(lambda seen: settled(seen, 0))
+    seen = await stage.until(lambda seen: settled(stage, seen, 0))
     check(stage, seen, {})
     pool = seen.pools["w1"]
     assert [owner.kind for owner in pool.metadata.owner_references] == ["Node"]
@@ -37,13 +37,13 @@ async def test_pods_get_ready_ports_and_the_cloud_hardly_notices(
     pods = await stage.add_pods(PODS_MADE)
     seen = await stage.until(lambda seen: len(seen.claims()) == PODS_MADE)
     made_in = time.monotonic() - started
-    seen = await stage.until(lambda seen: settled(seen, PODS_MADE) and named(stage, seen))
+    seen = await stage.until(lambda seen: settled(stage, seen, PODS_MADE) and named(stage, seen))
     check(stage, seen, pods)
     made_by = stage.controller.calls() - before
 
     before = stage.controller.calls()
     await stage.drop_pods([f"pod-{number}" for number in range(PODS_MADE)])
-    seen = await stage.until(lambda seen: settled(seen, 0))
+    seen = await stage.until(lambda seen: settled(stage, seen, 0))
     check(stage, seen, {})
     pods = await stage.add_pods(8)  # of what those before left
     started = time.monotonic()
@@ -79,7 +79,7 @@ async def test_killed_at_any_moment_it_converges_with_nothing_doubled_or_left(st
     await stage.until(lambda seen: len(seen.claims()) >= PODS_MADE / 4)
     controller.kill()
     controller.start()
-    check(stage, await stage.until(lambda seen: settled(seen, PODS_MADE)), pods)
+    check(stage, await stage.until(lambda seen: settled(stage, seen, PODS_MADE)), pods)
 
     half = [f"pod-{number}" for number in range(0, PODS_MADE, 2)]
     await stage.drop_pods(half)
@@ -88,7 +88,7 @@ async def test_killed_at_any_moment_it_converges_with_nothing_doubled_or_left(st
     await stage.drop_pods(rest)  # nobody sees them go
     await stage.client.delete(PORT_POOLS, "w1", None)  # nor this
     controller.start()
-    check(stage, await stage.until(lambda seen: settled(seen, 0)), {})
+    check(stage, await stage.until(lambda seen: settled(stage, seen, 0)), {})
     assert controller.stop() == 0
 
 
@@ -96,6 +96,7 @@ async def test_a_pod_a_policy_selects_gets_a_port_of_its_own(stage: "Stage") -> 
     stage.controller.start()
     policy = {"metadata": {"name": "deny"}, "spec": {"podSelector": {"matchLabels": {"app": "web"}}}}
     await stage.client.create(NETWORK_POLICIES, policy, stage.namespace)
+    await stage.known("deny")
     pods = await stage.add_pods(2, {"app": "web"})
     seen = await stage.until(lambda seen: len(seen.claims()) == 2)
     own = {entry.pod_uid for _, entry in seen.entries().values() if entry.pod_uid}
@@ -115,7 +116,7 @@ async def test_a_pod_a_policy_selects_gets_a_port_of_its_own(stage: "Stage") -> 
 
     await stage.come(gone)
     await stage.drop_pods(["pod-0", "pod-1"])
-    seen = await stage.until(lambda seen: settled(seen, 0))
+    seen = await stage.until(lambda seen: settled(stage, seen, 0))
     assert not any(entry.pod_uid for _, entry in seen.entries().values())  # it is nobody else's
     assert stage.controller.stop() == 0
 
