@@ -17,6 +17,7 @@ from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.policies.traffic import Chassis, Host, Hosts
 
+from causeway.cloud.errors import Conflict, NotFound
 from causeway.cloud.security_groups import SecurityGroups
 from causeway.cloud.session import Cloud
 from causeway.kube.access import from_kubeconfig
@@ -30,6 +31,7 @@ from causeway.rooms.policies.controller import Room
 
 SERVICE_CIDR = "172.30.0.0/17"
 VIP = "172.30.0.10"
+DEADLINE = 240.0  # seconds any single condition may take on a busy machine
 Question = tuple[str, str, str, int]
 """Who asks whom (a name, or an address) by which protocol at which port."""
 
@@ -52,15 +54,15 @@ def site(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         network = project.cloud.network
         router = network.create_router(name="router")
         subnets = {}
-        for name, cidr, gateway in (
-            ("pods", "10.20.0.0/24", "10.20.0.1"),
-            ("nodes", "10.10.0.0/24", "10.10.0.1"),
-            ("outside", "192.0.2.0/24", "192.0.2.1"),
-            ("services", "172.30.0.0/16", "172.30.128.1"),
+        # What the cloud may give to anybody is apart from the addresses that are chosen here.
+        for name, cidr, gateway, given in (
+            ("pods", "10.20.0.0/24", "10.20.0.1", None),
+            ("nodes", "10.10.0.0/24", "10.10.0.1", None),
+            ("outside", "192.0.2.0/24", "192.0.2.1", ("192.0.2.100", "192.0.2.120")),
+            ("services", "172.30.0.0/16", "172.30.128.1", ("172.30.128.2", "172.30.255.254")),
         ):
             net = network.create_network(name=name)
-            pools = [{"start": "172.30.128.2", "end": "172.30.255.254"}] if name == "services" else None
-            more = {"allocation_pools": pools} if pools else {}
+            more = {"allocation_pools": [{"start": given[0], "end": given[1]}]} if given else {}
             made = network.create_subnet(
                 network_id=net.id, ip_version=4, cidr=cidr, gateway_ip=gateway, **more
             )
@@ -102,6 +104,7 @@ class Stage:
     site: Site
     kube: Client
     cloud: Cloud
+    informers: Informers
     room: Room
     cluster: str
     prefix: str
@@ -184,7 +187,7 @@ class Stage:
     async def withdraw(self, name: str, *, namespace: str = "a") -> None:
         await self.kube.delete(NETWORK_POLICIES, name, self.namespace(namespace))
 
-    async def expect(self, answers: dict[Question, bool], seconds: float = 60.0) -> None:
+    async def expect(self, answers: dict[Question, bool], seconds: float = DEADLINE) -> None:
         """Wait until exactly those get an answer who should."""
         questions = [
             (self.site.hosts[who], self._address(whom), protocol, port)
@@ -198,14 +201,14 @@ class Stage:
                 return
             assert time.monotonic() < deadline, f"otherwise than meant: {wrong}"
 
-    async def come(self, look: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+    async def come(self, look: Callable[[], Awaitable[bool]], seconds: float = DEADLINE) -> None:
         """Look until it is as it should be."""
         deadline = time.monotonic() + seconds
         while not await look():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.2)
 
-    async def settle(self, seconds: float = 60.0) -> None:
+    async def settle(self, seconds: float = DEADLINE) -> None:
         """Wait until nothing is left to do."""
         deadline = time.monotonic() + seconds
         while self.due or self.plugging or not self.room.controllers[0].queue.idle:
@@ -226,15 +229,15 @@ class Stage:
         if host is None:
             self.due.discard(uid)
             return
-        for where in ("a", "b"):
-            with contextlib.suppress(Exception):
-                pod = await self.kube.get(PODS, host.name, self.namespace(where), of=Pod)
-                break
-        groups = self.room.of(pod)
+        pods = [pod for pod in self.informers.pods.store.all() if pod.metadata.uid == uid]
+        groups = self.room.of(pods[0]) if pods else None
         if groups is not None:
             self.due.discard(uid)
             body = {"port": {"security_groups": list(groups)}}
-            await self.cloud.call("network", "PUT", f"/v2.0/ports/{host.port_id}", body=body)
+            try:
+                await self.cloud.call("network", "PUT", f"/v2.0/ports/{host.port_id}", body=body)
+            except (NotFound, Conflict):  # a group may have gone while the call was under way
+                self.due.add(uid)
 
     async def _status(self, resource: Any, name: str, namespace: str | None, status: Any) -> None:
         await self.kube.patch(resource, name, {"status": status}, namespace, subresource="status")
@@ -260,7 +263,7 @@ async def stage(site: Site, kube_api: KubeApi) -> AsyncIterator[Stage]:
             cluster=cluster,
             services=(SERVICE_CIDR,),
         )
-        made = Stage(site, kube, cloud, room, cluster, f"p{uuid4().hex[:6]}")
+        made = Stage(site, kube, cloud, informers, room, cluster, f"p{uuid4().hex[:6]}")
         room.on_change(made.due.add)
         await made.prepare()
         running = [asyncio.create_task(each) for each in (informers.run(), room.run(), made.plug())]
@@ -269,7 +272,10 @@ async def stage(site: Site, kube_api: KubeApi) -> AsyncIterator[Stage]:
         finally:
             for task in running:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            ended = await asyncio.gather(*running, return_exceptions=True)
             for host in site.hosts.values():
                 body = {"port": {"security_groups": [site.open_group]}}
                 await cloud.call("network", "PUT", f"/v2.0/ports/{host.port_id}", body=body)
+            for each in ended:
+                if isinstance(each, Exception):  # it had not run to the end of the test
+                    raise each

@@ -57,7 +57,7 @@ async def test_ingress(stage: "Stage") -> None:
 async def test_egress_and_services(stage: "Stage") -> None:
     vip = "172.30.0.10"
     await stage.add_service()
-    await stage.expect({("client", vip, "TCP", 80): True, ("web1", vip, "TCP", 80): True}, seconds=120)
+    await stage.expect({("client", vip, "TCP", 80): True, ("web1", vip, "TCP", 80): True})
     await stage.apply("deny", podSelector={}, policyTypes=["Ingress", "Egress"])
     await stage.expect(
         {
