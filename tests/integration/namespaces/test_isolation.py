@@ -1,6 +1,7 @@
 """Who reaches the pods of a namespace with its own network: real packets through the lab's OVN."""
 
 import contextlib
+import errno
 import socket
 import time
 from collections.abc import Iterator
@@ -61,6 +62,10 @@ def reaches(pod: Pod, address: str, seconds: float) -> bool:
             with socket.create_connection((address, PORT), timeout=seconds):
                 return True
         except TimeoutError:
+            return False
+        except OSError as error:
+            if error.errno != errno.EHOSTUNREACH:  # nobody has answered yet who has the address
+                raise
             return False
 
     with pod.open() as here:

@@ -18,7 +18,7 @@ async def test_pods_live_on_the_network_of_their_namespace(stage: "Stage") -> No
         await stage.client.create(PODS, {"metadata": {"name": name}, "spec": spec}, namespace)
     ports = await stage.pods.until(lambda seen: len(seen.claims()) == 3)
     seen = await stage.until(lambda seen: seen.whole([uid]))
-    (network,), (group,) = seen.networks, seen.groups
+    (network,), (subnet,), (group,) = seen.networks, seen.subnets, seen.groups
     entries = {port_id: entry for port_id, (_, entry) in ports.entries().items()}
     for port_id, claim in ports.claims().items():
         own = claim.namespace == "shop"
@@ -27,7 +27,9 @@ async def test_pods_live_on_the_network_of_their_namespace(stage: "Stage") -> No
         assert (port.security_groups == (group.id,)) == own
         assert entries[port_id].namespace == ("shop" if own else "")
         address = entries[port_id].fixed_ips[0]
-        assert (address.prefix_length, address.gateway) == ((24, "10.40.0.1") if own else (16, "10.20.0.1"))
+        assert (address.prefix_length, address.gateway) == (
+            (24, subnet.gateway_ip) if own else (16, "10.20.0.1")
+        )
 
     for name in ("one", "two"):
         await stage.client.delete(PODS, name, "shop", grace_seconds=0)
