@@ -88,7 +88,7 @@ def _clear(cloud: Any) -> None:
     network = cloud.network
     for balancer in cloud.load_balancer.load_balancers():
         cloud.load_balancer.delete_load_balancer(balancer, cascade=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while list(cloud.load_balancer.load_balancers()) and time.monotonic() < deadline:
         time.sleep(0.5)
     for address in network.ips(project_id=cloud.current_project_id):
@@ -132,14 +132,14 @@ class Room:
         """End it as a power cut would."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
-            self._process.wait(30)
+            self._process.wait(120)
             self._process = None
 
     def stop(self) -> dict[str, int]:
         """End it in order; return the calls it made to the cloud."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(30) == 0, self.log.read_text()[-3000:]
+        assert self._process.wait(120) == 0, self.log.read_text()[-3000:]
         self._process = None
         figures: dict[str, int] = json.loads(self._figures.read_text())
         return figures

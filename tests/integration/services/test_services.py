@@ -192,7 +192,7 @@ async def test_a_service_lives_its_life(room: Room, doors: Doors, project: Proje
 
     await apply(doors, service("web", type="ClusterIP"))
     await until("the floating IP goes", lambda: _no_address(doors, project))
-    assert not (await read(doors, "web")).status.load_balancer.ingress
+    await until("nobody is sent there any more", lambda: _inside(doors, "web"))
 
     fewer = [("http", 80, "TCP"), ("admin", 8443, "TCP")]
     await apply(doors, service("web", fewer, sessionAffinity="ClientIP"), endpoints("web", 2, fewer))
@@ -213,6 +213,10 @@ async def test_a_service_lives_its_life(room: Room, doors: Doors, project: Proje
 async def _outside(doors: Doors, name: str) -> Service | None:
     found = await ready(doors, name)
     return found if found and found.status.load_balancer.ingress else None
+
+
+async def _inside(doors: Doors, name: str) -> bool:
+    return not (await read(doors, name)).status.load_balancer.ingress
 
 
 async def _no_address(doors: Doors, project: Project) -> bool:
@@ -255,17 +259,21 @@ async def test_killed_at_any_moment_all_converge(
         room.kill()
         room.start()
     for name in names:
-        await until(f"{name} has an address", lambda name=name: _outside(doors, name), 180)  # type: ignore[misc]  # bound
+        await until(f"{name} has an address", lambda name=name: _outside(doors, name))  # type: ignore[misc]  # bound
         await serves(doors, project, name, expected(2, two))
     say(f"6 services with floating IPs after {time.monotonic() - begun:.1f} s and 4 kills")
-    assert len(await balancers(doors, project)) == 6
-    assert len(await doors.neutron.list_floating_ips(project.cluster, "service")) == 6
+
+    async def six_of_each() -> bool:
+        addresses = await doors.neutron.list_floating_ips(project.cluster, "service")
+        return len(await balancers(doors, project)) == len(addresses) == 6
+
+    await until("what a killed one made twice is gone", six_of_each)
     await delete(doors, *names)
     for pause in (0.6, 1.3, 2.2):
         await asyncio.sleep(pause)
         room.kill()
         room.start()
-    await until("all is gone", lambda: gone(doors, project), 180)
+    await until("all is gone", lambda: gone(doors, project))
 
 
 async def test_what_is_left_of_a_service_nobody_knows_is_cleared(
@@ -278,7 +286,7 @@ async def test_what_is_left_of_a_service_nobody_knows_is_cleared(
     await delete(doors, "lost")
     assert await balancers(doors, project)
     room.start()
-    await until("all is gone", lambda: gone(doors, project), 120)
+    await until("all is gone", lambda: gone(doors, project))
 
 
 async def test_an_exhausted_quota_is_told_and_overcome(room: Room, doors: Doors, project: Project) -> None:
@@ -304,7 +312,7 @@ async def test_an_exhausted_quota_is_told_and_overcome(room: Room, doors: Doors,
         ]
     finally:
         project.admin.network.update_quota(made.id, floating_ips=50)
-    await until("an address outside", lambda: _outside(doors, "poor"), 120)
+    await until("an address outside", lambda: _outside(doors, "poor"))
     await delete(doors, "poor")
     await until("all is gone", lambda: gone(doors, project))
 
