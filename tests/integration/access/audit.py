@@ -64,7 +64,8 @@ def requests(log: Path, account: str) -> list[Request]:
     """Return the requests of a service account for objects, each watch once."""
     user = f"system:serviceaccount:kube-system:{account}"
     found = []
-    for line in log.read_text().splitlines():
+    whole, _, _ = log.read_text().rpartition("\n")  # the last line may still be written
+    for line in whole.splitlines():
         event = json.loads(line)
         if event["user"]["username"] == user and "objectRef" in event:
             found.append(_request(event))

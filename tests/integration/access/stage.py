@@ -149,7 +149,7 @@ class Program:
     def stop(self) -> int:
         """End it in order and return its status."""
         self._process.terminate()
-        return self._process.wait(30)
+        return self._process.wait(120)
 
 
 class Stage:

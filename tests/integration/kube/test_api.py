@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.integration.kube_api import KubeApi
+from tests.ports import free_port
 
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
@@ -32,6 +33,8 @@ from causeway.kube.resource import (
 )
 from causeway.kube.store import Change, Store
 
+DEADLINE = 240.0  # seconds any single condition may take on a busy machine
+
 
 @pytest.fixture
 async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
@@ -39,7 +42,7 @@ async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
         yield opened
 
 
-async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met in time"
@@ -164,7 +167,7 @@ async def test_a_watch_is_ended_by_the_server_in_time(client: Client) -> None:
     started = time.monotonic()
     async for event in client.watch(NODES, of=Pod, resource_version=version, seconds=2):
         assert event.type == "BOOKMARK"
-    assert 1 < time.monotonic() - started < 30
+    assert 1 < time.monotonic() - started < 100  # far from where the client would lose its patience
 
 
 @contextlib.asynccontextmanager
@@ -186,7 +189,7 @@ async def test_a_reflector_follows_the_api(client: Client) -> None:
     where = await namespace(client, "follow")
     await client.create(PODS, pod("before"), where)
     async with reflecting(client, where) as (reflector, changes):
-        await asyncio.wait_for(reflector.synced.wait(), 30)
+        await asyncio.wait_for(reflector.synced.wait(), DEADLINE)
         assert reflector.store.get(f"{where}/before") is not None
         await client.create(PODS, pod("during", "w1"), where)
         await until(lambda: reflector.store.get(f"{where}/during") is not None)
@@ -202,10 +205,10 @@ async def test_a_deletion_while_the_api_was_away_is_not_missed(client: Client, k
     for name in ("stays", "goes", "changes"):
         await client.create(PODS, pod(name, "w1"), where)
     async with reflecting(client, where) as (reflector, changes):
-        await asyncio.wait_for(reflector.synced.wait(), 30)
+        await asyncio.wait_for(reflector.synced.wait(), DEADLINE)
         kube_api.server.end()
         access = from_kubeconfig(kube_api.kubeconfig)
-        port = kube_api.port + 1
+        port = free_port()
         other = kube_api.another(port)
         other.start()
         async with Client(dataclasses.replace(access, server=f"https://127.0.0.1:{port}")) as elsewhere:
@@ -216,12 +219,20 @@ async def test_a_deletion_while_the_api_was_away_is_not_missed(client: Client, k
         other.end()
         assert len(changes) == 3
         kube_api.server.start()
-        await until(lambda: reflector.store.get(f"{where}/comes") is not None)
-        said = [(change.key.partition("/")[2], bool(change.old), bool(change.new)) for change in changes[3:]]
-        assert ("goes", True, False) in said
-        assert said.index(("changes", True, False)) < said.index(("changes", False, True))
-        assert ("comes", False, True) in said
-        assert "stays" not in {name for name, _, _ in said}
+
+        def said() -> list[tuple[str, bool, bool]]:
+            later = changes[3:]
+            return [(change.key.partition("/")[2], bool(change.old), bool(change.new)) for change in later]
+
+        wanted = {
+            ("goes", True, False),
+            ("changes", True, False),
+            ("changes", False, True),
+            ("comes", False, True),
+        }
+        await until(lambda: {*said()} >= wanted)  # one after another, with pauses
+        assert {*said()} == wanted
+        assert said().index(("changes", True, False)) < said().index(("changes", False, True))
     with pytest.raises(Gone):  # which is what the reflector was told
         async for _ in client.watch(PODS, of=Pod, resource_version="1"):
             pass
@@ -235,7 +246,9 @@ async def test_one_of_two_leads_and_the_other_follows(client: Client) -> None:
             leading.append(who)
             await asyncio.Event().wait()
 
-        return asyncio.create_task(Election(client, "test", "default", who, duration=3, retry=0.2).lead(work))
+        return asyncio.create_task(
+            Election(client, "test", "default", who, duration=60, retry=0.2).lead(work)
+        )
 
     one = candidate("one")
     await until(lambda: leading == ["one"])

@@ -1,20 +1,23 @@
 """A Kubernetes API with our rights in it, and Prometheus as Debian and Ubuntu package it."""
 
+import asyncio
 import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
-from causeway.kube.resource import CLUSTER_ROLE_BINDINGS, SERVICE_ACCOUNTS
+from causeway.kube.resource import CLUSTER_ROLE_BINDINGS, SERVICE_ACCOUNTS, SUBJECT_ACCESS_REVIEWS
 from causeway.lab import settings
+
+DEADLINE = 120.0  # seconds any single condition may take on a busy machine
 
 
 @dataclass
@@ -37,11 +40,21 @@ class Platform:
         return Client(from_kubeconfig(self.kubeconfig | {"users": [user]}))
 
 
+async def in_force(admin: Client, user: str) -> None:
+    """Wait until a user may get the figures: a binding takes effect some time after it was made."""
+    spec = {"user": user, "nonResourceAttributes": {"path": "/metrics", "verb": "get"}}
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            answer = await admin.create(SUBJECT_ACCESS_REVIEWS, {"metadata": {}, "spec": spec})
+            if answer["status"]["allowed"]:
+                return
+            await asyncio.sleep(0.05)
+
+
 @pytest.fixture
 async def platform(kube_api: KubeApi) -> AsyncIterator[Platform]:
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as admin:
-        for manifest in yaml.safe_load_all((files("causeway.deploy") / "20-access.yaml").read_text()):
-            await admin.apply(manifest, manager="causeway")
+        await deploy(admin)
         for name in ("prometheus", "somebody"):
             await admin.create(SERVICE_ACCOUNTS, {"metadata": {"name": name}}, "kube-system")
         group = "rbac.authorization.k8s.io"
@@ -49,6 +62,7 @@ async def platform(kube_api: KubeApi) -> AsyncIterator[Platform]:
         subject = {"kind": "ServiceAccount", "name": "prometheus", "namespace": "kube-system"}
         binding = {"metadata": {"name": "prometheus"}, "roleRef": role, "subjects": [subject]}
         await admin.create(CLUSTER_ROLE_BINDINGS, binding)
+        await in_force(admin, f"system:serviceaccount:{subject['namespace']}:{subject['name']}")
         yield Platform(admin, yaml.safe_load(kube_api.kubeconfig.read_text()))
 
 

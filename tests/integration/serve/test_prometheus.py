@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import yaml
-from tests.integration.serve.conftest import Platform
+from tests.integration.serve.conftest import DEADLINE, Platform
 from tests.ports import free_port
 
 from causeway.host.command import run
@@ -53,7 +53,7 @@ async def test_a_prometheus_scrapes_us_and_understands_every_question(
     job.pop("kubernetes_sd_configs")
     job.pop("relabel_configs")
     job["authorization"]["credentials_file"] = str(token)
-    job |= {"job_name": "causeway-controller", "scrape_interval": "200ms", "scrape_timeout": "200ms"}
+    job |= {"job_name": "causeway-controller", "scrape_interval": "1s", "scrape_timeout": "1s"}
     job["static_configs"] = [{"targets": [f"127.0.0.1:{ours}"]}]
     config = tmp_path / "prometheus.yaml"
     config.write_text(yaml.safe_dump({"scrape_configs": [job], "rule_files": [str(ALERTS)]}))
@@ -116,7 +116,7 @@ async def running(
         await process.wait()
 
 
-async def come(look: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+async def come(look: Callable[[], Awaitable[bool]], seconds: float = DEADLINE) -> None:
     """Look until it is so."""
     deadline = time.monotonic() + seconds
     while not await look():
