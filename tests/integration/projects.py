@@ -97,7 +97,7 @@ def clear(cloud: Any, admin: Any) -> None:
         network.delete_address_group(peers)
 
 
-def until(condition: Any, seconds: float = 120.0) -> Any:
+def until(condition: Any, seconds: float = 300.0) -> Any:
     """Wait for a condition; return what it returned."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -21,7 +21,7 @@ from causeway.lab.settings import Settings
 
 T = TypeVar("T")
 TCP, UDP = (80, 8080, 8443, 9090), (53,)
-_PATIENCE = 1.0  # seconds until no answer means that there will be none
+_PATIENCE = 2.0  # seconds until no answer means that there will be none; a lost packet is sent again after 1
 
 
 class Chassis:
