@@ -72,8 +72,9 @@ class Walk:
         return made
 
     def facts(self, each: RecordSet) -> tuple[object, ...]:
-        host = each.name.removesuffix(f".{self.zone.name}")
-        return host, each.type, each.records, each.ttl or 0, each.description == self.mark, each.leaving
+        """Return what is to be the same; records of a set have no order, not even that of their making."""
+        host, records = each.name.removesuffix(f".{self.zone.name}"), sorted(each.records)
+        return host, each.type, records, each.ttl or 0, each.description == self.mark, each.leaving
 
     async def see(self, what: str, call: Awaitable[RecordSet]) -> RecordSet | None:
         """Note what came of a call."""
