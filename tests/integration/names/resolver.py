@@ -1,5 +1,6 @@
 """Asking a name server by UDP: one question, one answer, as much of RFC 1035 as the tests need."""
 
+import contextlib
 import secrets
 import socket
 import struct
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 KINDS = {"A": 1, "CNAME": 5, "PTR": 12, "TXT": 16, "AAAA": 28}
-_PATIENCE = 5.0
+_PATIENCE = 5.0  # seconds until a question is asked again: a packet may be lost, a name server busy
+_ATTEMPTS = 12
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,7 @@ def ask(server: str, name: str, kind: str = "A") -> Answer:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
         there.settimeout(_PATIENCE)
         there.connect((server, 53))
-        there.send(struct.pack("!HHHHHH", number, 0, 1, 0, 0, 0) + question)
-        message = there.recv(4096)
+        message = _answered(there, struct.pack("!HHHHHH", number, 0, 1, 0, 0, 0) + question)
     got, flags, _, count, *_ = struct.unpack_from("!HHHHHH", message)
     assert got == number
     position, records, ttl = 12 + len(question), [], None
@@ -41,6 +42,15 @@ def ask(server: str, name: str, kind: str = "A") -> Answer:
             records.append(_record(message, position, length, kind))
         position += length
     return Answer(flags & 0xF, tuple(sorted(records)), ttl)
+
+
+def _answered(there: socket.socket, question: bytes) -> bytes:
+    for _ in range(_ATTEMPTS - 1):
+        there.send(question)
+        with contextlib.suppress(TimeoutError):
+            return there.recv(4096)
+    there.send(question)
+    return there.recv(4096)
 
 
 def _record(message: bytes, position: int, length: int, kind: str) -> str:
