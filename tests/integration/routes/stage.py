@@ -25,11 +25,14 @@ from causeway.kube.errors import AlreadyExists
 from causeway.kube.resource import ENDPOINT_SLICES, NAMESPACES
 from causeway.kube.routes import ROUTES
 
-DEADLINE = 60.0
+DEADLINE = 120.0
 NAME = "test"
 SUFFIX = "apps.example"
-LOCAL = "198.51.100.77"
-"""Where applications listen: on the loopback device, but not of its range, which no endpoint may be of."""
+LOCAL = f"198.51.100.{1 + os.getpid() % 254}"
+"""Where applications listen: on the loopback device, but not of its range, which no endpoint may be of.
+
+Another one than that of tests beside these.
+"""
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -41,11 +44,16 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
 
 
 class Application:
-    """A web application that tells what it was asked; ``name`` tells it from others."""
+    """A web application that tells what it was asked; ``name`` tells it from others.
+
+    A request with ``?hold`` in its path is not answered before ``released`` is set; ``held`` counts them.
+    """
 
     def __init__(self, name: str, tls: ssl.SSLContext | None = None) -> None:
         self.name = name
-        self.port = free_port()
+        self.port = 0
+        self.held = 0
+        self.released = asyncio.Event()
         application = web.Application()
         application.router.add_get("/socket", self._echo)
         application.router.add_route("*", "/{rest:.*}", self._answer)
@@ -54,16 +62,21 @@ class Application:
 
     async def start(self) -> "Application":
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOCAL, self.port, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, LOCAL, 0, ssl_context=self._tls).start()
+        self.port = self._runner.addresses[0][1]
         return self
 
     async def stop(self) -> None:
+        self.released.set()
         await self._runner.cleanup()
 
+    async def holds(self) -> bool:
+        return self.held > 0
+
     async def _answer(self, request: web.Request) -> web.Response:
-        pause = request.query.get("pause")
-        if pause:
-            await asyncio.sleep(float(pause))
+        if "hold" in request.query:
+            self.held += 1
+            await self.released.wait()
         return web.json_response(
             {
                 "application": self.name,
@@ -121,6 +134,7 @@ class Router:
             "CAUSEWAY_ROUTER_THREADS": "1",
             "CAUSEWAY_ROUTER_WILDCARDS": "true",
             "CAUSEWAY_ROUTER_LEAVE_SECONDS": "0",
+            "CAUSEWAY_ROUTER_DRAIN_SECONDS": "300",  # no request of a test takes as long
             **self.settings,
         }
         with self.log.open("ab") as sink:
@@ -155,7 +169,7 @@ class Router:
     async def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         assert self.process is not None
         self.process.send_signal(how)
-        await asyncio.to_thread(self.process.wait, 60)
+        await asyncio.to_thread(self.process.wait, DEADLINE)
         self.process = None
 
     async def end(self) -> None:

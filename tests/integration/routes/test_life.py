@@ -71,10 +71,11 @@ async def test_hundreds_of_changes_under_load_lose_no_request(
             to = {"kind": "Service", "name": "shop", "weight": 1 + number}
             await site.endpoints("t-load", "shop", kept)
             await site.route("t-load", "shop", host=host, tls=certificate, to=to)
-            await site.route("t-load", f"r{number % 5}", host=f"r{number}.apps.example", path=f"/{number}")
+            host_of, to_of = f"r{number}.apps.example", {"kind": "Service", "name": "shop"}
+            await site.route("t-load", f"r{number % 5}", host=host_of, path=f"/{number}", to=to_of)
             changes += 3
-        await site.router.answers("r59.apps.example", "", "/59")
-        await site.told("t-load", "r4", "True")
+        for number in range(55, 60):  # the last host of each
+            await site.router.answers(f"r{number}.apps.example", applications[0].name, f"/{number}")
     assert wrong == []
     assert changes == 180
     assert await site.router.worker() == worker
@@ -122,7 +123,11 @@ async def test_who_comes_after_a_kill_takes_haproxy_over_as_it_runs(
         await site.router.answers(host, "two")
         await site.router.answers("new.apps.example", "two")
     assert wrong == []
-    assert (await site.router.get("gone.apps.example")).status == 503
+
+    async def gone() -> bool:
+        return (await site.router.get("gone.apps.example")).status == 503
+
+    await until(gone, "what went meanwhile is gone")
     assert await site.router.worker() == worker
 
 
@@ -146,14 +151,27 @@ async def test_a_haproxy_that_was_killed_comes_back_with_everything(
 
 async def test_it_leaves_in_peace(site: Site, application: StartApplication) -> None:
     await site.namespace("t-leave")
-    await site.endpoints("t-leave", "shop", [await application("shop")])
-    host = "leave.apps.example"
-    await site.route("t-leave", "shop", host=host)
+    shop = await application("shop")
+    await site.endpoints("t-leave", "shop", [shop])
+    host, patient = "leave.apps.example", {"haproxy.router.openshift.io/timeout": "300s"}
+    await site.route("t-leave", "shop", host=host, annotations=patient)
     await site.router.answers(host, "shop")
-    slow = asyncio.create_task(site.router.get(host, "/?pause=2"))
-    await site.router.get(host)  # by now the slow one is on its way
-    await site.router.kill(signal.SIGTERM)
+    slow = asyncio.create_task(site.router.get(host, "/?hold"))
+    await until(shop.holds, "the slow request is on its way")
+
+    async def closed() -> bool:
+        try:
+            await site.router.get(host)
+        except aiohttp.ClientError:
+            return True
+        return False
+
+    leaving = asyncio.create_task(site.router.kill(signal.SIGTERM))
+    await until(closed, "no new connection is taken")
+    assert not slow.done()
+    shop.released.set()
     assert (await slow).application == "shop"
+    await leaving
     assert site.router.haproxy.master() is None
 
 

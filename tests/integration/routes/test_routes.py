@@ -63,8 +63,12 @@ async def test_endpoints_weights_and_paths_change_without_a_reload(
     await site.route("t-changes", "shop", host=host, annotations=no_cookies, path="/shop")
     await site.router.answers(host, "one", "/shop")
     await site.router.answers(host, "one", "/shop/basket?a=b")
-    for path in ("/", "/shopping"):
-        assert (await site.router.get(host, path)).status == 503
+
+    async def narrowed() -> bool:
+        """Of the new ways and the old, these go last."""
+        return {(await site.router.get(host, path)).status for path in ("/", "/shopping")} == {503}
+
+    await until(narrowed, "no other path is answered")
     assert await site.router.worker() == worker
 
 
@@ -95,6 +99,7 @@ async def test_of_two_namespaces_the_older_has_the_host(site: Site, application:
         await site.endpoints(namespace, "shop", [await application(namespace)])
     first = await site.route("t-first", "shop", host=host)
     await site.told("t-first", "shop", "True")
+    await site.router.answers(host, "t-first")
 
     async def later() -> bool:
         """Creation is told to the second."""
@@ -200,8 +205,9 @@ async def test_annotations_are_followed(site: Site, application: StartApplicatio
     assert answer.body["path"] == "/app/a/b?c=d"
     assert "x-forwarded-for" not in answer.body["headers"]
     for path, rewritten in (("/shop", "/app"), ("/shop/", "/app/")):
-        assert (await site.router.get(host, path)).body["path"] == rewritten
-    assert (await site.router.get(host, "/shop?pause=5")).status == 504
+        # Not the first answer there is: the application may take longer than it is given.
+        assert (await site.router.answers(host, "shop", path)).body["path"] == rewritten
+    assert (await site.router.get(host, "/shop?hold")).status == 504
     await site.route("t-options", "shop", host=host, annotations={f"{prefix}ip_allowlist": "10.0.0.0/8"})
 
     async def denied() -> bool:
@@ -218,19 +224,21 @@ async def test_what_only_the_configuration_can_say_comes_by_a_load_that_loses_no
     site: Site, application: StartApplication
 ) -> None:
     await site.namespace("t-kinds")
-    await site.endpoints("t-kinds", "shop", [await application("shop")])
-    host = "kinds.apps.example"
-    await site.route("t-kinds", "shop", host=host)
+    shop = await application("shop")
+    await site.endpoints("t-kinds", "shop", [shop])
+    host, patient = "kinds.apps.example", {"haproxy.router.openshift.io/timeout": "300s"}
+    await site.route("t-kinds", "shop", host=host, annotations=patient)
     await site.router.answers(host, "shop")
     worker = await site.router.worker()
-    slow = asyncio.create_task(site.router.get(host, "/?pause=2"))
+    slow = asyncio.create_task(site.router.get(host, "/?hold"))
+    await until(shop.holds, "the slow request is on its way")
     actions = {
         "request": [
             {"name": "X-Asked", "action": {"type": "Set", "set": {"value": "it's %[req.hdr(host)]"}}}
         ],
         "response": [{"name": "Server", "action": {"type": "Delete"}}],
     }
-    await site.route("t-kinds", "shop", host=host, httpHeaders={"actions": actions})
+    await site.route("t-kinds", "shop", host=host, annotations=patient, httpHeaders={"actions": actions})
 
     async def changed() -> bool:
         answer = await site.router.get(host)
@@ -239,4 +247,6 @@ async def test_what_only_the_configuration_can_say_comes_by_a_load_that_loses_no
 
     await until(changed, "the headers are changed")
     assert await site.router.worker() != worker
+    assert not slow.done()
+    shop.released.set()
     assert (await slow).status == 200

@@ -57,6 +57,7 @@ async def test_insecure_requests_are_allowed_or_have_no_answer(
         await site.route(
             "t-insecure", policy.lower(), host=host, tls=tls, to={"kind": "Service", "name": "shop"}
         )
+        await site.told("t-insecure", policy.lower(), "True")  # all its ways are there
         await site.router.answers(host, "shop", tls=True)
         assert (await site.router.get(host)).status == plain
 
@@ -94,6 +95,7 @@ async def test_passthrough_shows_the_applications_own_certificate(
     async def through() -> bool:
         return await site.router.certificate(host) == _der(site.pem("own.crt"))
 
+    await site.told("t-through", "bank", "True")  # all its ways are there
     await until(through, "the application's certificate is shown")
     assert (await site.router.answers(host, "bank", tls=True)).body["headers"].get("x-forwarded-for") is None
     assert (await site.router.get(host)).status == 302
