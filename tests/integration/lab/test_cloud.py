@@ -54,7 +54,8 @@ def test_ports_are_created_in_bulk_with_their_tags(demo: Any, network: Any) -> N
     }
     answer = demo.network.post("/ports", json=body)
     assert answer.status_code == 201
-    assert [port["tags"][0] for port in answer.json()["ports"]] == ["causeway"] * 5
+    tags = sorted(sorted(port["tags"]) for port in answer.json()["ports"])
+    assert tags == [["causeway", f"causeway-uid={n}"] for n in range(5)]
     found = list(demo.network.ports(tags="causeway-uid=3", network_id=network.id))
     assert len(found) == 1
 

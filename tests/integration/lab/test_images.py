@@ -16,7 +16,7 @@ from causeway.lab.settings import Settings
 from causeway.lab.verify import connect
 
 CLI = (sys.executable, "-c", "from causeway.main import main; main()")
-LIMIT = 120.0
+LIMIT = 240.0
 PREFLIGHT = """apiVersion: kubeadm.k8s.io/v1beta4
 kind: InitConfiguration
 localAPIEndpoint: {advertiseAddress: 192.0.2.1}

@@ -13,7 +13,7 @@ SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 
 
 def main() -> None:
-    """Ask until the gateway answers or 30 seconds are over."""
+    """Ask until the gateway answers or 120 seconds are over."""
     vlan, mac = int(sys.argv[1]), bytes.fromhex(sys.argv[2].replace(":", ""))
     own, gateway = (socket.inet_aton(address) for address in sys.argv[3:])
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL))
@@ -23,7 +23,7 @@ def main() -> None:
     wire.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", index, PACKET_MR_PROMISC, 0, b""))
     ethernet = b"\xff" * 6 + mac + struct.pack("!HHH", VLAN, vlan, ARP)
     question = ethernet + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + own + bytes(6) + gateway
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         wire.send(question)
         if answered(wire, mac, gateway):
