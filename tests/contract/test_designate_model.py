@@ -22,7 +22,7 @@ def tenant(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield made
         for zone in made.cloud.dns.zones():
             made.cloud.dns.delete_zone(zone)
-        until(lambda: not list(made.cloud.dns.zones()))
+        until(lambda: not list(made.cloud.dns.zones()), seconds=300)
 
 
 @pytest.fixture

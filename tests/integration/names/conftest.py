@@ -31,7 +31,7 @@ def tenant(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield made
         for zone in made.cloud.dns.zones():
             made.cloud.dns.delete_zone(zone)
-        until(lambda: not list(made.cloud.dns.zones()))
+        until(lambda: not list(made.cloud.dns.zones()), seconds=300)
 
 
 @dataclass
@@ -60,7 +60,7 @@ def zone(lab: Settings, tenant: Project) -> ZoneOfTest:
     """Make a zone that the name server serves; the project takes it with it."""
     name = f"{uuid.uuid4().hex[:6]}.test."
     made = tenant.cloud.dns.create_zone(name=name, email="hostmaster@lab.test")
-    until(lambda: ask(lab.address, f"nothing.{name}").code == 3)
+    until(lambda: ask(lab.address, f"nothing.{name}").code == 3, seconds=300)
     return ZoneOfTest(name, made.id, lab.address, tenant)
 
 
@@ -104,7 +104,7 @@ class Room:
         """End it in order; return the calls it made to the cloud."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(30) == 0, self.log.read_text()[-3000:]
+        assert self._process.wait(120) == 0, self.log.read_text()[-3000:]
         self._process = None
         figures: dict[str, int] = json.loads(self._figures.read_text())
         return figures
