@@ -63,7 +63,7 @@ class Stage:
         async def leads() -> bool:
             return any([await asyncio.to_thread(one.leads) for one in some])
 
-        await self.world.until(f"{' or '.join(one.name for one in some)} leads", leads, 180)
+        await self.world.until(f"{' or '.join(one.name for one in some)} leads", leads, 300)
 
     def logs(self, size: int = 3000) -> str:
         """Return the ends of what the instances said."""

@@ -151,7 +151,7 @@ class Instance:
     def leads(self) -> bool:
         """Whether it says that it leads and has reached the cloud; a paused one says nothing."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=0.5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
                 return bool(answer.read() == b"leading\n")
         except OSError:
             return False

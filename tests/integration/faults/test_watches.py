@@ -41,7 +41,7 @@ class Behind:
 
     async def alike(self) -> list[Pod]:
         """Return what there is, once the store holds exactly that."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             there = (await self.kube.list(PODS, self.namespace, of=Pod)).items
             held = self.reflector.store.all()

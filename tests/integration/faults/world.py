@@ -1,6 +1,7 @@
 """What Kubernetes says and what the cloud has, read past all faults, and how the two differ."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,7 @@ from causeway.cloud.neutron import Neutron
 from causeway.cloud.ownership import owner_in, owner_of
 from causeway.cloud.session import Cloud
 from causeway.kube.client import Client
-from causeway.kube.errors import Object
+from causeway.kube.errors import ApiError, Object
 from causeway.kube.objects import Pod, PortPool, key_of
 from causeway.kube.resource import ENDPOINT_SLICES, NAMESPACES, PODS, PORT_POOLS, SERVICES
 
@@ -51,8 +52,8 @@ class World:
         while calm < 2:
             try:
                 found = await self.differences()
-            except errors.CloudError as error:
-                found = [f"the cloud does not answer: {error}"]
+            except (errors.CloudError, ApiError) as error:  # the API right after its restart, too
+                found = [f"there is no answer: {error}"]
             calm = 0 if found else calm + 1
             assert time.monotonic() < deadline, f"after {seconds:.0f} s:\n" + "\n".join(found)
             await asyncio.sleep(0.5)
@@ -233,8 +234,12 @@ class World:
 
         A port that Octavia left when Neutron died under it is let alone for two minutes.
         """
-        deadline = time.monotonic() + seconds
-        while (now := await self.inventory()) != before:
+        deadline, now = time.monotonic() + seconds, set[str]()
+        while True:
+            with contextlib.suppress(errors.CloudError):
+                now = await self.inventory()
+            if now == before:
+                return
             assert time.monotonic() < deadline, f"left over: {now - before}; missing: {before - now}"
             await asyncio.sleep(0.2)
 
