@@ -83,7 +83,7 @@ class Demo:
             until(phase, "all pods ready", lambda: _all_ready(kubectl), seconds=180)
             address = until(phase, "a floating IP", lambda: _load_balancer_ip(kubectl), seconds=120)
             url = f"http://{address}"
-            until(phase, f"an answer at {url}", lambda: http_json(f"{url}/api/messages"), seconds=60)
+            until(phase, f"an answer at {url}", lambda: http_json(f"{url}/api/messages"), seconds=120)
         return url
 
     def messages(self, url: str) -> None:
@@ -91,8 +91,8 @@ class Demo:
         text = f"hello at {time.time_ns()}"
         post = partial(http_json, f"{url}/api/messages", {"text": text})
         with self.progress.phase("a message through the floating IP") as phase:
-            until(phase, "the message taken", post, seconds=30)
-            until(phase, "the message read back", lambda: _has(url, text), seconds=30)
+            until(phase, "the message taken", post, seconds=120)
+            until(phase, "the message read back", lambda: _has(url, text), seconds=120)
 
     def scale(self, url: str, replicas: int) -> None:
         """Scale the front end; done when every replica has answered through the one address."""
@@ -116,7 +116,7 @@ class Demo:
             gone = [pod["metadata"]["name"] for pod in pods if pod["spec"]["nodeName"] == node]
             kubectl("delete", "pod", "--wait=false", *gone)
             until(phase, "new pods ready", lambda: _replaced(kubectl, set(gone)), seconds=120)
-            until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=60)
+            until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=120)
 
     def summary(self, url: str) -> None:
         """Print what stands, the address, and how long each phase took."""

@@ -5,7 +5,7 @@ import json
 from openstack.connection import Connection
 
 from causeway.kit.progress import Progress
-from demo.commands import Kubectl, causeway, http_json
+from demo.commands import CommandEnded, Kubectl, causeway, http_json
 from demo.path import Demo
 from demo.waiting import until
 
@@ -21,21 +21,23 @@ def test_a_message_is_posted_and_read_back(demo: Demo, url: str) -> None:
 def test_the_address_of_a_pod_is_the_address_of_its_port(kubectl: Kubectl, cloud: Connection) -> None:
     pods = kubectl.json("get", "pods", "-l", "app=guestbook")["items"]
     assert len(pods) == 6
-    claims = claimed_ports(kubectl)
+    uids = {pod["metadata"]["uid"] for pod in pods}
     with Progress().phase("names of ports") as phase:
+        until(phase, "all claims told", lambda: uids <= set(claimed_ports(kubectl)), seconds=120)
+        claims = claimed_ports(kubectl)
         for pod in pods:
             port_id = claims[pod["metadata"]["uid"]]
             name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
             def named(port_id: str = port_id, name: str = name) -> bool:
-                return bool(cloud.network.get_port(port_id).name == name)
+                port = cloud.network.get_port(port_id)
+                return (port.name, port.status) == (name, "ACTIVE")
 
-            until(phase, f"the port of {name} is named after it", named, seconds=60)
+            until(phase, f"the port of {name} is named after it and active", named, seconds=120)
             port = cloud.network.get_port(port_id)
             told = {each["ip"] for each in pod["status"]["podIPs"]}
             assert {each["ip_address"] for each in port.fixed_ips} == told
             assert "causeway-kind=pod" in port.tags
-            assert port.status == "ACTIVE"
 
 
 def claimed_ports(kubectl: Kubectl) -> dict[str, str]:
@@ -48,7 +50,7 @@ def claimed_ports(kubectl: Kubectl) -> dict[str, str]:
 
 
 def test_a_pod_finds_a_service_by_name(kubectl: Kubectl) -> None:
-    connect = "socket.create_connection(('redis-leader.default.svc', 6379), 5)"
+    connect = "socket.create_connection(('redis-leader.default.svc', 6379), 60)"
     program = f"import socket; print({connect}.getpeername()[0])"
     address = kubectl("exec", "deployment/frontend", "--", "python3", "-c", program).strip()
     assert address == kubectl.json("get", "service", "redis-leader")["spec"]["clusterIP"]
@@ -83,16 +85,28 @@ def test_deleted_pods_come_back(demo: Demo, url: str) -> None:
 
 def test_explain_says_that_nothing_remains_to_be_done(demo: Demo, kubectl: Kubectl) -> None:
     platform = ("--platform", str(demo.platform), "-o", "json")
-    service = json.loads(demo.causeway("explain", "service", "default/frontend", *platform))
-    assert service["remaining"] == []
     pod = kubectl.json("get", "pods", "-l", "app=guestbook")["items"][0]["metadata"]["name"]
-    assert json.loads(demo.causeway("explain", "pod", f"default/{pod}", *platform))["remaining"] == []
+
+    def done(kind: str, name: str) -> bool:
+        said = json.loads(demo.causeway("explain", kind, f"default/{name}", *platform))
+        phase.waiting_for(f"{kind} {name} to be done: {said['remaining']}")
+        return bool(said["remaining"] == [])
+
+    with Progress().phase("explain") as phase:  # the load balancer may be taking in the last new pod
+        until(phase, "nothing remains for the service", lambda: done("service", "frontend"), seconds=120)
+        until(phase, "nothing remains for a pod", lambda: done("pod", pod), seconds=120)
 
 
 def test_status_shows_every_node_ready(demo: Demo) -> None:
-    status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
-    assert len(status["nodes"]) == 4
-    assert all(node["ready"] for node in status["nodes"])
+    def ready() -> list[bool]:
+        try:
+            status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
+        except CommandEnded:  # something does not work
+            return []
+        return [node["ready"] for node in status["nodes"]]
+
+    with Progress().phase("status") as phase:
+        until(phase, "all nodes ready", lambda: ready() == [True] * 4, seconds=120)
 
 
 def test_the_application_survived_all_this(demo: Demo, url: str) -> None:
