@@ -90,7 +90,7 @@ def server(lab: Settings, mine: Project) -> Any:
     made = cloud.compute.create_server(
         name=mine.name, image_id=image.id, flavor_id=flavor.id, networks="none"
     )
-    cloud.compute.wait_for_server(made, wait=90, interval=0.5)
+    cloud.compute.wait_for_server(made, wait=240, interval=0.5)
     cloud.image.delete_image(image)
     return made
 
@@ -110,9 +110,14 @@ class Disks(threading.Thread):
             shown = {each.name: each for each in self.ours.glob("*")}
             for name in shown.keys() - there.keys():
                 shown[name].unlink()
-            for name in there.keys() - shown.keys():
+            for name, disk in there.items():
                 with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or on its way
-                    number = there[name].stat().st_rdev
+                    number = disk.stat().st_rdev
+                    if name in shown and shown[name].stat().st_rdev == number:
+                        continue
+                    (self.ours / name).unlink(
+                        missing_ok=True
+                    )  # detached and attached again between two looks
                     os.mknod(self.ours / name, 0o660 | stat.S_IFBLK, number)
 
 
