@@ -180,7 +180,7 @@ async def test_a_server_with_a_connection_is_not_dropped(
             await one.ask([each.text for each in commands(step, files)])
     _, writer = await asyncio.open_connection("127.0.0.1", int(plain))
     writer.write(b"GET / HTTP/1.1\r\nHost: www.example\r\n\r\n")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await arrived.wait()
     model.busy.add(SERVER.server)
     for one in (real, model):

@@ -195,7 +195,7 @@ async def test_octavia_does_what_its_model_does(project: Project) -> None:
         async def waited(now: Callable[[], Awaitable[Seen]]) -> Seen:
             """Look until it is as in the model: ACTIVE may come before members to be removed are gone."""
             wanted = expected[len(real.seen)]
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 240
             while True:
                 found = await now()
                 if found == wanted or time.monotonic() > deadline:

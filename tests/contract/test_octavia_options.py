@@ -174,7 +174,7 @@ async def test_options_are_taken_and_told_as_the_model_says(project: Project, pr
         assert provider.name in await octavia.providers()
 
         async def waited(identifier: str) -> StatusTree:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 240
             while (tree := await octavia.status_tree(identifier)).pending:
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.3)

@@ -138,7 +138,7 @@ class Scenario:
 
     @staticmethod
     async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             while True:
                 if await condition():
                     return
