@@ -80,10 +80,10 @@ class Demo:
         kubectl = self.kubectl()
         with self.progress.phase("guestbook") as phase:
             kubectl("apply", "-f", str(GUESTBOOK))
-            until(phase, "all pods ready", lambda: _all_ready(kubectl), seconds=180)
-            address = until(phase, "a floating IP", lambda: _load_balancer_ip(kubectl), seconds=120)
+            until(phase, "all pods ready", lambda: _all_ready(kubectl), seconds=300)
+            address = until(phase, "a floating IP", lambda: _load_balancer_ip(kubectl), seconds=300)
             url = f"http://{address}"
-            until(phase, f"an answer at {url}", lambda: http_json(f"{url}/api/messages"), seconds=120)
+            until(phase, f"an answer at {url}", lambda: http_json(f"{url}/api/messages"), seconds=300)
         return url
 
     def messages(self, url: str) -> None:
@@ -91,17 +91,17 @@ class Demo:
         text = f"hello at {time.time_ns()}"
         post = partial(http_json, f"{url}/api/messages", {"text": text})
         with self.progress.phase("a message through the floating IP") as phase:
-            until(phase, "the message taken", post, seconds=120)
-            until(phase, "the message read back", lambda: _has(url, text), seconds=120)
+            until(phase, "the message taken", post, seconds=300)
+            until(phase, "the message read back", lambda: _has(url, text), seconds=300)
 
     def scale(self, url: str, replicas: int) -> None:
         """Scale the front end; done when every replica has answered through the one address."""
         kubectl = self.kubectl()
         with self.progress.phase(f"front end x{replicas}") as phase:
             kubectl("scale", "deployment/frontend", f"--replicas={replicas}")
-            until(phase, "all pods ready", lambda: _all_ready(kubectl), seconds=120)
+            until(phase, "all pods ready", lambda: _all_ready(kubectl), seconds=300)
             seen: set[str] = set()
-            until(phase, f"{replicas} pods answering", lambda: _seen(url, seen) == replicas, seconds=120)
+            until(phase, f"{replicas} pods answering", lambda: _seen(url, seen) == replicas, seconds=300)
 
     def heal(self, url: str) -> None:
         """Delete all the guestbook's pods of one node and wait until the application is whole again."""
@@ -115,8 +115,8 @@ class Demo:
             node = next(pod["spec"]["nodeName"] for pod in pods if pod["spec"]["nodeName"] not in leader)
             gone = [pod["metadata"]["name"] for pod in pods if pod["spec"]["nodeName"] == node]
             kubectl("delete", "pod", "--wait=false", *gone)
-            until(phase, "new pods ready", lambda: _replaced(kubectl, set(gone)), seconds=120)
-            until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=120)
+            until(phase, "new pods ready", lambda: _replaced(kubectl, set(gone)), seconds=300)
+            until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=300)
 
     def summary(self, url: str) -> None:
         """Print what stands, the address, and how long each phase took."""

@@ -91,18 +91,18 @@ def test_a_controller_killed_in_the_middle_loses_and_doubles_nothing(
     kubectl("apply", "-f", "-", stdin=manifest())
     with Progress().phase("crash") as phase:
         for kill in range(1, KILLS + 1):
-            before += until(phase, "a controller to kill", lambda: kill_controller(kubectl), seconds=120)
+            before += until(phase, "a controller to kill", lambda: kill_controller(kubectl), seconds=300)
 
             def restarted(times: int = before) -> bool:
                 return restarts(kubectl) >= times
 
-            until(phase, f"restart {kill}", restarted, seconds=240)
-        until(phase, "all pods running", lambda: running(kubectl) == PODS, seconds=240)
-        until(phase, "all services with an address", lambda: addresses(kubectl) == SERVICES, seconds=240)
+            until(phase, f"restart {kill}", restarted, seconds=300)
+        until(phase, "all pods running", lambda: running(kubectl) == PODS, seconds=300)
+        until(phase, "all services with an address", lambda: addresses(kubectl) == SERVICES, seconds=300)
 
         pods = {pod["metadata"]["uid"] for pod in items(kubectl, "pods")}
         services = {service["metadata"]["uid"] for service in items(kubectl, "services")}
-        until(phase, "all claims told", lambda: pods <= set(claimed_ports(kubectl)), seconds=120)
+        until(phase, "all claims told", lambda: pods <= set(claimed_ports(kubectl)), seconds=300)
         ports = {port for pod, port in claimed_ports(kubectl).items() if pod in pods}
         assert len(ports) == PODS
         assert ports <= {port.id for port in cloud.network.ports()}
@@ -110,7 +110,7 @@ def test_a_controller_killed_in_the_middle_loses_and_doubles_nothing(
         assert tagged(cloud.load_balancer.load_balancers, services).total() == SERVICES
 
         kubectl("delete", "namespace", NAMESPACE, "--wait=false")
-        until(phase, "a controller to kill", lambda: kill_controller(kubectl), seconds=120)
+        until(phase, "a controller to kill", lambda: kill_controller(kubectl), seconds=300)
 
         def gone() -> bool:
             return not (
@@ -120,7 +120,7 @@ def test_a_controller_killed_in_the_middle_loses_and_doubles_nothing(
                 or any(ip.description and f"{NAMESPACE}/" in ip.description for ip in cloud.network.ips())
             )
 
-        until(phase, "nothing left in the cloud", gone, seconds=240)
+        until(phase, "nothing left in the cloud", gone, seconds=300)
 
 
 def pool_ports(kubectl: Kubectl) -> set[str]:

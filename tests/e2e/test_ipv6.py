@@ -82,9 +82,9 @@ def test_pods_and_services_answer_by_both_families(kubectl: Kubectl, namespace: 
         return kubectl.json("get", "pod", "-n", namespace, "server")["status"].get("podIPs")
 
     with Progress().phase("IPv6") as phase:
-        own = [each["ip"] for each in until(phase, "the server's addresses", addresses, seconds=120)]
+        own = [each["ip"] for each in until(phase, "the server's addresses", addresses, seconds=300)]
         virtual = kubectl.json("get", "service", "-n", namespace, "server")["spec"]["clusterIPs"]
         for both in (own, virtual):
             assert [ip_address(each).version for each in both] == [4, 6]
         asked = [*own, *virtual]
-        until(phase, "an answer by each", answers, seconds=120)
+        until(phase, "an answer by each", answers, seconds=300)

@@ -23,7 +23,7 @@ def test_the_address_of_a_pod_is_the_address_of_its_port(kubectl: Kubectl, cloud
     assert len(pods) == 6
     uids = {pod["metadata"]["uid"] for pod in pods}
     with Progress().phase("names of ports") as phase:
-        until(phase, "all claims told", lambda: uids <= set(claimed_ports(kubectl)), seconds=120)
+        until(phase, "all claims told", lambda: uids <= set(claimed_ports(kubectl)), seconds=300)
         claims = claimed_ports(kubectl)
         for pod in pods:
             port_id = claims[pod["metadata"]["uid"]]
@@ -33,7 +33,7 @@ def test_the_address_of_a_pod_is_the_address_of_its_port(kubectl: Kubectl, cloud
                 port = cloud.network.get_port(port_id)
                 return (port.name, port.status) == (name, "ACTIVE")
 
-            until(phase, f"the port of {name} is named after it and active", named, seconds=120)
+            until(phase, f"the port of {name} is named after it and active", named, seconds=300)
             port = cloud.network.get_port(port_id)
             told = {each["ip"] for each in pod["status"]["podIPs"]}
             assert {each["ip_address"] for each in port.fixed_ips} == told
@@ -93,8 +93,8 @@ def test_explain_says_that_nothing_remains_to_be_done(demo: Demo, kubectl: Kubec
         return bool(said["remaining"] == [])
 
     with Progress().phase("explain") as phase:  # the load balancer may be taking in the last new pod
-        until(phase, "nothing remains for the service", lambda: done("service", "frontend"), seconds=120)
-        until(phase, "nothing remains for a pod", lambda: done("pod", pod), seconds=120)
+        until(phase, "nothing remains for the service", lambda: done("service", "frontend"), seconds=300)
+        until(phase, "nothing remains for a pod", lambda: done("pod", pod), seconds=300)
 
 
 def test_status_shows_every_node_ready(demo: Demo) -> None:
@@ -106,10 +106,10 @@ def test_status_shows_every_node_ready(demo: Demo) -> None:
         return [node["ready"] for node in status["nodes"]]
 
     with Progress().phase("status") as phase:
-        until(phase, "all nodes ready", lambda: ready() == [True] * 4, seconds=120)
+        until(phase, "all nodes ready", lambda: ready() == [True] * 4, seconds=300)
 
 
 def test_the_application_survived_all_this(demo: Demo, url: str) -> None:
     with Progress().phase("guestbook") as phase:
-        until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=120)
+        until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=300)
     demo.messages(url)

@@ -113,29 +113,29 @@ def test_policies_hold_from_a_containers_first_packet_on(
         return lambda: said if len(said := words(kubectl, pod)) >= 10 else []
 
     with Progress().phase("policies") as phase:
-        until(phase, "the server ready", ready, seconds=120)
+        until(phase, "the server ready", ready, seconds=300)
         server = kubectl.json("get", "pod", "-n", NAMESPACE, "server")["status"]["podIP"]
         service = kubectl.json("get", "service", "-n", NAMESPACE, "server")["spec"]["clusterIP"]
 
         kubectl("apply", "-f", "-", stdin=policy("out", "client", "policyTypes: [Egress]"))
         for name, address, port in (("direct", server, 8080), ("served", service, 80)):
             kubectl("apply", "-f", "-", stdin=client(name, address, port))
-            said = until(phase, f"{name}: ten attempts", talked(name), seconds=120)
+            said = until(phase, f"{name}: ten attempts", talked(name), seconds=300)
             assert set(said) == {"closed"}
 
         kubectl("apply", "-f", "-", stdin=policy("allow", "client", TO_SERVER))
         for name in ("direct", "served"):
-            until(phase, f"{name}: open", lately(name, "open"), seconds=120)
+            until(phase, f"{name}: open", lately(name, "open"), seconds=300)
 
         kubectl("apply", "-f", "-", stdin=policy("in", "server", "policyTypes: [Ingress]"))
         for name in ("direct", "served"):
-            until(phase, f"{name}: closed again", lately(name, "closed"), seconds=120)
-        until(phase, "its node still asks it every second", ready, seconds=120)  # one answer may be late
+            until(phase, f"{name}: closed again", lately(name, "closed"), seconds=300)
+        until(phase, "its node still asks it every second", ready, seconds=300)  # one answer may be late
 
         kubectl("delete", "networkpolicy", "-n", NAMESPACE, "--all")
         for name in ("direct", "served"):
-            until(phase, f"{name}: open to all", lately(name, "open"), seconds=120)
-        until(phase, "nothing left", lambda: not leftovers(cloud), seconds=120)
+            until(phase, f"{name}: open to all", lately(name, "open"), seconds=300)
+        until(phase, "nothing left", lambda: not leftovers(cloud), seconds=300)
 
 
 def leftovers(cloud: Connection) -> list[str]:

@@ -56,7 +56,7 @@ def test_a_stopped_server_taints_its_node_until_it_runs(
     server = server_of(cloud, victim)
     with Progress().phase("stopped server") as phase:
         cloud.compute.stop_server(server)
-        until(phase, "the taint", lambda: SHUTDOWN in taints(nodes(kubectl)[victim]), seconds=180)
+        until(phase, "the taint", lambda: SHUTDOWN in taints(nodes(kubectl)[victim]), seconds=300)
         cloud.compute.start_server(server)
 
         def back() -> bool:
@@ -64,11 +64,11 @@ def test_a_stopped_server_taints_its_node_until_it_runs(
             ready = {each["type"]: each["status"] for each in node["status"]["conditions"]}["Ready"]
             return ready == "True" and SHUTDOWN not in taints(node)
 
-        until(phase, "the node to be back", back, seconds=180)
+        until(phase, "the node to be back", back, seconds=300)
 
 
 def test_the_node_of_a_deleted_server_goes(kubectl: Kubectl, cloud: Connection, victim: str) -> None:
     others = set(nodes(kubectl)) - {victim}
     with Progress().phase("deleted server") as phase:
         cloud.compute.delete_server(server_of(cloud, victim))
-        until(phase, "the node to go", lambda: set(nodes(kubectl)) == others, seconds=240)
+        until(phase, "the node to go", lambda: set(nodes(kubectl)) == others, seconds=300)
