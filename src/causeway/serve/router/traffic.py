@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from causeway.kit.metrics import Values
 
@@ -31,12 +31,23 @@ class Backends(Protocol):
         ...
 
 
+class _Seen(NamedTuple):
+    """Whose a backend was, what it had counted when it became that one's, and by now."""
+
+    owner: str
+    start: dict[str, float]
+    counted: dict[str, float]
+
+
 class Traffic:
-    """A backend counts on when another route is given it: what it had counted by then is not that one's."""
+    """A backend counts on when another route is given it: what it had counted by then is not that one's.
+
+    One that was nobody's counted nothing since it was last looked at: what it did meanwhile is the new one's.
+    """
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
-        self._last: dict[str, tuple[str, dict[str, float]]] = {}  # by backend: whose, and counted until then
+        self._last: dict[str, _Seen] = {}  # by backend
 
     def values(self, text: str) -> Values:
         """Return the figures by (namespace, route, figure) from the answer to ``show stat``."""
@@ -46,11 +57,14 @@ class Traffic:
         for backend, row in rows.items():
             owner = held.get(backend)
             counted = {name: float(row.get(column) or 0) for name, column in _FIGURES.items()}
-            before, start = self._last.get(backend, (owner or "", dict.fromkeys(counted, 0.0)))
-            if before != (owner or "") or counted["connections"] < start["connections"]:
-                restarted = counted["connections"] < start["connections"]
-                start = dict.fromkeys(counted, 0.0) if restarted else counted
-            self._last[backend] = (owner or "", start)
+            nothing = dict.fromkeys(counted, 0.0)
+            before = self._last.get(backend, _Seen(owner or "", nothing, nothing))
+            start = before.start
+            if counted["connections"] < before.counted["connections"]:
+                start = nothing  # it began anew
+            elif before.owner != (owner or ""):
+                start = counted if before.owner else before.counted
+            self._last[backend] = _Seen(owner or "", start, counted)
             if owner is None:
                 continue
             namespace, _, name = owner.partition("/")

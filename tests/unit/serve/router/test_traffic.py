@@ -29,6 +29,16 @@ def test_a_backend_given_to_another_route_starts_from_nothing() -> None:
     assert traffic.values(answer(9))["two", "next", "requests"] == 2
 
 
+def test_what_a_backend_that_was_nobodys_did_is_the_first_routes() -> None:
+    held = Held()
+    traffic = Traffic(held)
+    owned, held.now = held.now, {}
+    assert not traffic.values(answer(5))
+    held.now = owned
+    assert traffic.values(answer(7))["one", "shop", "requests"] == 2
+    assert traffic.values(answer(8))["one", "shop", "requests"] == 3
+
+
 def test_counters_that_begin_anew_are_taken_as_they_are() -> None:
     traffic = Traffic(Held())
     traffic.values(answer(5))
