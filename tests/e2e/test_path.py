@@ -66,13 +66,14 @@ def test_a_server_that_is_no_node_reaches_a_service(kubectl: Kubectl, cloud: Con
         network=resources["net"].physical_resource_id,
         auto_ip=False,
         wait=True,
+        timeout=600,
     )
     try:
         fetch = ("curl", "-sS", "--retry", "30", "--retry-all-errors", "--retry-delay", "1", "-m", "5")
         answer = causeway("lab", "exec", "no-node", *fetch, f"http://{address}/api/messages")
         assert json.loads(answer)["pod"].startswith("frontend-")
     finally:
-        cloud.delete_server(server.id, wait=True)
+        cloud.delete_server(server.id, wait=True, timeout=600)
 
 
 def test_the_front_end_scales_and_every_replica_answers(demo: Demo, url: str) -> None:
