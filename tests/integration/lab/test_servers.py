@@ -196,7 +196,7 @@ def address(cloud: Cloud, server: Any) -> str:
 
 def init_of(server: Any) -> str:
     """Return what tells one life of a server from the next: when its first process began."""
-    return inside(server, "cut", "-d ", "-f22", "/proc/1/stat")
+    return inside(server, "sh", "-c", "cut -d' ' -f22 /proc/1/stat")
 
 
 def test_a_server_is_what_was_ordered(cloud: Cloud, server: Any, network: Any) -> None:
