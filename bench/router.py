@@ -30,6 +30,7 @@ from causeway.serve.router.default import provide_certificate
 CONNECTIONS = 8
 _AHEAD = 16  # requests of a connection that are sent before their answers have come
 _OK = re.compile(rb"HTTP/1\.1 200")
+_NOTHING = re.compile(rb"HTTP/1\.1 503")
 _ANY = re.compile(rb"HTTP/1\.1 \d\d\d")
 _SPARES = 100
 _LOOK = 0.002  # seconds between two looks at whether a route answers: who waits must not take the processor
@@ -137,6 +138,9 @@ class Regular:
             "  http-request del-header Proxy",
             "  http-request set-header Host %[req.hdr(Host),lower]",
             f"  use_backend be_http:%[base,map_reg({directory}/http.map)]",
+            "  default_backend nothing",
+            "backend nothing",
+            '  http-request return status 503 content-type text/plain string "no route"',
         ]
         entries = []
         for number in range(self.count):
@@ -201,8 +205,12 @@ frontend app
         await haproxy.stop(0)
 
 
-async def rate(port: int, count: int, seconds: float) -> tuple[float, int]:
-    """Return requests per second that were answered 200, and how many were not; no URL comes twice."""
+async def rate(port: int, count: int, seconds: float, expected: re.Pattern[bytes] = _OK) -> tuple[float, int]:
+    """Return requests per second that were answered as expected, and how many were not; no URL comes twice.
+
+    Of ``count`` routes one after the other is asked for by chance; where nothing is expected, of hosts that
+    look like theirs and have none.
+    """
     end = time.monotonic() + seconds
     served = wrong = serial = 0
 
@@ -213,7 +221,7 @@ async def rate(port: int, count: int, seconds: float) -> tuple[float, int]:
             requests = []
             for _ in range(_AHEAD):
                 serial += 1
-                name = host(chance.randrange(count))
+                name = host(chance.randrange(count) + (count * 2 if expected is _NOTHING else 0))
                 requests.append(f"GET /page/{serial} HTTP/1.1\r\nHost: {name}\r\n\r\n")
             writer.write("".join(requests).encode())
             text, seen = b"", 0
@@ -223,7 +231,7 @@ async def rate(port: int, count: int, seconds: float) -> tuple[float, int]:
                     raise ConnectionError("the connection ended")
                 text += part
                 seen = len(_ANY.findall(text))
-            good = len(_OK.findall(text))
+            good = len(expected.findall(text))
             served += good
             wrong += seen - good
         writer.close()
@@ -311,17 +319,8 @@ async def _measured(contender: Contender, count: int, plan: Plan) -> list[Case]:
     found = [case("all routes from nothing", begun, **{"KiB a route": round(memory * 1024 / count, 1)})]
     found[0].memory = round(memory, 1)
     await rate(contender.port, count, min(1.0, plan.seconds))  # once through, so that all is warm
-    before = await _processor(contender.haproxy)
-    per_second, wrong = await rate(contender.port, count, plan.seconds)
-    used = await _processor(contender.haproxy) - before
-    served = per_second * plan.seconds
-    more = {
-        "a second": round(per_second),
-        "a second of HAProxy's processor": round(served / used) if used else 0,
-        "not 200": wrong,
-    }
-    found.append(case("a request, unique URLs", 1 / per_second, **more))
-    found[-1].processor = round(used, 2)
+    found.append(await _rated(contender, "a request, unique URLs", count, plan))
+    found.append(await _rated(contender, "a lookup that finds nothing", count, plan, _NOTHING))
     times = []
     for number in range(count, count + 3):
         started = time.monotonic()
@@ -332,6 +331,22 @@ async def _measured(contender: Contender, count: int, plan: Plan) -> list[Case]:
     found.append(case("a new route to its first answer", sorted(times)[1], **{"worst": round(max(times), 4)}))
     found.append(await _changed(contender, count, plan))
     return found
+
+
+async def _rated(
+    contender: Contender, what: str, count: int, plan: Plan, expected: re.Pattern[bytes] = _OK
+) -> Case:
+    before = await _processor(contender.haproxy)
+    per_second, wrong = await rate(contender.port, count, plan.seconds, expected)
+    used = await _processor(contender.haproxy) - before
+    more = {
+        "a second": round(per_second),
+        "a second of HAProxy's processor": round(per_second * plan.seconds / used) if used else 0,
+        "not as expected": wrong,
+    }
+    return Case(
+        f"router: {what}", contender.name, count, 1 / per_second, count, processor=round(used, 2), more=more
+    )
 
 
 async def _changed(contender: Contender, count: int, plan: Plan) -> Case:

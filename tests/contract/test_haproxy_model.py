@@ -47,6 +47,7 @@ async def both(tmp_path: Path) -> AsyncIterator[tuple[Haproxy, HaproxyModel, Fil
     )
     layout = {
         Kind("http", "random", "causeway"): 2,
+        Kind("http", "random", "causeway", options=True): 1,
         Kind("http", "source", "causeway"): 1,
         Kind("tcp", "source"): 1,
     }

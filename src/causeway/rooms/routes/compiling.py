@@ -33,6 +33,8 @@ from causeway.rooms.routes.model import (
 )
 from causeway.rooms.routes.ways import rewriting, ways
 
+_USUAL: set[MapName] = {"owner", "sticky"}
+
 SlicesOf = Callable[[str, str], Iterable[EndpointSlice]]
 """Returns the slices of a service, by namespace and name."""
 
@@ -74,12 +76,13 @@ class _Compiler:
         check(self._spec)
         options = annotations.read(self._route.metadata.annotations)
         authority = self._authority()
+        mapped = tuple(self._options(options))
         return Entry(
             owner=key_of(self._route),
             backend=Backend(
-                kind=self._kind(options),
+                kind=self._kind(options, {name for name, _, _ in mapped}),
                 servers=tuple(self._servers(options, authority)),
-                options=tuple(self._options(options)),
+                options=mapped,
             ),
             ways=tuple(self._ways()),
             certificates=tuple(self._certificates()),
@@ -112,7 +115,7 @@ class _Compiler:
 
     # the backend
 
-    def _kind(self, options: Options) -> Kind:
+    def _kind(self, options: Options, mapped: set[MapName]) -> Kind:
         several = sum(weight > 0 for weight in targets(self._spec).values()) > 1
         usual = "source" if self._mode == "tcp" else self._offer.balance
         balance = options.balance or ("roundrobin" if several else usual)
@@ -139,7 +142,9 @@ class _Compiler:
         elif actions is not None and (actions.request or actions.response):
             raise Refused("spec.httpHeaders: passthrough termination sees no headers")
         cookie = (options.cookie or self._offer.cookie) if self._mode == "http" else ""
-        return Kind(self._mode, balance, cookie, tuple(lines))
+        return Kind(
+            self._mode, balance, cookie, tuple(lines), options=self._mode == "http" and mapped != _USUAL
+        )
 
     def _only_for_http(self, options: Options) -> None:
         """Refuse what a router that sees only TLS cannot do; OpenShift's leaves it out without a word."""

@@ -36,7 +36,7 @@ _TEMPLATES = Environment(
     autoescape=False,  # noqa: S701  # no HTML
 )
 
-_BACKEND = re.compile(r"((?:http|tcp)-[a-z]+(?:-[0-9a-f]{12})?)-[0-9]+")  # see kind_name
+_BACKEND = re.compile(r"((?:http|tcp)-[a-z]+(?:-options)?(?:-[0-9a-f]{12})?)-[0-9]+")  # see kind_name
 
 
 class Front(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ Layout = Mapping[Kind, int]
 
 def kind_name(kind: Kind, cookie: str) -> str:
     """Return the name of a kind; ``cookie`` is the usual one of this router."""
-    plain = f"{kind.mode}-{kind.balance}"
+    plain = f"{kind.mode}-{kind.balance}{'-options' if kind.options else ''}"
     if not kind.lines and kind.cookie in ("", cookie):
         return plain
     text = "\n".join([kind.cookie, *kind.lines])

@@ -92,13 +92,15 @@ class Wish(NamedTuple):
 class Kind(msgspec.Struct, frozen=True):
     """What is alike in all backends of a kind, because only the configuration can say it.
 
-    ``lines`` are further lines of it; ``cookie`` is the name of the cookie for sticky sessions.
+    ``lines`` are further lines of it; ``cookie`` is the name of the cookie for sticky sessions. ``options``
+    says that a route may have options besides its stickiness: looking them up costs every request.
     """
 
     mode: Literal["http", "tcp"]
     balance: str
     cookie: str = ""
     lines: tuple[str, ...] = ()
+    options: bool = False
 
 
 class Backend(msgspec.Struct, frozen=True):

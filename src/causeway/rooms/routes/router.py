@@ -280,7 +280,11 @@ class Router:
     def _kinds(self) -> dict[str, Kind]:
         """Return all kinds by name: the usual ones, and those that routes need."""
         cookie = self._front.cookie
-        usual = [Kind("http", balance, cookie) for balance in _BALANCES]
+        usual = [
+            Kind("http", balance, cookie, options=options)
+            for balance in _BALANCES
+            for options in (False, True)
+        ]
         usual += [Kind("tcp", balance) for balance in _BALANCES]
         needed = [entry.backend.kind for entry in self._entries.values()]
         return {kind_name(kind, cookie): kind for kind in [*usual, *needed]}

@@ -138,7 +138,7 @@ def test_annotations_become_options() -> None:
         "example.com/other": "x",
     }
     found = entry(route(path="/a", annotations=annotations, tls={"termination": "edge"}))
-    assert found.backend.kind == Kind("http", "leastconn", "causeway")
+    assert found.backend.kind == Kind("http", "leastconn", "causeway", options=True)
     assert found.backend.servers[0][2] == "10.0.0.1:8080 maxconn 7 check inter 2000ms"
     assert set(found.backend.options) == {
         ("owner", "", "one/shop"),
