@@ -20,6 +20,17 @@ async def test_a_new_route_answers_and_a_removed_one_does_not(
     assert answer.body["path"] == "/a?b=c"
     assert answer.body["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert answer.body["headers"]["x-forwarded-proto"] == "http"
+    # What only the router may say of a client's certificate, no client can say itself.
+    forged = {
+        "X-SSL": "1",
+        "X-SSL-Client-CN": "root",
+        "x-ssl-client-verify": "0",
+        "X-SSL-Issuer": "x",
+        "Proxy": "x",
+    }
+    got = await site.router.get(f"shop-t-new.{SUFFIX}", headers={**forged, "X-SSL-Other": "kept"})
+    assert not {name.lower() for name in forged} & got.body["headers"].keys()
+    assert got.body["headers"]["x-ssl-other"] == "kept"
     entry = await site.told("t-new", "shop", "True")
     assert entry["host"] == f"shop-t-new.{SUFFIX}"
     route = await site.admin.get(ROUTES, "shop", "t-new")
