@@ -18,6 +18,7 @@ log = structlog.get_logger()
 
 _ANSWER = 30.0  # seconds for one batch of commands
 _START = 60.0  # seconds for a configuration of many backends to be read and to listen
+_NOTED = 10.0  # seconds for a process that has begun to write its number down
 _PAUSE = 0.02  # seconds between two looks at what takes its time
 _LINE = 2**24  # bytes of one answer, a map of many thousand keys
 
@@ -87,7 +88,7 @@ class Haproxy:
         wrong = await self.check(self.directory / "haproxy.cfg")
         if wrong:
             raise Rejected.of("haproxy.cfg", f"is not accepted: {wrong}", "Report this as a defect.")
-        master = self.master()
+        master = await self.master()
         if master is None:
             await self._start()
         else:
@@ -108,6 +109,7 @@ class Haproxy:
 
     async def _start(self) -> None:
         self._socket.unlink(missing_ok=True)
+        self._pid.write_text("")
         # Not quiet (-q): that closes the standard output its access log may go to.
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
@@ -121,20 +123,32 @@ class Haproxy:
         )
         log.info("HAProxy started", pid=process.pid)
 
-    def master(self) -> int | None:
-        """Return the process that minds the workers, or None if none runs here."""
+    async def master(self) -> int | None:
+        """Return the process that minds the workers, or None if none runs here.
+
+        It empties the file of its number at every load and writes it anew only after its worker has begun to
+        answer. Who took that moment for a stop would start a second one on the same ports, and both would
+        get connections; so an empty file is looked at again for a while.
+        """
         try:
-            pid = int(self._pid.read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
+            async with asyncio.timeout(_NOTED):
+                while not (text := self._noted()):  # noqa: ASYNC110  # nobody tells
+                    await asyncio.sleep(_PAUSE)
+            pid = int(text)
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")  # noqa: ASYNC240  # memory
+        except (OSError, ValueError, TimeoutError):
             return None
         here = str(self.directory / "haproxy.cfg").encode()
         return pid if here in words else None
 
+    def _noted(self) -> str:
+        text = self._pid.read_text()
+        return text if text.endswith("\n") else ""
+
     async def stop(self, seconds: float) -> None:
         """Take no new connections, let those that are there end for so many ``seconds``, then end."""
         for number, limit in ((signal.SIGUSR1, seconds), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
-            master = self.master()
+            master = await self.master()
             if master is None:
                 return
             try:
@@ -143,7 +157,7 @@ class Haproxy:
                 return
             try:
                 async with asyncio.timeout(limit):
-                    while self.master() is not None:  # noqa: ASYNC110  # nor now
+                    while await self.master() is not None:  # noqa: ASYNC110  # nor now
                         await asyncio.sleep(_PAUSE)
             except TimeoutError:
                 continue

@@ -172,7 +172,7 @@ async def test_it_leaves_in_peace(site: Site, application: StartApplication) -> 
     shop.released.set()
     assert (await slow).application == "shop"
     await leaving
-    assert site.router.haproxy.master() is None
+    assert await site.router.haproxy.master() is None
 
 
 async def test_the_statuses_of_others_are_left_alone(site: Site, application: StartApplication) -> None:

@@ -1,0 +1,39 @@
+"""Which process is the one that minds HAProxy's workers."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from causeway.host.haproxy import Haproxy
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[int]:
+    """A process that was started with HAProxy's configuration."""
+    argv = [sys.executable, "-c", "input()", str(tmp_path / "haproxy.cfg")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.kill()
+
+
+async def test_without_a_note_or_with_another_processes_number_none_runs(tmp_path: Path) -> None:
+    assert await Haproxy(tmp_path).master() is None
+    (tmp_path / "haproxy.pid").write_text(f"{os.getpid()}\n")
+    assert await Haproxy(tmp_path).master() is None
+
+
+async def test_a_number_that_is_being_written_anew_is_waited_for(tmp_path: Path, running: int) -> None:
+    note = tmp_path / "haproxy.pid"
+    note.write_text("")
+    asking = asyncio.create_task(Haproxy(tmp_path).master())
+    await asyncio.sleep(0)
+    note.write_text(f"{running}"[:1])
+    await asyncio.sleep(0)
+    assert not asking.done()
+    note.write_text(f"{running}\n")
+    assert await asking == running
