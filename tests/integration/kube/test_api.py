@@ -138,9 +138,9 @@ async def test_an_eviction_is_held_back_by_a_disruption_budget(client: Client) -
 async def test_a_long_list_comes_in_pages(client: Client) -> None:
     where = await namespace(client, "pages")
     bodies = [{"metadata": {"name": f"c{number}"}} for number in range(1100)]
-    for start in range(0, len(bodies), 50):
+    for start in range(0, len(bodies), 10):
         await asyncio.gather(
-            *(client.create(CONFIG_MAPS, body, where) for body in bodies[start : start + 50])
+            *(client.create(CONFIG_MAPS, body, where) for body in bodies[start : start + 10])
         )
     listed = await client.list(CONFIG_MAPS, where)
     assert len({item["metadata"]["name"] for item in listed.items}) == 1100
