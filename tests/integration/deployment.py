@@ -1,7 +1,7 @@
 """What ``apply`` puts into the Kubernetes API before a controller can run: definitions and rights."""
 
+import asyncio
 import time
-from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from causeway.kube.resource import SUBJECT_ACCESS_REVIEWS
 
 FOLDER = Path(__file__).parents[2] / "src" / "causeway" / "deploy"
 _DEFINITIONS_AND_RIGHTS = ("1*.yaml", "2*.yaml")
-_DEADLINE = 60.0
+_DEADLINE = 240.0
 
 
 async def deploy(admin: Client) -> None:
@@ -30,20 +30,20 @@ async def deploy(admin: Client) -> None:
     ]
     for manifest in manifests:
         await admin.apply(manifest, manager="causeway")
-    for manifest in manifests:
-        if manifest["kind"] == "CustomResourceDefinition":
-            await _until(
-                partial(_is_served, admin, manifest["spec"]), f"serves {manifest['metadata']['name']}"
-            )
-    for attributes in _granted(manifests):
-        await _until(partial(_is_allowed, admin, attributes), f"allows {attributes}")
+    served = [
+        _until(partial(_is_served, admin, each["spec"]), f"serves {each['metadata']['name']}")
+        for each in manifests
+        if each["kind"] == "CustomResourceDefinition"
+    ]
+    allowed = [_until(partial(_is_allowed, admin, each), f"allows {each}") for each in _granted(manifests)]
+    await asyncio.gather(*served, *allowed)
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
     deadline = time.monotonic() + _DEADLINE
     while not await condition():
         assert time.monotonic() < deadline, f"it never {what}"
-        await sleep(0.02)
+        await asyncio.sleep(0.02)
 
 
 async def _is_served(admin: Client, spec: Object) -> bool:
