@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.names.resolver import Answer, ask
 from tests.integration.projects import CLOUD, Project, project, until
@@ -143,6 +144,7 @@ async def doors(zone: ZoneOfTest, kube_api: KubeApi) -> AsyncIterator[Doors]:
         await Cloud.open(CLOUD, zone.project.clouds) as cloud,
         Client(from_kubeconfig(kube_api.kubeconfig)) as kube,
     ):
+        await deploy(kube)
         yield Doors(Designate(cloud), kube, zone)
 
 

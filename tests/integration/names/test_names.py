@@ -10,6 +10,7 @@ from tests.integration.names.conftest import Doors, Room, ZoneOfTest
 from tests.integration.names.resolver import ask
 
 from causeway.kube.resource import EVENTS, NAMESPACES, NODES, SERVICES
+from causeway.kube.routes import ROUTES
 
 PREFIX = "external-dns.alpha.kubernetes.io/"
 NO_SUCH_NAME = 3
@@ -222,3 +223,39 @@ async def test_nodes_the_platform_and_two_who_want_one_name(
     await doors.kube.delete(NAMESPACES, "other")
     await answers(zone, "one")
     await answers(zone, "w1.nodes")
+
+
+async def test_a_routes_host_is_an_alias_of_its_router_once_admitted(
+    doors: Doors, zone: ZoneOfTest, room: Room
+) -> None:
+    room.start()
+    body = {
+        "apiVersion": ROUTES.api_version,
+        "kind": ROUTES.kind,
+        "metadata": {"name": "shop", "namespace": "default"},
+        "spec": {"host": f"shop.{zone.name}".rstrip("."), "to": {"kind": "Service", "name": "shop"}},
+    }
+    route = await doors.kube.apply(body, manager="test", resource=ROUTES)
+
+    async def admit(status: str) -> None:
+        entry = {
+            "host": route["spec"]["host"],
+            "routerName": "default",
+            "routerCanonicalHostname": f"router.{zone.name}".rstrip("."),
+            "conditions": [{"type": "Admitted", "status": status}],
+        }
+        await doors.kube.patch(
+            ROUTES, "shop", {"status": {"ingress": [entry]}}, "default", subresource="status"
+        )
+
+    await admit("True")
+    await answers(zone, "shop", f"router.{zone.name}", kind="CNAME")
+    (txt,) = zone.answer("cname-shop", "TXT").records
+    assert "external-dns/resource=route/default/shop" in txt
+    await admit("False")
+    await answers(zone, "shop", kind="CNAME")
+    await admit("True")
+    await answers(zone, "shop", f"router.{zone.name}", kind="CNAME")
+    await doors.kube.delete(ROUTES, "shop", "default")
+    await answers(zone, "shop", kind="CNAME")
+    room.stop()

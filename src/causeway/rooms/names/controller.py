@@ -20,12 +20,13 @@ from causeway.kube.events import Recorder
 from causeway.kube.informers import Informer
 from causeway.kube.objects import Meta, Node, Service
 from causeway.kube.resource import NODES, SERVICES
+from causeway.kube.routes import ROUTES, Route
 from causeway.kube.store import Change
 from causeway.rooms.names.actual import Zones
 from causeway.rooms.names.annotations import relevant
 from causeway.rooms.names.apply import Hands
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import NODE, SERVICE, Chain, Desired, Note, Record, Setting, Source
+from causeway.rooms.names.model import NODE, ROUTE, SERVICE, Chain, Desired, Note, Record, Setting, Source
 from causeway.rooms.names.plan import Zone, plan
 from causeway.rooms.names.reverse import plan_reverse
 
@@ -33,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 REVERSE = "reverse"
 _REVERSE_AGAIN = 300.0  # seconds between two looks at reverse records nothing is known to have changed of
-_RESOURCES = {SERVICE: SERVICES, NODE: NODES}
+_RESOURCES = {SERVICE: SERVICES, NODE: NODES, ROUTE: ROUTES}
 _PASSING = (errors.Fenced, errors.RateLimited, errors.Conflict)
 """Nobody is told of these: they are over at the next attempt, or the next plan tells more."""
 
@@ -51,6 +52,10 @@ class Sources(Protocol):
         """All Nodes."""
         ...
 
+    def routes(self, labels: str | None) -> Informer[Route]:
+        """Return those Routes that ``labels`` select."""
+        ...
+
 
 class Names:
     """The room at work: give ``run`` to the process that holds the lease."""
@@ -61,11 +66,13 @@ class Names:
         self._setting = setting
         self._designate = designate
         self._recorder = recorder
-        self._services, self._nodes = sources.services.store, sources.nodes.store
+        routes = sources.routes(None)
+        self._services, self._nodes, self._routes = sources.services.store, sources.nodes.store, routes.store
         self.controller = Controller("names", self, workers=2, kind="Zone")
         self.zones = Zones(designate, setting.zones, self.controller.queue.add)
         self.controller.watch(sources.services, self._keys_of_service)
         self.controller.watch(sources.nodes, self._keys_of_node)
+        self.controller.watch(routes, self._keys_of_route)
         self._hands = Hands(designate, self.zones, setting)
         self._pace = Pace()
         self._told: dict[str, frozenset[Note]] = {}
@@ -137,7 +144,7 @@ class Names:
         return Result(requeue_after=_REVERSE_AGAIN)
 
     def _desired(self) -> Desired:
-        return desired(self._services.all(), self._nodes.all(), self._setting)
+        return desired(self._services.all(), self._nodes.all(), self._setting, self._routes.all())
 
     async def _tell(self, zone: str, notes: Iterable[Note]) -> None:
         """Record what is new; what was told stays told until it is over."""
@@ -154,11 +161,13 @@ class Names:
         self._told[zone] = now
 
     def _about(self, source: Source) -> Meta | None:
-        found: Service | Node | None = None
+        found: Service | Node | Route | None = None
         if source.kind == SERVICE:
             found = self._services.get(f"{source.namespace}/{source.name}")
         elif source.kind == NODE:
             found = self._nodes.get(source.name)
+        elif source.kind == ROUTE:
+            found = self._routes.get(f"{source.namespace}/{source.name}")
         return found.metadata if found is not None else None
 
     def _keys_of_service(self, change: Change[Service]) -> Iterable[str]:
@@ -166,6 +175,9 @@ class Names:
 
     def _keys_of_node(self, change: Change[Node]) -> Iterable[str]:
         return self._setting.zones if _read_node(change.old) != _read_node(change.new) else ()
+
+    def _keys_of_route(self, change: Change[Route]) -> Iterable[str]:
+        return self._setting.zones if _read_route(change.old) != _read_route(change.new) else ()
 
 
 def _read_service(service: Service | None) -> object:
@@ -185,6 +197,14 @@ def _read_node(node: Node | None) -> object:
     if node is None:
         return None
     return node.metadata.uid, relevant(node.metadata.annotations), node.status.addresses
+
+
+def _read_route(route: Route | None) -> object:
+    """Return what of a route this room reads; it has names only once a router admitted it."""
+    if route is None or not route.status.ingress:
+        return None
+    meta = route.metadata
+    return meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations), route.status.ingress
 
 
 def _zone_missing(wanted: Desired, zone: str, setting: Setting) -> list[Note]:

@@ -7,9 +7,10 @@ its kind in ``model.RANKS``, which also lets this room take over its records fro
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from causeway.kube.objects import Node, Service, key_of
+from causeway.kube.objects import Meta, Node, Service, key_of
+from causeway.kube.routes import Route, RouteIngress
 from causeway.rooms.names.annotations import Annotations, absolute, read, record_type
-from causeway.rooms.names.model import NODE, PLATFORM, SERVICE, Desired, Note, Setting, Source, Wish
+from causeway.rooms.names.model import NODE, PLATFORM, ROUTE, SERVICE, Desired, Note, Setting, Source, Wish
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
@@ -18,13 +19,16 @@ _BALANCED, _INSIDE, _ELSEWHERE = "LoadBalancer", "ClusterIP", "ExternalName"
 _HEADLESS = "None"
 
 
-def desired(services: Iterable[Service], nodes: Iterable[Node], setting: Setting) -> Desired:
+def desired(
+    services: Iterable[Service], nodes: Iterable[Node], setting: Setting, routes: Iterable[Route] = ()
+) -> Desired:
     """Return what all want together."""
     services = [each for each in services if not each.metadata.deletion_timestamp]
     found = [
         *of_platform(setting),
         *(each for service in services for each in of_service(service, setting)),
         *(each for node in nodes for each in of_node(node, setting)),
+        *(each for route in routes for each in of_route(route, setting)),
     ]
     wishes = [each for each in found if isinstance(each, Wish)]
     notes = [each for each in found if isinstance(each, Note)]
@@ -47,14 +51,17 @@ def desired(services: Iterable[Service], nodes: Iterable[Node], setting: Setting
 
 def source_of(service: Service) -> Source:
     """Return a service as a source of wishes."""
-    meta = service.metadata
-    return Source(SERVICE, meta.namespace, meta.name, meta.uid, meta.creation_timestamp or "")
+    return _source(SERVICE, service.metadata)
 
 
 def source_of_node(node: Node) -> Source:
     """Return a node as a source of wishes."""
-    meta = node.metadata
-    return Source(NODE, "", meta.name, meta.uid, meta.creation_timestamp or "")
+    return _source(NODE, node.metadata)
+
+
+def source_of_route(route: Route) -> Source:
+    """Return a route as a source of wishes."""
+    return _source(ROUTE, route.metadata)
 
 
 def of_platform(setting: Setting) -> Iterator[Wish]:
@@ -100,6 +107,50 @@ def of_node(node: Node, setting: Setting) -> Iterator[Wish | Note]:
     inside = [each.address for each in node.status.addresses if each.type == "InternalIP"]
     targets = said.targets or (*outside, *(each for each in inside if ":" in each or not outside))
     yield from _wishes([name] if name else [], targets, source, said.ttl)
+
+
+def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
+    """Yield the names of a route, aliases of the routers that admitted it.
+
+    Its host counts only in a zone of ours: whoever has a host elsewhere has a zone for it, too. A host that
+    the router's wildcard answers for needs nothing of its own.
+    """
+    said, source = read(route.metadata.annotations), source_of_route(route)
+    if route.metadata.deletion_timestamp or not said.ours:
+        return
+    yield from _errors(source, said)
+    admitted = sorted(
+        (each for each in route.status.ingress or () if _admitted(each)), key=lambda each: each.router_name
+    )
+    routers = [absolute(each.router_canonical_hostname) for each in admitted]
+    aliases = [each for each in routers if each is not None][:1]  # an alias has one target
+    hosts = dict.fromkeys(host for each in admitted if (host := _name_of(each)) is not None)
+    names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
+    for order, name in enumerate(names):
+        targets = said.targets or [
+            each for each in aliases if each != name and not _answered(name, each, setting)
+        ]
+        yield from _wishes([name], targets, source, said.ttl, first=order)
+
+
+def _admitted(ingress: RouteIngress) -> bool:
+    return any(each.type == "Admitted" and each.status == "True" for each in ingress.conditions)
+
+
+def _name_of(ingress: RouteIngress) -> str | None:
+    """Return the host a router serves; of a wildcard the name that stands for all."""
+    host = ingress.host
+    return absolute(f"*.{host.partition('.')[2]}" if ingress.wildcard_policy == "Subdomain" else host)
+
+
+def _answered(name: str, router: str, setting: Setting) -> bool:
+    """Return whether the platform's own wildcard leads a name to where the router's name leads."""
+    wildcard = f"*.{name.partition('.')[2]}"
+    return wildcard in setting.fixed and wildcard == f"*.{router.partition('.')[2]}"
+
+
+def _source(kind: str, meta: Meta) -> Source:
+    return Source(kind, meta.namespace, meta.name, meta.uid, meta.creation_timestamp or "")
 
 
 def _published_otherwise(service: Service) -> bool:

@@ -16,6 +16,7 @@ from causeway.kit.errors import Finding
 from causeway.kube.client import Client
 from causeway.kube.objects import Node, Service
 from causeway.kube.resource import NODES, SERVICES
+from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import Desired, Note, Planned, Record, Setting, Wish
@@ -34,6 +35,7 @@ class Facts:
     sets: tuple[RecordSet, ...] = ()
     services: tuple[Service, ...] = ()
     nodes: tuple[Node, ...] = ()
+    routes: tuple[Route, ...] = ()
     controller: Finding | None = None  # what is wrong with the controller itself
 
 
@@ -41,11 +43,23 @@ async def gather(
     kube: Client, designate: Designate, *, setting: Setting, zone: str, controller: Finding | None
 ) -> Facts:
     """Read all facts about one zone; raises ``CloudError``."""
-    services, nodes, found = await asyncio.gather(
-        kube.list(SERVICES, of=Service), kube.list(NODES, of=Node), designate.find_zone(zone)
+    services, nodes, routes, found = await asyncio.gather(
+        kube.list(SERVICES, of=Service),
+        kube.list(NODES, of=Node),
+        kube.list(ROUTES, of=Route),
+        designate.find_zone(zone),
     )
     sets = await designate.list_record_sets(found.id) if found is not None else []
-    return Facts(setting, zone, found, tuple(sets), tuple(services.items), tuple(nodes.items), controller)
+    return Facts(
+        setting,
+        zone,
+        found,
+        tuple(sets),
+        tuple(services.items),
+        tuple(nodes.items),
+        tuple(routes.items),
+        controller,
+    )
 
 
 def explain_zone(facts: Facts) -> Explanation:
@@ -98,7 +112,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
 
 
 def _planned(facts: Facts) -> tuple[Desired, Zone, Planned]:
-    wanted = desired(facts.services, facts.nodes, facts.setting)
+    wanted = desired(facts.services, facts.nodes, facts.setting, facts.routes)
     zone = Zone(facts.name, facts.sets, facts.setting)
     return wanted, zone, plan(wanted, zone, facts.setting)
 

@@ -16,6 +16,14 @@ from causeway.kube.objects import (
     ServiceSpec,
     ServiceStatus,
 )
+from causeway.kube.routes import (
+    Route,
+    RouteCondition,
+    RouteIngress,
+    RouteSpec,
+    RouteStatus,
+    RouteTarget,
+)
 from causeway.rooms.names.model import Create, Delete, Planned, Setting, Source, Update
 from causeway.rooms.names.plan import Zone
 
@@ -49,6 +57,27 @@ def node(name: str = "worker-1", *addresses: tuple[str, str], **annotations: str
     found = tuple(NodeAddress(kind, address) for kind, address in addresses)
     said = {OLD + key: value for key, value in annotations.items()}
     return Node(Meta(name, "", f"uid-{name}", annotations=said), status=NodeStatus(found))
+
+
+def route(
+    name: str = "shop",
+    *admitted: tuple[str, str],
+    refused: tuple[str, ...] = (),
+    policy: str = "None",
+    **annotations: str,
+) -> Route:
+    """Return a route that routers took in as (host, the router's own name), or refused as host."""
+    said = {OLD + key.replace("_", "-"): value for key, value in annotations.items()}
+    entries = [
+        RouteIngress(host, f"router-{place}", (RouteCondition("Admitted", "True"),), policy, canonical)
+        for place, (host, canonical) in enumerate(admitted)
+    ]
+    entries += [
+        RouteIngress(host, "strict", (RouteCondition("Admitted", "False"),), policy, "r.example.org")
+        for host in refused
+    ]
+    meta = Meta(name, "one", f"uid-one-{name}", annotations=said)
+    return Route(meta, RouteSpec(RouteTarget("web")), RouteStatus(tuple(entries)))
 
 
 def source(name: str = "web", namespace: str = "shop", created: str = "") -> Source:

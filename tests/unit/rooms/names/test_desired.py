@@ -1,14 +1,20 @@
 import dataclasses
 
-from tests.unit.rooms.names.examples import SETTING, node, service
+from tests.unit.rooms.names.examples import SETTING, node, route, service
 
 from causeway.kube.objects import Service
+from causeway.kube.routes import Route
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import Desired
 
 
 def wanted(*services: Service) -> Desired:
     return desired(services, [], SETTING)
+
+
+def routed(*routes: Route, **fixed: str) -> Desired:
+    names = {f"{name}.example.org.": address for name, address in fixed.items()}
+    return desired([], [], dataclasses.replace(SETTING, fixed=names), routes)
 
 
 def short(found: Desired) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -124,3 +130,58 @@ def test_the_platforms_own_names_are_among_them() -> None:
     found = desired([], [], setting)
     assert short(found) == [("api", "A", ("192.0.2.1",)), ("*.apps", "A", ("192.0.2.2",))]
     assert found.wishes[0].source.resource == "platform/api.example.org"
+
+
+def test_a_route_is_an_alias_of_the_router_that_admitted_it() -> None:
+    found = routed(route("shop", ("shop.example.org", "router.example.org")))
+    assert short(found) == [("shop", "CNAME", ("router.example.org.",))]
+    assert found.wishes[0].source.resource == "route/one/shop"
+    assert not found.notes
+
+
+def test_a_route_nobody_admitted_has_no_name() -> None:
+    assert routed(route("shop", refused=("shop.example.org",))) == Desired()
+    assert routed(route("shop")) == Desired()
+
+
+def test_a_wildcard_routes_name_stands_for_all() -> None:
+    found = routed(route("shop", ("www.shop.example.org", "router.example.org"), policy="Subdomain"))
+    assert short(found) == [("*.shop", "CNAME", ("router.example.org.",))]
+
+
+def test_of_several_routers_the_first_is_the_alias() -> None:
+    both = [("shop.example.org", "one.example.net"), ("shop.example.org", "two.example.net")]
+    assert short(routed(route("shop", *both))) == [("shop", "CNAME", ("one.example.net.",))]
+
+
+def test_a_routes_host_elsewhere_is_somebody_elses_but_a_name_in_its_annotation_is_told() -> None:
+    host = ("www.example.com", "router.example.org")
+    assert routed(route("shop", host)) == Desired()
+    found = routed(route("shop", host, hostname="more.example.com,more.example.org"))
+    assert short(found) == [("more", "CNAME", ("router.example.org.",))]
+    assert reasons(found) == ["NotInZone"]
+
+
+def test_a_routes_annotations_give_targets_and_ttl_or_leave_it_to_another() -> None:
+    host = ("shop.example.org", "router.example.org")
+    found = routed(route("shop", host, target="192.0.2.9", ttl="90"))
+    assert short(found) == [("shop", "A", ("192.0.2.9",))]
+    assert found.wishes[0].ttl == 90
+    assert routed(route("shop", host, controller="other")) == Desired()
+
+
+def test_what_the_routers_wildcard_answers_needs_no_record_of_its_own() -> None:
+    apps = {"*.apps": "192.0.2.2"}
+    inside = ("shop.apps.example.org", "router.apps.example.org")
+    assert not [each for each in short(routed(route("shop", inside), **apps)) if each[1] == "CNAME"]
+    other = ("shop.apps.example.org", "edge.example.net")
+    found = short(routed(route("shop", other), **apps))
+    assert ("shop.apps", "CNAME", ("edge.example.net.",)) in found
+    deeper = ("a.shop.apps.example.org", "router.apps.example.org")
+    assert ("a.shop.apps", "CNAME", ("router.apps.example.org.",)) in short(
+        routed(route("x", deeper), **apps)
+    )
+
+
+def test_no_name_is_its_own_alias() -> None:
+    assert routed(route("router", ("router.example.org", "router.example.org"))) == Desired()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.models.designate import ModelDesignate
-from tests.unit.rooms.names.examples import SETTING, ZONE, claim, service
+from tests.unit.rooms.names.examples import SETTING, ZONE, claim, route, service
 
 from causeway.kit.errors import Finding
 from causeway.rooms.names.explain import Facts, explain_name, explain_zone
@@ -18,7 +18,7 @@ def facts(*services: Any, controller: Finding | None = None, **records: str) -> 
         kind, _, host = key.partition("_")
         model.put(zone.id, f"{host.replace('_', '-')}.{ZONE}", kind, text)
     sets = tuple(model.sets[zone.id].values())
-    return Facts(SETTING, ZONE, zone, sets, services, (), controller)
+    return Facts(SETTING, ZONE, zone, sets, services, controller=controller)
 
 
 def web(**more: str) -> Any:
@@ -84,3 +84,11 @@ def test_a_zone_that_does_not_exist_is_the_first_cause() -> None:
     found = explain_zone(Facts(SETTING, ZONE, None, (), (web(),)))
     assert "does not exist" in found.causes[0].cause
     assert found.actual["status"] == "does not exist"
+
+
+def test_a_routes_name_is_explained_as_a_services_is() -> None:
+    model = ModelDesignate()
+    shop = route("shop", ("www.example.org", "router.example.net"))
+    found = explain_name(Facts(SETTING, ZONE, model.zone(ZONE), routes=(shop,)), WWW)
+    assert found.desired == {"wanted by": ["route/one/shop"], "records": ["CNAME router.example.net."]}
+    assert found.remaining

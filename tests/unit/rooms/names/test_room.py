@@ -9,13 +9,14 @@ from typing import Any, Literal
 import msgspec
 from tests.models.designate import ModelDesignate
 from tests.models.feeds import Feed, informers
-from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, node, service
+from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, node, route, service
 
 from causeway.cloud import errors
 from causeway.cloud.designate import FloatingIp
 from causeway.kube.events import Recorder
 from causeway.kube.objects import Meta, Node, Service
 from causeway.kube.resource import NODES, SERVICES, Resource
+from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.controller import Names
 from causeway.rooms.names.model import Setting
 
@@ -50,13 +51,14 @@ class Platform:
         self.designate = ModelDesignate()
         self.services: Feed[Service] = Feed()
         self.nodes: Feed[Node] = Feed()
+        self.routes: Feed[Route] = Feed()
         self.told = Told()
         self.zone = self.designate.zone(ZONE).id if zone else ""
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Run the room; can be done again and again, as after a restart."""
-        followed = informers({SERVICES: self.services, NODES: self.nodes})
+        followed = informers({SERVICES: self.services, NODES: self.nodes, ROUTES: self.routes})
         self.room = Names(self.setting, self.designate, self.told, sources=followed)  # type: ignore[arg-type]
         tasks = [asyncio.create_task(each) for each in (followed.run(), self.room.run())]
         yield
@@ -90,6 +92,28 @@ def test_names_follow_their_objects_with_one_call_for_each_change(in_virtual_tim
             *(f"create TXT a-{WWW}", f"create A {WWW}", f"update A {WWW}"),
             *(f"delete A {WWW}", f"delete TXT a-{WWW}"),
         ]
+
+    in_virtual_time(run())
+
+
+def test_a_routes_name_comes_with_its_admission_and_goes_with_it(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        async with here.at_work():
+            await asyncio.sleep(1)
+            here.routes.put(route("web"))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+            here.routes.put(route("web", ("www.example.org", "router.example.net")))
+            await asyncio.sleep(0.2)
+            text = claim("route/one/web", OWNER, "causeway=marked")
+            assert here.answers() == {
+                (f"cname-{WWW}", "TXT"): (text,),
+                (WWW, "CNAME"): ("router.example.net.",),
+            }
+            here.routes.put(route("web", refused=("www.example.org",)))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
 
     in_virtual_time(run())
 
