@@ -79,6 +79,8 @@ class Site:
             "nodeSubnetId": subnets["node"].id,
             "loadBalancerProvider": "ovn",
             "serviceCidr": "172.30.0.0/17",
+            # With names the controller follows what has them; that there is no such zone is told.
+            "names": {"zones": [f"{self.cluster}.test."], "owner": self.cluster},
         }
         self.config.write_text(json.dumps(settings))
         self.clouds = self.directory / "credential.yaml"
@@ -98,7 +100,7 @@ class Site:
 
     def renew(self) -> None:
         """Put a new credential in the place of the one there; the old one is not revoked."""
-        files = credential.ensure(self.project.cloud, self.credential, {})
+        files = credential.ensure(self.project.cloud, self.credential, {}, names=True)
         self.put(self.clouds, files["clouds.yaml"])
 
     def secrets(self) -> list[str]:
