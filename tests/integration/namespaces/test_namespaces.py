@@ -109,7 +109,7 @@ async def _networks_come_and_go(stage: "Stage", record_property: Any) -> None:
     await stage.until(lambda seen: seen.whole([]))
 
     async def all_ran() -> bool:
-        return stage.controller.log.count('"controller started"') == 3
+        return stage.controller.log.count('"controller started"') >= 3
 
     await stage.come(all_ran)  # the last may not have begun when all is done
     record_property("seconds to make 4 networks, killed once", round(made_in, 1))

@@ -26,6 +26,7 @@ from tests.ports import free_port
 
 from causeway.cloud.neutron import Neutron, Port, Trunk
 from causeway.cloud.session import Cloud
+from causeway.kit.errors import Exit
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.errors import AlreadyExists
@@ -68,6 +69,12 @@ class Controller:
                 stderr=sink,
                 env=self.environment,
             )
+
+    def keep(self) -> None:
+        """Start it again, as its kubelet would, if it ended because it could not renew its lease in time."""
+        ended = self._process is not None and self._process.poll() == Exit.FAILED
+        if ended and "leading no more" in self.log.rpartition('"controller started"')[2]:
+            self.start()
 
     def kill(self) -> None:
         assert self._process is not None
@@ -127,6 +134,7 @@ class Watched(Generic[T]):
         """Look until there is something to see."""
         deadline = time.monotonic() + seconds
         while True:
+            self.controller.keep()
             if found := await look():
                 return found
             assert time.monotonic() < deadline, f"not in time\n{self.controller.log[-3000:]}"
