@@ -97,6 +97,19 @@ def clear(cloud: Any, admin: Any) -> None:
         network.delete_address_group(peers)
 
 
+def clear_volumes(cloud: Any) -> None:
+    """Delete all volumes and snapshots of the project; its servers go first."""
+    for server in cloud.compute.servers():
+        cloud.compute.delete_server(server)
+    until(lambda: not list(cloud.compute.servers()))
+    for snapshot in cloud.block_storage.snapshots():
+        cloud.block_storage.delete_snapshot(snapshot)
+    until(lambda: not list(cloud.block_storage.snapshots()))
+    for volume in cloud.block_storage.volumes():
+        cloud.block_storage.delete_volume(volume)
+    until(lambda: not list(cloud.block_storage.volumes()))
+
+
 def until(condition: Any, seconds: float = 300.0) -> Any:
     """Wait for a condition; return what it returned."""
     deadline = time.monotonic() + seconds

@@ -9,9 +9,10 @@ from causeway.cli.plan import FILE
 from causeway.cloud.connection import connect, explained
 from causeway.kit.errors import Exit
 from causeway.kit.progress import Progress
-from causeway.rooms.platforms import document, stack, state
+from causeway.rooms.platforms import document, stack, state, stored
 from causeway.rooms.platforms.belongings import belongings
 from causeway.rooms.platforms.destroy import destroy, summary
+from causeway.rooms.platforms.stored_removal import told
 
 EPILOG = "Example: causeway destroy platform.yaml --yes"
 
@@ -19,12 +20,23 @@ EPILOG = "Example: causeway destroy platform.yaml --yes"
 def command(
     file: FILE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    delete_volumes: Annotated[
+        bool | None,
+        typer.Option(
+            "--delete-volumes/--keep-volumes",
+            help="Delete volumes and snapshots of claims with their data, or leave them in the cloud; "
+            "with neither, their existence ends the command before anything is deleted.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Delete the platform of FILE: load balancers, ports and addresses its controllers made, then its stack.
 
-    What belongs to it is known by its tags; the last step lists what still carries them.
+    What belongs to it is known by its tags; the last step lists what still carries them. Volumes and
+    snapshots of claims hold data: where there are any, it has to be said what becomes of them.
 
-    Exit status: 0 nothing is left, 1 something is (it is named), 2 the file is wrong.
+    Exit status: 0 nothing is left but volumes that were to be kept, 1 something is, or volumes were found and
+    nothing was said of them (they are named), 2 the file is wrong.
     """
     progress = Progress()
     platform = document.load(file)
@@ -34,14 +46,29 @@ def command(
         kept = state.load(state.directory_of(file, platform.name))
         cluster_id = live.cluster_id if live else (kept.cluster_id if kept else "")
         found = belongings(cloud, platform.name, cluster_id) if cluster_id else []
-        if not found:
+        with explained(f"platform {platform.name}"):
+            data = stored.claimed(cloud, cluster_id) if cluster_id else []
+        if not found and not data:
             if kept is not None:
                 state.forget(kept.directory)
             print(f"there is no platform {platform.name}: nothing in the cloud belongs to it")
             raise typer.Exit(Exit.OK)
-        sys.stdout.write(f"platform {platform.name} ({cluster_id}) is deleted with {summary(found)}\n")
+        names = {each.id: each.name for each in found if each.type == "server"}
+        if data and delete_volumes is None:
+            raise stored.undecided(data, names)
+        doomed = [summary(found)] if found else []
+        if delete_volumes and data:
+            doomed.append(f"the data of its claims: {told(data)}")
+        sys.stdout.write(f"platform {platform.name} ({cluster_id}) is deleted with {', and '.join(doomed)}\n")
+        for each in data:
+            what = "with its data" if delete_volumes else "kept"
+            sys.stdout.write(f"  {what}: {each}, {each.about(names)}\n")
         if not yes and not typer.confirm("Delete all of it?", err=True):
             raise typer.Exit(Exit.FAILED)
         ours = kept if kept is not None and kept.cluster_id == cluster_id else None
-        destroy(cloud, platform, cluster_id, ours, progress)
+        left = destroy(cloud, platform, cluster_id, ours, progress, delete_volumes=delete_volumes)
+    if left:
+        print(f"platform {platform.name} is gone; {told(left)} of its claims are kept in the cloud:")
+        sys.stdout.writelines(f"  {each}, {each.about()}\n" for each in left)
+        return
     print(f"platform {platform.name} is gone; nothing in the cloud carries its tags any more")

@@ -10,8 +10,13 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 MARK = "causeway"
-_CLUSTER, _KIND, _UID = "causeway-cluster=", "causeway-kind=", "causeway-uid="
+METADATA = "causeway-cluster"
+_CLUSTER, _KIND, _UID = f"{METADATA}=", "causeway-kind=", "causeway-uid="
 _YES = "true"  # metadata has no keys without a value
+VOLUME = "volume"
+"""The kind of a volume or snapshot that was made for a claim; its uid is the name that was asked for."""
+DRIVER_CLUSTER = "cinder.csi.openstack.org/cluster"
+"""The metadata by which cloud-provider-openstack's volume driver, and ours, mark what is a cluster's."""
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +58,16 @@ def owner_in_metadata(metadata: Mapping[str, str]) -> Owner | None:
     """Return whom metadata written by ``Owner.metadata`` names, or None."""
     mark = [MARK] if metadata.get(MARK) == _YES else []
     return owner_of([*mark, *(f"{key}={value}" for key, value in metadata.items())])
+
+
+def claimed_for(metadata: Mapping[str, str]) -> str:
+    """Return the cluster a volume or snapshot was made for by a volume driver, "" if by none.
+
+    The mark both drivers write goes first: who changes it by hand gives the volume away.
+    """
+    owner = owner_in_metadata(metadata)
+    ours = owner.cluster if owner is not None and owner.kind == VOLUME else ""
+    return metadata.get(DRIVER_CLUSTER, "") or ours
 
 
 def uids_in(tags: Iterable[str], cluster: str, kind: str) -> frozenset[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from tests.integration.lab import small_image
-from tests.integration.projects import CLOUD, Project, project, until
+from tests.integration.projects import CLOUD, Project, clear_volumes, project, until
 from tests.integration.volumes import csi_sanity
 
 from causeway.lab.servers.enter import command_in
@@ -81,15 +81,17 @@ def mine(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 @pytest.fixture(scope="package")
 def server(lab: Settings, mine: Project) -> Any:
+    return boot(lab, mine.cloud, mine.name)
+
+
+def boot(lab: Settings, cloud: Any, name: str) -> Any:
+    """Return a small server that runs, on no network."""
     path = small_image.build(lab.cache, lab.logs / "small-image.log")
-    cloud = mine.cloud
     image = cloud.image.create_image(
-        mine.name, filename=str(path), disk_format="raw", container_format="bare", validate_checksum=False
+        name, filename=str(path), disk_format="raw", container_format="bare", validate_checksum=False
     )
     flavor = cloud.compute.find_flavor("m1.small")
-    made = cloud.compute.create_server(
-        name=mine.name, image_id=image.id, flavor_id=flavor.id, networks="none"
-    )
+    made = cloud.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, networks="none")
     cloud.compute.wait_for_server(made, wait=240, interval=0.5)
     cloud.image.delete_image(image)
     return made
@@ -161,16 +163,3 @@ def driver(mine: Project, root: Path, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="session")
 def sanity(lab: Settings) -> Path:
     return csi_sanity.obtain(lab.cache, lab.logs / "csi-sanity.log")
-
-
-def clear_volumes(cloud: Any) -> None:
-    """Delete all volumes and snapshots of the project; its servers go first."""
-    for server in cloud.compute.servers():
-        cloud.compute.delete_server(server)
-    until(lambda: not list(cloud.compute.servers()))
-    for snapshot in cloud.block_storage.snapshots():
-        cloud.block_storage.delete_snapshot(snapshot)
-    until(lambda: not list(cloud.block_storage.snapshots()))
-    for volume in cloud.block_storage.volumes():
-        cloud.block_storage.delete_volume(volume)
-    until(lambda: not list(cloud.block_storage.volumes()))

@@ -1,7 +1,8 @@
 """Everything in the cloud that belongs to one platform, by its tags: what destroy deletes and proves gone.
 
-Tags and descriptions are given when an object is made, by the stack and by the controllers alike, so what is
-listed here is everything there is, and nothing of anybody else.
+What its claims have stored is not in it: that is somebody's data, and ``stored`` knows it. Tags and
+descriptions are given when an object is made, by the stack and by the controllers alike, so what is listed
+here is everything there is, and nothing of anybody else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,8 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
-from causeway.cloud.ownership import of_cluster, owner_in, owner_of
-from causeway.rooms.platforms import credential, stack
+from causeway.cloud.ownership import METADATA, of_cluster, owner_in, owner_of
+from causeway.rooms.platforms import credential, stack, stored
 
 _NETWORK = (
     *("ports", "trunks", "floatingips", "security-groups", "address-groups"),
@@ -23,7 +24,6 @@ _NETWORK = (
 )
 _DESCRIBED = frozenset({"floatingips", "security-groups", "address-groups", "trunks", "networks", "subnets"})
 _UNTAGGED = frozenset({"address-groups"})
-METADATA = "causeway-cluster"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def belongings(cloud: Connection, platform: str, cluster_id: str) -> list[Belong
     reads: list[Callable[[], list[Belonging]]] = [
         *(partial(network, cloud, kind, cluster_id) for kind in _NETWORK),
         lambda: load_balancers(cloud, cluster_id),
-        lambda: _with_metadata(cloud.compute, "/servers/detail", "servers", "server", cluster_id),
-        lambda: _with_metadata(cloud.block_storage, "/volumes/detail", "volumes", "volume", cluster_id),
+        lambda: _servers(cloud, cluster_id),
+        lambda: _volumes(cloud, cluster_id),
         lambda: record_sets(cloud, cluster_id),
         lambda: _stacks(cloud, platform, cluster_id),
         lambda: _credentials(cloud, platform, cluster_id),
@@ -165,11 +165,20 @@ def _maker(each: Mapping[str, Any]) -> str:
     return owner.kind if owner else ""
 
 
-def _with_metadata(service: Any, path: str, key: str, kind: str, cluster_id: str) -> list[Belonging]:
+def _servers(cloud: Connection, cluster_id: str) -> list[Belonging]:
     return [
-        Belonging(kind, each["id"], each.get("name") or "", each["metadata"].get("causeway-role", ""))
-        for each in _listed(service, path, key, {})
+        Belonging("server", each["id"], each.get("name") or "", each["metadata"].get("causeway-role", ""))
+        for each in _listed(cloud.compute, "/servers/detail", "servers", {})
         if each.get("metadata", {}).get(METADATA) == cluster_id
+    ]
+
+
+def _volumes(cloud: Connection, cluster_id: str) -> list[Belonging]:
+    found = [stored.read("volume", each) for each in stored.listed(cloud, "volumes")]
+    return [
+        Belonging("volume", each.id, each.name)
+        for each in found
+        if each.cluster == cluster_id and not each.claimed
     ]
 
 

@@ -1,8 +1,9 @@
 """Taking a platform away: everything of it and nothing else, proven by a last look.
 
 The platform's own credential goes first, so that its controllers cannot make anew what is being deleted;
-then what they made; then the stack; and what raced with that is swept once more. Works on half-made platforms
-and can be repeated.
+then what they made; then the stack; and what raced with that is swept once more. What claims have stored goes
+last, when no server has it any more, and only if that was asked for. Works on half-made platforms and can be
+repeated.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
 from causeway.kube.resource import DEPLOYMENTS
-from causeway.rooms.platforms import causes, credential, stack, state
+from causeway.rooms.platforms import causes, credential, stack, state, stored, stored_removal
 from causeway.rooms.platforms.addons import NAMESPACE
 from causeway.rooms.platforms.belongings import (
     Belonging,
@@ -35,6 +36,7 @@ from causeway.rooms.platforms.belongings import (
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.stack import LiveStack
 from causeway.rooms.platforms.state import State
+from causeway.rooms.platforms.stored import Stored
 from causeway.rooms.platforms.survey import access
 from causeway.rooms.platforms.waiting import gone, settled
 
@@ -48,9 +50,19 @@ _PAUSE = 0.5
 
 
 def destroy(
-    cloud: Connection, platform: Platform, cluster_id: str, kept: State | None, progress: Progress
-) -> None:
-    """Delete the platform; raises ``Problem`` naming what is left, if anything is."""
+    cloud: Connection,
+    platform: Platform,
+    cluster_id: str,
+    kept: State | None,
+    progress: Progress,
+    *,
+    delete_volumes: bool | None = None,
+) -> list[Stored]:
+    """Delete the platform; return what is kept of what its claims have stored.
+
+    ``delete_volumes`` says what becomes of that; None: nothing was there, and what came meanwhile is left.
+    Raises ``Problem`` naming what is left and should not be.
+    """
     place = f"platform {platform.name}"
     heat = stack.heat_of(cloud)
     with explained(place):
@@ -77,12 +89,23 @@ def destroy(
                     raise Problem(*causes.rank(causes.gather(cloud, left)))
                 if left is None:
                     live = None
+        data = stored.claimed(cloud, cluster_id)
+        stuck: list[tuple[Stored, str]] = []
+        if data and delete_volumes:
+            with progress.phase("volumes and snapshots of claims") as phase:
+                stuck = stored_removal.delete(
+                    cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for
+                )
+            data = []
         with progress.phase("a last look"):
             remaining = belongings(cloud, platform.name, cluster_id)
-    if remaining:
-        raise Problem(*(_left_over(each) for each in remaining))
+    if remaining or stuck:
+        raise Problem(*map(_left_over, remaining), *(_not_deleted(each, cause) for each, cause in stuck))
+    if data and delete_volumes is None:
+        raise stored.undecided(data, {})
     if kept is not None:
         state.forget(kept.directory)
+    return data
 
 
 def summary(found: Iterable[Belonging]) -> str:
@@ -217,3 +240,8 @@ def _left_over(each: Belonging) -> Finding:
         f"is still there (ID {each.id})",
         "Run destroy again; if it stays, something outside the platform uses it.",
     )
+
+
+def _not_deleted(each: Stored, cause: str) -> Finding:
+    remedy = "Remove the cause and run destroy again, or run it with --keep-volumes."
+    return Finding(str(each), f"{cause} ({each.about()})", remedy)

@@ -12,6 +12,7 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
+from causeway.cloud.ownership import METADATA
 from causeway.kit.errors import Problem
 from causeway.kit.progress import Timing
 from causeway.kube.client import Client
@@ -163,7 +164,7 @@ def _servers(cloud: Connection, cluster_id: str) -> dict[str, str]:
     return {
         each["name"]: each["status"]
         for each in response.json()["servers"]
-        if each["metadata"].get(belongings.METADATA) == cluster_id
+        if each["metadata"].get(METADATA) == cluster_id
     }
 
 

@@ -4,13 +4,11 @@ from enum import Enum
 
 import msgspec
 
-from causeway.cloud.ownership import Owner
+from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner
 from causeway.kit.errors import Finding, Problem
 
 GIB = 1 << 30
-KIND = "volume"
-CLUSTER_KEY = "cinder.csi.openstack.org/cluster"
-"""The metadata by which cloud-provider-openstack's driver marks the volumes of a cluster."""
+CLUSTER_KEY = DRIVER_CLUSTER
 
 
 class Reason(Enum):
@@ -98,7 +96,7 @@ class SnapshotWish(msgspec.Struct, frozen=True):
 
 def marks(cluster: str, name: str) -> dict[str, str]:
     """Return the metadata that says whose an object is, given in the call that makes it."""
-    return {CLUSTER_KEY: cluster, **Owner(cluster, KIND, name).metadata()}
+    return {CLUSTER_KEY: cluster, **Owner(cluster, VOLUME, name).metadata()}
 
 
 def is_ours(metadata: dict[str, str], cluster: str) -> bool:

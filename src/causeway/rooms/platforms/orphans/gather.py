@@ -14,7 +14,7 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
-from causeway.cloud.ownership import Owner, owner_in, owner_of
+from causeway.cloud.ownership import METADATA, Owner, owner_in, owner_of
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound
 from causeway.kube.objects import Meta
@@ -28,7 +28,7 @@ from causeway.kube.resource import (
     Resource,
 )
 from causeway.rooms.platforms import credential, stack
-from causeway.rooms.platforms.belongings import METADATA, described_record_sets
+from causeway.rooms.platforms.belongings import described_record_sets
 from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Thing, moment
 from causeway.rooms.platforms.stack import LiveStack
 

@@ -1,0 +1,130 @@
+"""Volumes and snapshots of a project, and whose they are.
+
+Those of the nodes belong to the stack and go with it. Those that claims asked for hold data that nothing
+makes again: they are known by the metadata a volume driver gives in the call that makes them, and whoever
+takes a platform away has to say what becomes of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from openstack import exceptions as sdk
+from openstack.connection import Connection
+
+from causeway.cloud.ownership import METADATA, claimed_for, owner_in_metadata
+from causeway.kit.errors import Finding, Problem
+
+COLLECTIONS = {"volumes": "volume", "snapshots": "snapshot"}
+"""Cinder's collections, by what is in them."""
+
+_CLAIM = "csi.storage.k8s.io/pvc/"
+_SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
+_CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A volume or a snapshot; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
+
+    ``cluster`` is whose it is, "" if nobody's; ``claimed``: a claim asked for it; ``marked``: our driver made
+    it for that. ``claim`` is NAMESPACE/NAME of what asked, "" where the metadata do not tell. ``servers``
+    have it, by id; ``of`` is the volume a snapshot is of.
+    """
+
+    type: str
+    id: str
+    name: str
+    size: int
+    status: str
+    created: str = ""
+    cluster: str = ""
+    claimed: bool = False
+    marked: bool = False
+    claim: str = ""
+    servers: tuple[str, ...] = ()
+    of: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.name} ({self.id})" if self.name else f"{self.type} {self.id}"
+
+    @property
+    def idle(self) -> bool:
+        """Return whether nothing is being done with it and no server has it."""
+        return self.status == "available" or self.status.startswith("error")
+
+    def about(self, servers: Mapping[str, str] | None = None) -> str:
+        """Return what is in it and who has it; ``servers`` are names by id."""
+        names = servers or {}
+        parts = [f"{self.size} GiB"]
+        if self.claim:
+            parts.append(f"claim {self.claim}" if self.type == "volume" else f"VolumeSnapshot {self.claim}")
+        if self.of:
+            parts.append(f"of volume {self.of}")
+        if self.servers:
+            parts.append(f"attached to {', '.join(names.get(each, each) for each in self.servers)}")
+        return ", ".join(parts)
+
+
+def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
+    """Return all ``volumes`` or ``snapshots`` of the project, page by page; none where there is no Cinder.
+
+    The service is not asked to filter: it would take a list for each mark, and a filter that its
+    administrators do not allow is ignored without a word.
+    """
+    if not cloud.endpoint_for("block-storage"):
+        return []
+    found: list[dict[str, Any]] = []
+    query: dict[str, str] = {}
+    while True:
+        response = cloud.block_storage.get(f"/{collection}/detail", params=query)
+        if response.status_code == 404 and query:  # the one behind which the page begins is gone
+            found, query = [], {}
+            continue
+        sdk.raise_from_response(response)
+        document = response.json()
+        page = document[collection]
+        found += page
+        if not page or not any(each["rel"] == "next" for each in document.get(f"{collection}_links", [])):
+            return found
+        query = {"marker": page[-1]["id"]}
+
+
+def everything(cloud: Connection) -> list[Stored]:
+    """Return every volume and snapshot of the project."""
+    return [read(kind, each) for name, kind in COLLECTIONS.items() for each in listed(cloud, name)]
+
+
+def claimed(cloud: Connection, cluster_id: str) -> list[Stored]:
+    """Return the volumes and snapshots made for claims of a cluster."""
+    return [each for each in everything(cloud) if each.claimed and each.cluster == cluster_id]
+
+
+def read(kind: str, each: Mapping[str, Any]) -> Stored:
+    """Return one as the service shows it. Pure."""
+    metadata: Mapping[str, str] = each.get("metadata") or {}
+    cluster = claimed_for(metadata)
+    prefix = _CLAIM if kind == "volume" else _SNAPSHOT
+    claim = [metadata[key] for key in (f"{prefix}namespace", f"{prefix}name") if key in metadata]
+    attachments = each.get("attachments") or []
+    return Stored(
+        kind,
+        each["id"],
+        each.get("name") or "",
+        each.get("size", 0),
+        each.get("status", ""),
+        created=each.get("created_at") or "",
+        cluster=cluster or metadata.get(METADATA, ""),
+        claimed=bool(cluster),
+        marked=bool(cluster) and owner_in_metadata(metadata) is not None,
+        claim="/".join(claim),
+        servers=tuple(it.get("server_id") or it.get("host_name") or "a host" for it in attachments),
+        of=each.get("volume_id") or "",
+    )
+
+
+def undecided(found: Iterable[Stored], servers: Mapping[str, str]) -> Problem:
+    """Return the problem that names all of them, because nobody said what becomes of them."""
+    return Problem(
+        *(Finding(str(each), f"holds data of a claim: {each.about(servers)}", _CHOOSE) for each in found)
+    )

@@ -1,0 +1,91 @@
+"""Deleting volumes and snapshots, many at once: snapshots before what they are of, waited for by one list."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from openstack import exceptions as sdk
+from openstack.connection import Connection
+
+from causeway.rooms.platforms.stored import Stored
+
+_SETTLE = 60.0
+"""Seconds without any of them going, after which one that a server has, or that something is done with, is
+given up."""
+_DELETING = 600.0
+"""The same for what Cinder is at deleting: some back ends write over all of a volume first."""
+_PARALLEL = 4
+_PAUSE = 1.0
+
+
+def to_ask(seen: Sequence[Stored], asked: Mapping[str, int]) -> list[Stored]:
+    """Return what the deletion is to be asked for now. Pure.
+
+    ``asked`` says how many there were when it was last asked for, by id. What fell back is asked for again
+    when others have gone since: on some back ends a snapshot cannot go before the volumes made of it.
+    """
+    snapshotted = {each.of for each in seen if each.type == "snapshot"}
+    return [
+        each
+        for each in seen
+        if each.idle and each.id not in snapshotted and len(seen) < asked.get(each.id, len(seen) + 1)
+    ]
+
+
+def in_motion(seen: Sequence[Stored], waited: float) -> bool:
+    """Return whether one of them may still change by itself, ``waited`` seconds after the last one went."""
+    return any(
+        not each.idle and waited < (_DELETING if each.status == "deleting" else _SETTLE) for each in seen
+    )
+
+
+def delete(
+    cloud: Connection, look: Callable[[], list[Stored]], waiting_for: Callable[[str], None]
+) -> list[tuple[Stored, str]]:
+    """Delete all that ``look`` returns and wait until it is gone; return what is not, with the cause."""
+    asked: dict[str, int] = {}
+    refused: dict[str, str] = {}
+    fewest, since = -1, time.monotonic()
+    while seen := look():
+        if len(seen) < fewest or fewest < 0:
+            fewest, since = len(seen), time.monotonic()
+        ask = to_ask(seen, asked)
+        if not ask and not in_motion(seen, time.monotonic() - since):
+            break
+        waiting_for(told(seen))
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            for each, words in zip(ask, pool.map(lambda each: _ask(cloud, each), ask), strict=True):
+                asked[each.id] = len(seen)
+                refused[each.id] = words
+        time.sleep(_PAUSE)
+    return [(each, why_left(each, refused.get(each.id, ""), seen)) for each in seen]
+
+
+def told(found: Sequence[Stored]) -> str:
+    """Return in one line how many there are, as ``1 snapshot, 2 volumes``."""
+    counts = sorted(Counter(each.type for each in found).items())
+    return ", ".join(f"{number} {kind}{'s' if number > 1 else ''}" for kind, number in counts)
+
+
+def why_left(each: Stored, refused: str, seen: Sequence[Stored]) -> str:
+    """Return why one is still there; ``refused`` are the service's words, "" if it took the order. Pure."""
+    if each.servers:
+        return f"is attached to {', '.join(each.servers)}"
+    snapshots = [it.id for it in seen if it.of == each.id]
+    if snapshots:
+        return f"has snapshots that could not be deleted: {', '.join(snapshots)}"
+    return f"is not deleted: {refused}" if refused else f"could not be deleted: its status is {each.status}"
+
+
+def _ask(cloud: Connection, each: Stored) -> str:
+    """Ask for the deletion of one; return the service's words if it refuses."""
+    response: Any = cloud.block_storage.delete(f"/{each.type}s/{each.id}")
+    if response.status_code < 400 or response.status_code == 404:
+        return ""
+    try:
+        sdk.raise_from_response(response)
+    except sdk.SDKException as error:
+        return " ".join(str(getattr(error, "details", None) or error).split())
+    return ""

@@ -1,0 +1,134 @@
+"""In which order volumes and snapshots are deleted, on back ends that refuse for reasons of their own."""
+
+from dataclasses import dataclass, field, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from causeway.rooms.platforms.stored import Stored
+from causeway.rooms.platforms.stored_removal import in_motion, to_ask, told, why_left
+
+
+def volume(id: str, status: str = "available", *servers: str) -> Stored:
+    return Stored("volume", id, "", 1, status, servers=servers)
+
+
+def snapshot(id: str, of: str, status: str = "available") -> Stored:
+    return Stored("snapshot", id, "", 1, status, of=of)
+
+
+def test_a_snapshot_goes_before_its_volume() -> None:
+    seen = [volume("a"), volume("b"), snapshot("s", "a")]
+    assert [each.id for each in to_ask(seen, {})] == ["b", "s"]
+    assert [each.id for each in to_ask([volume("a")], {"s": 3})] == ["a"]
+
+
+def test_what_fell_back_is_asked_for_again_only_when_others_have_gone() -> None:
+    seen = [volume("a"), volume("b", "deleting")]
+    assert to_ask(seen, {"a": 2}) == []
+    assert [each.id for each in to_ask(seen[:1], {"a": 2})] == ["a"]
+
+
+def test_deleting_may_take_long_and_other_things_may_not() -> None:
+    assert in_motion([volume("a", "deleting")], 599)
+    assert not in_motion([volume("a", "deleting")], 600)
+    assert in_motion([volume("a", "in-use", "s")], 59)
+    assert not in_motion([volume("a", "in-use", "s")], 60)
+    assert not in_motion([volume("a", "error_deleting"), volume("b")], 0)
+
+
+def test_the_cause_is_the_nearest_one() -> None:
+    used, kept = volume("a", "in-use", "w1"), snapshot("s", "b", "error_deleting")
+    assert why_left(used, "refused", [used]) == "is attached to w1"
+    assert why_left(volume("b"), "", [volume("b"), kept]) == "has snapshots that could not be deleted: s"
+    assert why_left(kept, "", [kept]) == "could not be deleted: its status is error_deleting"
+    assert why_left(volume("c"), "Invalid volume", []) == "is not deleted: Invalid volume"
+    assert told([used, kept, volume("c")]) == "1 snapshot, 2 volumes"
+
+
+@dataclass
+class Backend:
+    """Cinder with a back end that keeps a snapshot for what was made of it, and may fail for good.
+
+    ``made_of`` are the snapshots volumes were made of, ``stuck`` what cannot be deleted.
+    """
+
+    things: dict[str, Stored]
+    made_of: dict[str, str] = field(default_factory=dict)
+    stuck: set[str] = field(default_factory=set)
+    asked: int = 0
+
+    def look(self) -> list[Stored]:
+        return list(self.things.values())
+
+    def ask(self, id: str) -> None:
+        self.asked += 1
+        assert id not in {each.of for each in self.things.values()}, "Cinder refuses this"
+        assert not self.things[id].servers, "and this"
+        self.things[id] = replace(self.things[id], status="deleting")
+
+    def turn(self) -> None:
+        """Let a moment pass: what is being deleted is gone or falls back, servers that go let go."""
+        for each in self.look():
+            if each.status == "in-use" and "gone" in each.servers:
+                self.things[each.id] = replace(each, status="available", servers=())
+            if each.status != "deleting":
+                continue
+            if each.id in self.stuck:
+                self.things[each.id] = replace(each, status="error_deleting")
+            elif any(self.made_of.get(it) == each.id for it in self.things):
+                self.things[each.id] = replace(each, status="available")
+            else:
+                del self.things[each.id]
+
+
+@st.composite
+def backends(draw: st.DrawFn) -> Backend:
+    """A forest: each volume is empty or of an earlier snapshot, each snapshot of an earlier volume."""
+    backend = Backend({})
+    for number in range(draw(st.integers(0, 8))):
+        volumes = sorted(each for each in backend.things if each.startswith("v"))
+        snapshots = sorted(each for each in backend.things if each.startswith("s"))
+        chance = draw(st.integers(0, 3))
+        if volumes and chance % 2:
+            id = f"s{number}"
+            backend.things[id] = snapshot(id, draw(st.sampled_from(volumes)))
+        else:
+            id = f"v{number}"
+            server = draw(st.sampled_from(["", "", "gone", "stays"]))
+            backend.things[id] = volume(id, "in-use", server) if server else volume(id)
+            if snapshots and chance > 1:
+                backend.made_of[id] = draw(st.sampled_from(snapshots))
+        if draw(st.integers(0, 5)) == 0:
+            backend.stuck.add(id)
+    return backend
+
+
+def deletable(backend: Backend) -> set[str]:
+    """What can go at all: neither stuck nor in use, and nothing that cannot go hangs on it."""
+    left = {each.id for each in backend.look() if each.id in backend.stuck or "stays" in each.servers}
+    while True:
+        holds = {backend.things[each].of for each in left} | {backend.made_of.get(each, "") for each in left}
+        more = {each for each in holds if each in backend.things} - left
+        if not more:
+            return set(backend.things) - left
+        left |= more
+
+
+@given(backends())
+def test_all_that_can_go_goes_and_the_rest_is_asked_for_a_few_times(backend: Backend) -> None:
+    total, staying = len(backend.things), set(backend.things) - deletable(backend)
+    asked: dict[str, int] = {}
+    waited = 0
+    while seen := backend.look():
+        ask = to_ask(seen, asked)
+        if not ask and not in_motion(seen, waited):
+            break
+        for each in ask:
+            asked[each.id] = len(seen)
+            backend.ask(each.id)
+        backend.turn()
+        waited = waited + 1 if len(backend.things) == len(seen) else 0
+        assert waited < 100
+    assert set(backend.things) == staying
+    assert backend.asked <= total * (total + 1)
