@@ -16,6 +16,7 @@ from openstack.connection import Connection
 
 from causeway.cli.explaining import CLOUD, OUTPUT, PLATFORM, Output
 from causeway.cloud.connection import connect, explained
+from causeway.cloud.ownership import VOLUME
 from causeway.kit.errors import Exit, Problem
 from causeway.kit.progress import Progress
 from causeway.kube.access import Access, discover, from_kubeconfig
@@ -56,6 +57,13 @@ def command(
         typer.Option(help="Only what belonged to this cluster (its UUID), which has no stack."),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete them; else they are listed.")] = False,
+    volumes: Annotated[
+        bool,
+        typer.Option(
+            "--delete-volumes",
+            help="With --delete: also volumes and snapshots claims have made, with their data.",
+        ),
+    ] = False,
     minutes: Annotated[
         float, typer.Option("--older-than", help="Minutes an orphan must have existed to be deleted.", min=0)
     ] = _MINUTES,
@@ -66,11 +74,16 @@ def command(
     The platform named by --platform or KUBECONFIG is asked who lives in it. Other clusters' objects are
     orphans when the project has no stack and no server of theirs. Nothing is deleted without --delete, and
     then only what two looks five seconds apart agree on, is old enough and is proven ours by its own tags.
+    Volumes and snapshots of claims hold data: they are deleted only with --delete-volumes besides.
 
     Exit status: 0 there are no orphans (any more), 1 there are, 2 the command line is wrong.
     """
     if cluster and platform:
         raise Problem.of("--cluster", "goes without --platform", "Leave out one.", exit_code=Exit.USAGE)
+    if volumes and not delete:
+        raise Problem.of(
+            "--delete-volumes", "goes with --delete", "Add --delete, or leave it out.", exit_code=Exit.USAGE
+        )
     spec = document.load(platform).spec.cloud if platform else None
     name = cloud or spec or os.environ.get("OS_CLOUD")
     if not name:
@@ -89,7 +102,7 @@ def command(
                 phase.waiting_for(f"{_BETWEEN:.0f} s to pass")
                 time.sleep(_BETWEEN)
                 found = twice(verdict, _look(connection, asked, cluster))
-            ready, kept = sift(found, _its_time(connection), minutes * 60)
+            ready, kept = sift(found, _its_time(connection), minutes * 60, volumes=volumes)
             with progress.phase("delete orphans") as phase:
                 gone, refused = remove(connection, ready, phase.waiting_for)
             kept += refused
@@ -100,14 +113,21 @@ def command(
     raise typer.Exit(Exit.FAILED if len(found) > len(gone) else Exit.OK)
 
 
-def sift(found: tuple[Orphan, ...], now: datetime, least: float) -> tuple[list[Orphan], list[Kept]]:
-    """Return the orphans that may be deleted, and those that may not with the cause; ``least`` in seconds."""
+def sift(
+    found: tuple[Orphan, ...], now: datetime, least: float, *, volumes: bool = False
+) -> tuple[list[Orphan], list[Kept]]:
+    """Return the orphans that may be deleted, and those that may not with the cause.
+
+    ``least`` is the age in seconds they have to have; ``volumes``: also what claims have stored.
+    """
     ready: list[Orphan] = []
     kept: list[Kept] = []
     for each in found:
         age = each.thing.age(now)
         if each.held:
             kept.append(Kept(each, each.held))
+        elif each.thing.owner.kind == VOLUME and not volumes:
+            kept.append(Kept(each, "it holds data, which only --delete-volumes deletes"))
         elif each.thing.type in _AGELESS:
             ready.append(each)
         elif age is None or age < least:
@@ -128,7 +148,8 @@ def lines_of(
     for each in found:
         thing = each.thing
         made = f", made {thing.made:%Y-%m-%d %H:%M:%S} UTC" if thing.made else ""
-        lines.append(f"{thing}: {thing.owner.kind} of cluster {thing.owner.cluster}{made}")
+        about = f", {thing.about}" if thing.about else ""
+        lines.append(f"{thing}: {thing.owner.kind} of cluster {thing.owner.cluster}{about}{made}")
         lines.append(f"  {each.proof}")
         if thing.id in removed:
             lines.append("  deleted")
@@ -157,6 +178,7 @@ def as_data(
                 "kind": each.thing.owner.kind,
                 "uid": each.thing.owner.uid,
                 "made": each.thing.made.isoformat() if each.thing.made else None,
+                "about": each.thing.about,
                 "proof": each.proof,
                 "deleted": each.thing.id in removed,
                 "kept": causes.get(each.thing.id),

@@ -86,6 +86,11 @@ ADMISSION_POLICY_BINDINGS = Resource(
 CRDS = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
+CLAIMS = _core("persistentvolumeclaims", "PersistentVolumeClaim")
+PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=False)
+SNAPSHOT_CONTENTS = Resource(
+    "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", namespaced=False
+)
 PORT_POOLS = Resource("causeway.dev", "v1alpha1", "portpools", "PortPool", namespaced=False)
 
 ALL = (

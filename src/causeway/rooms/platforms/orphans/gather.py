@@ -14,7 +14,7 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
-from causeway.cloud.ownership import METADATA, Owner, owner_in, owner_of
+from causeway.cloud.ownership import METADATA, VOLUME, Owner, owner_in, owner_of
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound
 from causeway.kube.objects import Meta
@@ -27,10 +27,12 @@ from causeway.kube.resource import (
     SERVICES,
     Resource,
 )
-from causeway.rooms.platforms import credential, stack
+from causeway.rooms.platforms import credential, stack, stored
 from causeway.rooms.platforms.belongings import described_record_sets
+from causeway.rooms.platforms.orphans import claims
 from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Thing, moment
 from causeway.rooms.platforms.stack import LiveStack
+from causeway.rooms.platforms.stored import Stored
 
 _NETWORK = {
     "ports": "port",
@@ -60,7 +62,7 @@ def landscape(cloud: Connection) -> Landscape:
         **{kind: partial(_network, cloud, kind) for kind in _NETWORK},
         "balancers": partial(_listed, cloud.load_balancer, "/lbaas/loadbalancers", "loadbalancers"),
         "servers": partial(_listed, cloud.compute, "/servers/detail", "servers"),
-        "volumes": partial(_listed, cloud.block_storage, "/volumes/detail", "volumes"),
+        **{name: partial(stored.listed, cloud, name) for name in stored.COLLECTIONS},
         "stacks": partial(_listed, cloud.orchestration, "/stacks", "stacks"),
         "credentials": partial(credential.all_of, cloud),
         "record sets": partial(described_record_sets, cloud),
@@ -78,11 +80,13 @@ def landscape_of(found: Mapping[str, list[dict[str, Any]]]) -> Landscape:
     things += _vip_ports(found)
     for each in found["record sets"]:
         things.append(_thing("record set", {**each, "id": f"{each['zone_id']}/{each['id']}"}))
-    for name, kind in (("servers", "server"), ("volumes", "volume")):
-        for each in found[name]:
-            cluster = each.get("metadata", {}).get(METADATA)
-            if cluster:
-                things.append(_made(kind, each, Owner(cluster, "node")))
+    for each in found["servers"]:
+        cluster = each.get("metadata", {}).get(METADATA)
+        if cluster:
+            things.append(_made("server", each, Owner(cluster, "node")))
+    volumes = [stored.read(kind, each) for name, kind in stored.COLLECTIONS.items() for each in found[name]]
+    things += [_stored(each) for each in volumes if each.cluster and (each.marked or not each.claimed)]
+    strangers = [_stored(each) for each in volumes if each.claimed and not each.marked]
     for each in found["credentials"]:
         cluster = credential.cluster_of(each["name"])
         if cluster:
@@ -92,7 +96,7 @@ def landscape_of(found: Mapping[str, list[dict[str, Any]]]) -> Landscape:
         owner = [tag.partition("=")[2] for tag in each.get("tags") or [] if tag.startswith(f"{METADATA}=")]
         if owner and each["stack_status"] != "DELETE_COMPLETE":
             stacks[owner[0]] = each["stack_name"]
-    return Landscape(tuple(each for each in things if each is not None), stacks)
+    return Landscape(tuple(each for each in things if each is not None), stacks, tuple(strangers))
 
 
 def stack_resources(cloud: Connection, live: LiveStack | None) -> frozenset[str] | None:
@@ -128,7 +132,15 @@ async def inhabitants(kube: Client, cluster: str, resources: frozenset[str] | No
         for each in (await kube.list(resource, of=_Named)).items
     }
     ports = {port.port_id for each in await _custom(kube, PORT_POOLS, _Pool) for port in each.spec.ports}
-    return Inhabitants(cluster, frozenset(_KINDS), frozenset(uids), frozenset(ports), resources)
+    return Inhabitants(
+        cluster,
+        frozenset(_KINDS),
+        frozenset(uids),
+        frozenset(ports),
+        resources,
+        await claims.volumes(kube),
+        await claims.snapshots(kube),
+    )
 
 
 async def _custom(kube: Client, resource: Resource, shape: Any) -> list[Any]:
@@ -168,6 +180,19 @@ def _made(kind: str, each: Mapping[str, Any], owner: Owner, *, described: bool =
         owner=owner,
         made=moment(each.get("created_at") or each.get("created")),
         described=described,
+    )
+
+
+def _stored(each: Stored) -> Thing:
+    """Return a volume or snapshot; a node's volume may be in use, as its server goes before."""
+    return Thing(
+        each.type,
+        each.id,
+        each.name,
+        Owner(each.cluster, VOLUME if each.claimed else "node"),
+        moment(each.created),
+        about=each.about() if each.claimed else "",
+        users=each.servers if each.claimed else (),
     )
 
 

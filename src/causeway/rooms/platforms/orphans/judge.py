@@ -1,18 +1,23 @@
 """Who belongs to nobody, and why. Pure.
 
 A cluster that can be asked is asked: an object without its Kubernetes object is an orphan. A cluster that has
-a stack but was not asked is not judged. A cluster without a stack is gone, and so is all that was its.
+a stack but was not asked is not judged. A cluster without a stack is gone, and so is all that was its. What
+another volume driver made is judged only by the cluster that is asked and whose mark it carries.
 """
 
+import re
 from collections import Counter
 
+from causeway.cloud.ownership import VOLUME
 from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Orphan, Thing, Verdict
 
 STACKS_OWN = frozenset({"platform", "network", "node", "master", "infra", "compute"})
 """Kinds of what the platform's stack makes."""
 
 _UNMARKED = "it carries no tags of its own: look at it, then delete it by hand"
+_NO_SNAPSHOTS = "snapshot.storage.k8s.io is not installed there: look at it, then delete it by hand"
 _UNNAMED = "its cluster has to be named by --cluster: it may be run without a stack"
+_UUID_AT_END = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 def judge(seen: Landscape, asked: Inhabitants | None, only: str | None = None) -> Verdict:
@@ -25,14 +30,15 @@ def judge(seen: Landscape, asked: Inhabitants | None, only: str | None = None) -
     unjudged: dict[str, str] = {}
     belonging = 0
     servers = Counter(each.owner.cluster for each in seen.things if each.type == "server")
-    for thing in seen.things:
+    adopted = [each for each in seen.strangers if asked is not None and each.owner.cluster == asked.cluster]
+    for thing in (*seen.things, *adopted):
         cluster = thing.owner.cluster
         if only not in (None, cluster):
             continue
         if asked is not None and cluster == asked.cluster:
             proof = _alone(thing, asked)
             if proof:
-                orphans.append(Orphan(thing, proof, "" if thing.described else _UNMARKED))
+                orphans.append(Orphan(thing, proof, _held(thing, asked)))
             belonging += not proof
         elif cluster in seen.stacks:
             unjudged[cluster] = (
@@ -44,7 +50,7 @@ def judge(seen: Landscape, asked: Inhabitants | None, only: str | None = None) -
             )
         else:
             proof = f"cluster {cluster} is gone: no stack of this project is its"
-            orphans.append(Orphan(thing, proof, "" if only else _UNNAMED))
+            orphans.append(Orphan(thing, proof, _used(thing) if only else _UNNAMED))
     return Verdict(tuple(orphans), belonging, unjudged)
 
 
@@ -59,6 +65,8 @@ def _alone(thing: Thing, asked: Inhabitants) -> str:
     owner = thing.owner
     if not thing.described:
         return "its load balancer is gone"
+    if owner.kind == VOLUME:
+        return _unclaimed(thing, asked)
     if thing.type == "application credential" or thing.id in asked.ports:
         return ""
     if owner.kind in STACKS_OWN:
@@ -70,3 +78,28 @@ def _alone(thing: Thing, asked: Inhabitants) -> str:
         return f"no {owner.kind} has the UID {uid} any more" if left else ""
     left = thing.type == "port" and owner.kind == "pod"
     return "no node has been given it: no PortPool names it" if left else ""
+
+
+def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
+    """Return the proof that nobody asked for a volume or snapshot; its name ends with the UID of who did."""
+    if thing.type == "snapshot" and asked.snapshots is None:
+        return "the platform knows no snapshots"
+    known = asked.snapshots or frozenset() if thing.type == "snapshot" else asked.volumes
+    uid = _UUID_AT_END.search(thing.name)
+    if thing.id in known or (uid and uid[0] in known):
+        return ""
+    if thing.type == "snapshot":
+        return "no VolumeSnapshotContent names it"
+    return "no PersistentVolume names it, and no claim waits for it"
+
+
+def _held(thing: Thing, asked: Inhabitants) -> str:
+    if not thing.described:
+        return _UNMARKED
+    if thing.type == "snapshot" and asked.snapshots is None:
+        return _NO_SNAPSHOTS
+    return _used(thing)
+
+
+def _used(thing: Thing) -> str:
+    return f"it is attached to {', '.join(thing.users)}" if thing.users else ""

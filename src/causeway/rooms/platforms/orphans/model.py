@@ -12,6 +12,7 @@ class Thing:
     """An object of the cloud that carries the ownership of a cluster; ``made`` is the cloud's UTC time.
 
     ``described`` says that the owner was read from its own tags or description and not from its surroundings.
+    ``about`` tells what a claim's volume or snapshot is, ``users`` are the servers that have it.
     """
 
     type: str
@@ -20,6 +21,8 @@ class Thing:
     owner: Owner
     made: datetime | None = None
     described: bool = True
+    about: str = ""
+    users: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.type} {self.name} ({self.id})" if self.name else f"{self.type} {self.id}"
@@ -31,10 +34,14 @@ class Thing:
 
 @dataclass(frozen=True)
 class Landscape:
-    """A project at one moment: what carries our tags, and which clusters have a stack (its name) in it."""
+    """A project at one moment: what carries our tags, and which clusters have a stack (its name) in it.
+
+    ``strangers`` are volumes and snapshots of another driver, whose cluster may be anybody's.
+    """
 
     things: tuple[Thing, ...]
     stacks: Mapping[str, str]
+    strangers: tuple[Thing, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,9 @@ class Inhabitants:
     """Who lives in one platform, by its Kubernetes API.
 
     ``uids`` are those of all objects of ``kinds``; ``ports`` the cloud's ports its nodes have been given;
-    ``resources`` what its stack consists of, None when that could not be told.
+    ``resources`` what its stack consists of, None when that could not be told. ``volumes`` and ``snapshots``
+    are ids of what its Kubernetes objects name and UIDs of objects that still wait for one; ``snapshots``
+    None: it knows no snapshots at all.
     """
 
     cluster: str
@@ -50,6 +59,8 @@ class Inhabitants:
     uids: frozenset[str]
     ports: frozenset[str]
     resources: frozenset[str] | None = None
+    volumes: frozenset[str] = frozenset()
+    snapshots: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

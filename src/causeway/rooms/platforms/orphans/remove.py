@@ -10,8 +10,9 @@ from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
 from causeway.cloud.networks import ROUTER_OWNERS
-from causeway.rooms.platforms import credential
+from causeway.rooms.platforms import credential, stored, stored_removal
 from causeway.rooms.platforms.orphans.model import Orphan, Thing
+from causeway.rooms.platforms.stored import Stored
 
 ORDER = (
     "application credential",  # whoever still acts by it must not make anew what is being deleted
@@ -26,6 +27,7 @@ ORDER = (
     "router",
     "security group",
     "address group",
+    "snapshot",
     "volume",
 )
 _COLLECTIONS = {
@@ -59,14 +61,31 @@ def remove(
     ranked = sorted(orphans, key=lambda each: ORDER.index(each.thing.type))
     with explained("orphans"):
         _release(cloud, {each.thing.id for each in ranked if each.thing.type == "port"})
+        storing = [each for each in ranked if each.thing.type in stored.COLLECTIONS.values()]
         for each in ranked:
+            if each in storing:
+                continue
             waiting_for(str(each.thing))
             cause = _delete(cloud, each.thing)
             if cause:
                 kept.append(Kept(each, cause))
             else:
                 gone.append(each)
+        causes = _delete_stored(cloud, {each.thing.id for each in storing}, waiting_for)
+    gone += [each for each in storing if each.thing.id not in causes]
+    kept += [Kept(each, causes[each.thing.id]) for each in storing if each.thing.id in causes]
     return gone, kept
+
+
+def _delete_stored(cloud: Connection, ids: set[str], waiting_for: Callable[[str], None]) -> dict[str, str]:
+    """Delete volumes and snapshots; return why those are not gone that are not, by id."""
+    if not ids:
+        return {}
+
+    def look() -> list[Stored]:
+        return [each for each in stored.everything(cloud) if each.id in ids]
+
+    return {each.id: cause for each, cause in stored_removal.delete(cloud, look, waiting_for)}
 
 
 def _delete(cloud: Connection, thing: Thing) -> str:
@@ -88,7 +107,7 @@ def _delete(cloud: Connection, thing: Thing) -> str:
             return _words(response)  # somebody who is no orphan uses it
         if response.status_code != 409:
             sdk.raise_from_response(response)
-            if thing.type not in ("load balancer", "server", "volume"):
+            if thing.type not in ("load balancer", "server"):
                 return ""
         if time.monotonic() >= deadline:
             return f"still there {_SECONDS:.0f} s after its deletion was asked for"
@@ -99,7 +118,6 @@ def _place(cloud: Connection, thing: Thing) -> tuple[Any, str, dict[str, str]]:
     services: dict[str, tuple[Any, str, dict[str, str]]] = {
         "load balancer": (cloud.load_balancer, f"/lbaas/loadbalancers/{thing.id}", {"cascade": "true"}),
         "server": (cloud.compute, f"/servers/{thing.id}", {}),
-        "volume": (cloud.block_storage, f"/volumes/{thing.id}", {}),
     }
     if thing.type in services:
         return services[thing.type]

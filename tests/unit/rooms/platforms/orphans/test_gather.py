@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from causeway.cloud.ownership import Owner
+from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner
 from causeway.rooms.platforms.orphans.gather import landscape_of
 
 CLUSTER = "3d9195d1-6bc1-423b-82eb-f2c605ddc198"
@@ -22,7 +22,7 @@ def answers(**found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         "subnets",
         "routers",
     ]
-    kinds += ["balancers", "servers", "volumes", "stacks", "credentials", "record sets"]
+    kinds += ["balancers", "servers", "volumes", "snapshots", "stacks", "credentials", "record sets"]
     return {kind: found.get(kind.replace("-", "_").replace(" ", "_"), []) for kind in kinds}
 
 
@@ -99,3 +99,33 @@ def test_the_port_of_a_load_balancer_that_is_gone_is_told_only_on_a_network_of_o
     )
     (stray,) = [each for each in found.things if each.type == "port"]
     assert (stray.name, stray.described) == (f"ovn-lb-vip-{GONE}", False)
+
+
+def test_volumes_are_a_nodes_or_a_claims_and_another_drivers_are_strangers() -> None:
+    ours = {**Owner(CLUSTER, VOLUME, "pvc-a").metadata(), DRIVER_CLUSTER: CLUSTER}
+    ours |= {"csi.storage.k8s.io/pvc/namespace": "shop", "csi.storage.k8s.io/pvc/name": "data"}
+    found = landscape_of(
+        answers(
+            volumes=[
+                {"id": "n", "metadata": {"causeway-cluster": CLUSTER}, "attachments": [{"server_id": "s"}]},
+                {
+                    "id": "c",
+                    "name": "pvc-a",
+                    "size": 3,
+                    "metadata": ours,
+                    "attachments": [{"server_id": "s"}],
+                },
+                {"id": "o", "size": 1, "metadata": {DRIVER_CLUSTER: "kubernetes"}},
+                {"id": "f", "size": 1, "metadata": {}},
+            ],
+            snapshots=[{"id": "z", "size": 3, "volume_id": "c", "metadata": ours}],
+        )
+    )
+    assert [(each.type, each.id, each.owner.kind) for each in found.things] == [
+        ("volume", "n", "node"),
+        ("volume", "c", "volume"),
+        ("snapshot", "z", "volume"),
+    ]
+    assert [each.users for each in found.things] == [(), ("s",), ()]
+    assert found.things[1].about == "3 GiB, claim shop/data, attached to s"
+    assert [(each.id, each.owner.cluster) for each in found.strangers] == [("o", "kubernetes")]

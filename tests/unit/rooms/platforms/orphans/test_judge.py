@@ -1,10 +1,12 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.cli.orphans import sift
-from causeway.cloud.ownership import Owner
+from causeway.cloud.ownership import VOLUME, Owner
 from causeway.rooms.platforms.orphans.judge import STACKS_OWN, judge, twice
 from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Orphan, Thing, Verdict
 
@@ -81,6 +83,57 @@ def test_servers_without_a_stack_have_to_be_named() -> None:
     things = thing("node", type="server", cluster=GONE), thing("pod", "u9", cluster=GONE)
     assert proofs(*things, asked=None) == []
     assert len(proofs(*things, asked=None, only=GONE)) == 2
+
+
+UID = "5bc85107-1c0d-4f2e-9b6a-0d4f3f1f2a11"
+STORING = Inhabitants(
+    ALIVE,
+    ASKED.kinds,
+    ASKED.uids,
+    ASKED.ports,
+    ASKED.resources,
+    frozenset({"v1", UID}),
+    frozenset({"s1", UID}),
+)
+
+
+def storing(type: str, id: str, name: str = "", cluster: str = ALIVE, **more: Any) -> Thing:
+    return Thing(type, id, name, Owner(cluster, VOLUME), NOW - timedelta(hours=1), **more)
+
+
+@pytest.mark.parametrize(("type", "id"), [("volume", "v1"), ("snapshot", "s1")])
+def test_what_kubernetes_names_or_waits_for_is_no_orphan(type: str, id: str) -> None:
+    assert proofs(storing(type, id), storing(type, "x", f"any-{UID}"), asked=STORING) == []
+    assert len(proofs(storing(type, "x", f"{UID}-any"), storing(type, "y"), asked=STORING)) == 2
+
+
+def test_without_snapshots_in_kubernetes_they_are_told_and_never_deleted() -> None:
+    (orphan,) = judge(Landscape((storing("snapshot", "x"),), {ALIVE: "demo"}), ASKED).orphans
+    assert orphan.proof == "the platform knows no snapshots"
+    assert "is not installed" in orphan.held
+
+
+def test_a_volume_some_server_has_is_held() -> None:
+    used = storing("volume", "x", users=("w1",))
+    left = storing("volume", "y", cluster=GONE, users=("w2",))
+    (orphan,) = judge(Landscape((used,), {ALIVE: "demo"}), STORING).orphans
+    assert orphan.held == "it is attached to w1"
+    assert judge(Landscape((left,), {}), None, GONE).orphans[0].held == "it is attached to w2"
+
+
+def test_another_drivers_volumes_are_judged_only_by_the_cluster_they_name() -> None:
+    strangers = storing("volume", "x"), storing("volume", "y", cluster="kubernetes"), storing("volume", "v1")
+    seen = Landscape((), {ALIVE: "demo"}, strangers)
+    verdict = judge(seen, STORING)
+    assert ([each.thing.id for each in verdict.orphans], verdict.belonging) == (["x"], 1)
+    assert judge(seen, None) == judge(seen, None, "kubernetes") == Verdict((), 0, {})
+
+
+def test_data_is_deleted_only_when_that_is_said() -> None:
+    orphans = (Orphan(storing("volume", "x"), ""), Orphan(thing("pod", "u9", id="a"), ""))
+    ready, kept = sift(orphans, NOW, 600)
+    assert ([each.thing.id for each in ready], [each.orphan.thing.id for each in kept]) == (["a"], ["x"])
+    assert sift(orphans, NOW, 600, volumes=True) == (list(orphans), [])
 
 
 def test_two_looks_have_to_agree() -> None:
