@@ -6,7 +6,7 @@ the one that was asked for, whichever call made it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from causeway.cloud.cinder_objects import Snapshot, SnapshotRequest, Volume, VolumeRequest
 from causeway.rooms.volumes.capacity import fits, gigabytes
@@ -39,6 +39,10 @@ class Discard(Generic[Thing]):
     it: Thing
 
 
+Step: TypeAlias = Done[Thing] | Wait[Thing] | Discard[Thing]
+"""What an object that was found is, to whoever wished for it."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """What a new volume is a copy of: its size in GiB, and the zone it is bound to ("": none)."""
@@ -63,7 +67,7 @@ def surplus(named: Iterable[Thing], cluster: str) -> list[str]:
     return [each.id for each in ours[1:]]
 
 
-def judge(wish: Wish, volume: Volume) -> Done[Volume] | Wait[Volume] | Discard[Volume]:
+def judge(wish: Wish, volume: Volume) -> Step[Volume]:
     """Return what the volume of a wish's name is; raises ``Refused`` when it is not what is wished."""
     place = f"volume {volume.id} ({wish.name})"
     step = _by_status(volume, place)
@@ -79,9 +83,7 @@ def judge(wish: Wish, volume: Volume) -> Done[Volume] | Wait[Volume] | Discard[V
     return step
 
 
-def judge_snapshot(
-    wish: SnapshotWish, snapshot: Snapshot
-) -> Done[Snapshot] | Wait[Snapshot] | Discard[Snapshot]:
+def judge_snapshot(wish: SnapshotWish, snapshot: Snapshot) -> Step[Snapshot]:
     """Return what the snapshot of a wish's name is; raises ``Refused`` when it is of another volume."""
     place = f"snapshot {snapshot.id} ({wish.name})"
     if snapshot.volume_id != wish.volume_id:
@@ -129,7 +131,7 @@ def snapshot_request_for(wish: SnapshotWish, cluster: str, volume: Volume) -> Sn
     )
 
 
-def _by_status(it: Thing, place: str) -> Done[Thing] | Wait[Thing] | Discard[Thing]:
+def _by_status(it: Thing, place: str) -> Step[Thing]:
     if it.status == "error":
         return Discard(it)
     if it.status == "error_deleting":

@@ -1,0 +1,165 @@
+"""What volumes and snapshots have in common: asked for by a name, had once, deleted, and waited for.
+
+Each piece of work looks, decides, acts, waits and looks again, until there is nothing left to do. So it does
+not matter whether it is the first that is asked to do it, or goes on with what another was killed at.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import structlog
+
+from causeway.cloud import errors
+from causeway.cloud.cinder import Cinder
+from causeway.cloud.cinder_objects import Snapshot, Volume
+from causeway.rooms.volumes import creation
+from causeway.rooms.volumes.creation import Discard, Done, Step, Thing, Wait
+from causeway.rooms.volumes.flights import Answer, Flights
+from causeway.rooms.volumes.model import Reason, Refused, SnapshotWish, Wish
+from causeway.rooms.volumes.poller import NotYet, Poller
+
+log = structlog.get_logger()
+
+PATIENCE = 240.0
+"""Seconds a piece of work goes on waiting; whoever asked may have hung up long before."""
+
+Wished = TypeVar("Wished", Wish, SnapshotWish)
+
+
+@dataclass(frozen=True)
+class Calls(Generic[Thing]):
+    """Cinder's calls for objects of one kind."""
+
+    get: Callable[[str], Awaitable[Thing]]
+    list_all: Callable[[], Awaitable[list[Thing]]]
+    named: Callable[[str], Awaitable[list[Thing]]]
+    delete: Callable[[str], Awaitable[None]]
+
+
+class Orders(ABC, Generic[Thing, Wished]):
+    """What is asked for of one cluster's objects of a ``kind``, in the project of the cloud's credentials."""
+
+    kind: ClassVar[str]
+    deletable_when: ClassVar[str]
+    """What to do when Cinder refuses to delete one."""
+
+    def __init__(self, cinder: Cinder, cluster: str, calls: Calls[Thing], patience: float) -> None:
+        self._cinder = cinder
+        self._cluster = cluster
+        self._calls: Calls[Thing] = calls
+        self._patience = patience
+        self._poller: Poller[Thing] = Poller(calls.get, calls.list_all)
+        self._flights = Flights()
+
+    async def close(self) -> None:
+        """Break off what is under way."""
+        await self._flights.close()
+        await self._poller.close()
+
+    async def create(self, wish: Wished) -> Thing:
+        """Return the object of the wish's name, made if there is none; raises ``Refused``, ``CloudError``."""
+        return await self._run(wish.name, wish, lambda: self._create(wish))
+
+    async def delete(self, identifier: str) -> None:
+        """Delete an object and wait until it is gone; raises ``Refused``, ``CloudError``."""
+        await self._run(identifier, "delete", lambda: self._delete(identifier))
+
+    @abstractmethod
+    def _judge(self, wish: Wished, it: Thing) -> Step[Thing]:
+        """Return what that is which has the name of the wish; raises ``Refused``."""
+
+    @abstractmethod
+    async def _order(self, wish: Wished) -> Thing:
+        """Begin to make what is wished; raises ``Refused``, ``CloudError``."""
+
+    @abstractmethod
+    def _failure(self, place: str, told: str) -> Refused:
+        """Return the refusal for what Cinder could not make; ``told`` are its words, "" for none."""
+
+    def _require_deletable(self, it: Thing) -> None:
+        """Raise ``Refused`` when it must not be deleted as it is."""
+
+    async def _run(
+        self, name: str, request: object, work: Callable[[], Coroutine[Any, Any, Answer]]
+    ) -> Answer:
+        return await self._flights.run(f"{self.kind} {name}", request, work)
+
+    async def _create(self, wish: Wished) -> Thing:
+        watched: set[str] = set()
+        until = self._until()
+        while True:
+            named = await self._calls.named(wish.name)
+            if left := creation.surplus(named, self._cluster):
+                log.warning("several have one name", kind=self.kind, name=wish.name, beside=left)
+            it = creation.chosen(named, self._cluster)
+            match self._judge(wish, it) if it else None:
+                case None:
+                    it = await self._order(wish)
+                    log.info("made", kind=self.kind, name=wish.name, id=it.id, size=it.size)
+                    watched.add(it.id)
+                    await self._wait(it.id, _has_come, until)
+                case Done(it):
+                    return it
+                case Wait(it):
+                    watched.add(it.id)
+                    await self._wait(it.id, _has_come if it.status != "deleting" else _is_gone, until)
+                case Discard(it):
+                    await self._discard(it, f"{self.kind} {wish.name}", until, tell=it.id in watched)
+
+    async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
+        """Take away what failed; raises ``Refused`` with Cinder's reason when it failed just now."""
+        told = await self._cinder.messages_about(it.id) if tell else []
+        await self._calls.delete(it.id)
+        await self._wait(it.id, _is_gone, until)
+        log.warning("what failed was removed", kind=self.kind, id=it.id, cause=told[:1])
+        if tell:
+            raise self._failure(place, told[0].rstrip(".") if told else "")
+
+    async def _delete(self, identifier: str) -> None:
+        place = f"{self.kind} {identifier}"
+        it = await self._found(identifier)
+        if it is None:
+            return
+        self._require_deletable(it)
+        if it.status != "deleting":
+            try:
+                await self._calls.delete(identifier)
+            except errors.BadRequest as error:
+                raise Refused(Reason.PRECONDITION, place, error.cause, self.deletable_when) from error
+        last = await self._wait(identifier, lambda it: it is None or it.status != "deleting", self._until())
+        if last is not None:
+            told = next(iter(await self._cinder.messages_about(identifier)), f"its status is {last.status}")
+            raise Refused(Reason.FAILED, place, told, "Have the cloud's administrator reset and delete it.")
+
+    async def _found(self, identifier: str) -> Thing | None:
+        try:
+            return await self._calls.get(identifier)
+        except errors.NotFound:
+            return None
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._patience
+
+    async def _wait(
+        self, identifier: str, condition: Callable[[Thing | None], bool], until: float
+    ) -> Thing | None:
+        left = until - asyncio.get_running_loop().time()
+        try:
+            return await self._poller.until(identifier, condition, left)
+        except NotYet as error:
+            cause = f"it is not finished after {self._patience:g} s"
+            if error.trouble:
+                cause += f"; {error.trouble}"
+            remedy = f"It is gone on with by itself; look at the {self.kind}'s status if it lasts."
+            raise Refused(Reason.DEADLINE, f"{self.kind} {identifier}", cause, remedy) from error
+
+
+def _has_come(it: Volume | Snapshot | None) -> bool:
+    return it is None or it.status not in creation.COMING
+
+
+def _is_gone(it: Volume | Snapshot | None) -> bool:
+    return it is None or it.status == "error_deleting"
