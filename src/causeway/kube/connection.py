@@ -27,16 +27,18 @@ class Connection:
     """A connection to one API; use it as an asynchronous context manager.
 
     ``may_act`` is asked at the last moment before a request that changes something is sent: where it is
-    False, ``Fenced`` is raised instead.
+    False, ``Fenced`` is raised instead. ``most`` bounds how many requests and watches there are at once (0:
+    nothing does), the others wait.
     """
 
-    def __init__(self, access: Access, *, may_act: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, access: Access, *, may_act: Callable[[], bool] = lambda: True, most: int = 64) -> None:
         self._access = access
+        self._most = most
         self._may_act = may_act
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=64, ssl=self._access.tls or True, keepalive_timeout=60)
+        connector = aiohttp.TCPConnector(limit=self._most, ssl=self._access.tls or True, keepalive_timeout=60)
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(self._last_moment)  # there is a connection, and no byte was sent
         self._session = aiohttp.ClientSession(connector=connector, trust_env=False, trace_configs=[trace])

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 
 from causeway.kube.client import Client
+from causeway.kube.ingresses import INGRESSES, Ingress, IngressClass
 from causeway.kube.interfaces import ATTACHMENT_DEFINITIONS, AttachmentDefinition
 from causeway.kube.objects import (
     SERVICE_OF_SLICE,
@@ -26,6 +27,7 @@ from causeway.kube.podnetwork import PORT
 from causeway.kube.reflector import ApiSource, Handler, Reflector, Source
 from causeway.kube.resource import (
     ENDPOINT_SLICES,
+    INGRESS_CLASSES,
     NAMESPACES,
     NETWORK_POLICIES,
     NODES,
@@ -158,6 +160,15 @@ class Informers:
         """Return an informer of the Routes that ``labels`` select."""
         return self._keep(self._source(ROUTES, Route, labels=labels))
 
+    def ingresses(self, labels: str | None) -> Reflector[Ingress]:
+        """Return an informer of the Ingresses that ``labels`` select; by "service", the keys of theirs."""
+        return self._keep(self._source(INGRESSES, Ingress, labels=labels), service=_backends)
+
+    @cached_property
+    def ingress_classes(self) -> Reflector[IngressClass]:
+        """IngressClasses."""
+        return self._keep(self._source(INGRESS_CLASSES, IngressClass))
+
     def selected_namespaces(self, labels: str) -> Reflector[Namespace]:
         """Return an informer of the namespaces that ``labels`` select."""
         return self._keep(self._source(NAMESPACES, Namespace, labels=labels))
@@ -172,6 +183,10 @@ def services_of(part: EndpointSlice) -> Iterable[str]:
     """Return the key of the service a slice is of; none if it names none."""
     name = part.metadata.labels.get(SERVICE_OF_SLICE)
     return [f"{part.metadata.namespace}/{name}"] if name else []
+
+
+def _backends(ingress: Ingress) -> Iterable[str]:
+    return {f"{ingress.metadata.namespace}/{name}" for name in ingress.spec.services()}
 
 
 def _uid(thing: Cached) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Routes and Ingresses: how an application is reached by its host name."""
+"""Routes: how an application is reached by its host name."""
 
 import msgspec
 
@@ -6,7 +6,6 @@ from causeway.kube.objects import Meta
 from causeway.kube.resource import Resource
 
 ROUTES = Resource("route.openshift.io", "v1", "routes", "Route")
-INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 
 
 class RouteTarget(msgspec.Struct, gc=False, frozen=True):

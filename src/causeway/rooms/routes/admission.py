@@ -11,6 +11,7 @@ from typing import NamedTuple
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.parts import Part, called, claim
 
 SUBDOMAIN = "Subdomain"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -61,6 +62,10 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
         return Refusal("RouteNotAdmitted", f"unknown wildcard policy {policy}")
     if policy == SUBDOMAIN and not rules.wildcards:
         return Refusal("RouteNotAdmitted", "wildcard routes are not allowed")
+    if isinstance(route, Part):
+        if not host:
+            return None
+        host = host.removeprefix("*.")
     if not host:
         return Refusal("NoHostValue", "no host value was defined for the route")
     bad = next((label for label in host.split(".") if not _LABEL.fullmatch(label)), None)
@@ -96,17 +101,19 @@ def _claimed(
     route: Route, host: str, same: Iterable[Route], wildcards: Iterable[Route], exact: Iterable[Route]
 ) -> Refusal | None:
     """Return what older, accepted routes forbid: those of the same host, and those of its domain."""
-    namespace, name = route.metadata.namespace, route.metadata.name
+    namespace, name = route.metadata.namespace, called(route).partition(" ")[2]
     for other in same:
         if other.metadata.namespace != namespace:
-            return _refusal(f"a route in another namespace holds {host} and is older than {name}")
-        if other.spec.path == route.spec.path or _passthrough_beside(other, route):
-            return _refusal(f"route {other.metadata.name} already exposes {host} and is older")
+            return _refusal(
+                f"a route in another namespace holds {host or 'every host'} and is older than {name}"
+            )
+        if claim(other) == claim(route) or _passthrough_beside(other, route):
+            return _refusal(f"{called(other)} already exposes {host or 'every host'} and is older")
     wild = is_wildcard(route)
     for other in wildcards:
         if other.metadata.namespace != namespace:
             return _refusal(f"a route in another namespace holds host {host}")
-        if wild and other.spec.path == route.spec.path:
+        if wild and claim(other) == claim(route):
             held = f"*.{domain_of(host)}"
             return _refusal(f"wildcard route {key_of(other)} has host {held}, blocking {host}")
     if wild and any(other.metadata.namespace != namespace for other in exact):

@@ -31,6 +31,7 @@ from causeway.rooms.routes.model import (
     Way,
     Wish,
 )
+from causeway.rooms.routes.parts import Part, claim
 from causeway.rooms.routes.ways import rewriting, ways
 
 _USUAL: set[MapName] = {"owner", "sticky"}
@@ -73,6 +74,8 @@ class _Compiler:
         self._host = host_of(route, offer.rules)
 
     def entry(self) -> Entry:
+        if isinstance(self._route, Part) and self._route.wrong:
+            raise Refused(self._route.wrong)
         check(self._spec)
         options = annotations.read(self._route.metadata.annotations)
         authority = self._authority()
@@ -212,7 +215,9 @@ class _Compiler:
             yield "hsts", "", options.hsts
         if options.forwarded:
             yield "forwarded", "", options.forwarded
-        if options.rewrite:
+        if isinstance(self._route, Part) and self._route.rewrite:
+            yield "rewrite", "", self._route.rewrite
+        elif options.rewrite:
             yield "rewrite", "", rewriting(self._spec.path, options.rewrite)
 
     def _cookie_attributes(self, options: Options) -> str:
@@ -227,17 +232,18 @@ class _Compiler:
     def _ways(self) -> Iterable[Way]:
         wild, policy = is_wildcard(self._route), self._tls.insecure_edge_termination_policy
         host = f"*.{domain_of(self._host)}" if wild else self._host
+        path, match = claim(self._route)
         if self._mode == "tcp":
             if wild:
                 yield Way("passthrough-wildcard", domain_of(self._host))
             else:
                 yield Way("passthrough", self._host)
         elif self._termination:
-            yield from ways("s", host, self._spec.path)
+            yield from ways("s", host, path, match=match)
         if not self._termination or policy == "Allow":
-            yield from ways("p", host, self._spec.path)
+            yield from ways("p", host, path, match=match)
         elif policy == "Redirect":
-            yield from ways("p", host, self._spec.path, redirect=True)
+            yield from ways("p", host, path, redirect=True, match=match)
 
 
 def wishes(entry: Entry, backend: str) -> Iterable[tuple[Item, Wish]]:

@@ -2,7 +2,7 @@
 
 Options of a route are looked up in maps by the name of its backend, so that giving a backend to a route is a
 change of maps and servers. Regular expressions there are none on the way to a backend: hosts and paths are
-found in trees, a wildcard by the host without its first label.
+found in trees, a wildcard by the host without its first label, what is for every host without one.
 """
 
 import hashlib

@@ -19,8 +19,11 @@ from causeway.kube.store import Change
 from causeway.rooms.routes.admission import generated_host
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
+from causeway.rooms.routes.entrance import Entrance
 from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.parts import ingress_of
 from causeway.rooms.routes.router import Proxy, Router
+from causeway.rooms.routes.secrets import SourceOfSecret
 from causeway.rooms.routes.statuses import Identity, entry, merged
 
 _GENERATED = "openshift.io/host.generated"
@@ -34,7 +37,10 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class Room:
-    """Follows routes and their endpoints, holds HAProxy to them and writes what came of it."""
+    """Follows routes and their endpoints, holds HAProxy to them and writes what came of it.
+
+    ``secret`` is where a Secret an Ingress names comes from.
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class Room:
         selection: Selection,
         identity: Identity,
         spares: int,
+        secret: SourceOfSecret,
     ) -> None:
         self._client, self._recorder, self._offer, self._identity = client, recorder, offer, identity
         self._routes = informers.routes(selection.routes or None)
@@ -57,8 +64,16 @@ class Room:
             self._namespaces = informers.selected_namespaces(selection.namespaces)
             self._namespaces.follow(self._namespace_changed)
         self.controller = Controller("routes", self, workers=4, kind="route")
-        self.router = Router(
-            proxy, offer, front, self._slices_of, spares=spares, told=self.controller.queue.add
+        self.router = Router(proxy, offer, front, self._slices_of, spares=spares, told=self._tell)
+        self.entrance = Entrance(
+            client,
+            informers,
+            recorder,
+            self.router,
+            secret=secret,
+            labels=selection.routes or None,
+            allowed=self._allowed,
+            canonical=identity.canonical,
         )
         self._routes.follow(self._route_changed)
         self._slices.follow(self._slice_changed)
@@ -72,16 +87,29 @@ class Room:
             for route in self._routes.store.all():
                 self._take(route)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.entrance.run())
+            await self.entrance.begin()
             group.create_task(self.router.run())
             group.create_task(self.controller.run())
+
+    def _tell(self, key: str) -> None:
+        """Have what came of a route, or of a part of an Ingress, written."""
+        ingress = ingress_of(key)
+        if ingress:
+            self.entrance.controller.queue.add(ingress)
+        else:
+            self.controller.queue.add(key)
 
     # what is followed
 
     def _slices_of(self, namespace: str, service: str) -> Iterable[EndpointSlice]:
         return self._slices.store.by("service", f"{namespace}/{service}")
 
+    def _allowed(self, namespace: str) -> bool:
+        return self._namespaces is None or self._namespaces.store.get(namespace) is not None
+
     def _take(self, route: Route) -> None:
-        if self._namespaces is None or self._namespaces.store.get(route.metadata.namespace) is not None:
+        if self._allowed(route.metadata.namespace):
             self.router.put(route)
         else:
             self.router.remove(key_of(route))
@@ -108,6 +136,7 @@ class Room:
         for route in self._routes.store.all():
             if route.metadata.namespace == change.key:
                 self._take(route)
+        self.entrance.look_at_all(change.key)
 
     # what is written
 

@@ -3,17 +3,24 @@
 from collections.abc import Iterable
 
 from causeway.rooms.routes.model import Refused, Way
+from causeway.rooms.routes.parts import Match
 
 DEEPEST = 8  # segments of a path in front of which another can be put
 
 
-def ways(scheme: str, host: str, path: str, *, redirect: bool = False) -> Iterable[Way]:
+def ways(
+    scheme: str, host: str, path: str, *, redirect: bool = False, match: Match = "prefix"
+) -> Iterable[Way]:
     """Return the keys for all requests by ``scheme`` (p plain, s secure) to ``host`` at ``path`` and below.
 
     Below means at a slash: /foo leads to /foo and /foo/bar and not to /foobar; /foo/ not to /foo.
     """
     base = f"{scheme}{host}{path}"
-    if not path:
+    if match == "exact":
+        yield Way("exact", base, redirect, rank=2)  # also before who has it with what is below it
+    elif match == "default":
+        yield Way("prefix", base + "/", redirect, rank=-1)
+    elif not path:
         yield Way("prefix", base + "/", redirect)
     elif path.endswith("/"):
         yield Way("prefix", base, redirect, rank=1)  # it says more than the same without the slash
@@ -37,3 +44,13 @@ def rewriting(path: str, target: str) -> str:
         return f"{len(segments)}:a:"
     join = "n" if path.endswith("/") else "s"
     return f"{len(segments)}:{join}:{target}"
+
+
+def replacing(target: str) -> str:
+    """Return how ``target`` alone becomes the path of a request."""
+    return f"w:n:{target}"
+
+
+def inserting(path: str, target: str) -> str:
+    """Return how the path is made from ``target``, which ends with a slash, and what follows ``path``."""
+    return rewriting(path, "/") + target.rstrip("/")

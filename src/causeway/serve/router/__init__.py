@@ -10,6 +10,7 @@ Every setting is a variable of the environment, listed in docs/reference/router.
 import asyncio
 import os
 import signal
+from functools import partial
 
 import structlog
 
@@ -19,6 +20,10 @@ from causeway.kube.access import discover
 from causeway.kube.client import Client
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informers
+from causeway.kube.ingresses import Secret
+from causeway.kube.objects import split_key
+from causeway.kube.reflector import ApiSource
+from causeway.kube.resource import SECRETS
 from causeway.rooms.routes.controller import Room
 from causeway.serve.router.default import provide_certificate
 from causeway.serve.router.health import Health
@@ -46,7 +51,8 @@ async def _serve(settings: Settings) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     provide_certificate(settings.front.certificate, settings.offer.rules.suffix)
     haproxy = Haproxy(directory)
-    async with Client(discover()) as client:
+    # Each Secret is a watch of its own: they must not take the connections of all else.
+    async with Client(discover()) as client, Client(discover(), most=0) as secrets:
         informers = Informers.at(client)
         room = Room(
             client,
@@ -58,6 +64,7 @@ async def _serve(settings: Settings) -> None:
             selection=settings.selection,
             identity=settings.identity,
             spares=settings.spares,
+            secret=partial(_secret, secrets),
         )
         health = Health(settings.health_port, room.router, haproxy)
         async with health, Scraping(settings.metrics_address, client):
@@ -72,3 +79,9 @@ async def _serve(settings: Settings) -> None:
                     task.cancel()
             await haproxy.stop(settings.drain)
     log.info("router stopped")
+
+
+def _secret(client: Client, key: str) -> ApiSource[Secret]:
+    """Return where one Secret comes from: who may read it by its name may do this."""
+    namespace, name = split_key(key)
+    return ApiSource(client, SECRETS, Secret, namespace=namespace, fields=f"metadata.name={name}")

@@ -1,0 +1,117 @@
+"""How TLS of an Ingress' hosts ends, and with which certificates: pure."""
+
+from collections.abc import Callable
+
+from causeway.kube.ingresses import Ingress, IngressTLS, Secret
+from causeway.kube.routes import RouteTLS
+from causeway.rooms.routes import certificates
+from causeway.rooms.routes.model import Refusal, Refused
+from causeway.rooms.routes.nginx import Translation
+
+TERMINATION = "route.openshift.io/termination"
+AUTHORITY = "route.openshift.io/destination-ca-certificate-secret"
+_TERMINATIONS = ("edge", "passthrough", "reencrypt")
+_TLS_TYPE = "kubernetes.io/tls"
+
+SecretOf = Callable[[str], Secret | str]
+"""Returns a Secret of the Ingress' namespace by name, or why it cannot be had."""
+
+
+def secrets_of(ingress: Ingress) -> frozenset[str]:
+    """Return the names of the Secrets an Ingress needs."""
+    names = {each.secret_name for each in ingress.spec.tls}
+    return frozenset(names | {ingress.metadata.annotations.get(AUTHORITY, "")}) - {""}
+
+
+class Endings:
+    """What an Ingress says of TLS; ``told`` is called with what its user is to know."""
+
+    def __init__(
+        self, ingress: Ingress, asked: Translation, secrets: SecretOf, told: Callable[[Refusal], None]
+    ) -> None:
+        self._entries = ingress.spec.tls
+        self._said = ingress.metadata.annotations.get(TERMINATION, "")
+        self._authority_name = ingress.metadata.annotations.get(AUTHORITY, "")
+        self._asked, self._secrets, self._told = asked, secrets, told
+
+    @property
+    def passthrough(self) -> bool:
+        """Return whether TLS ends at the application."""
+        return self._said == "passthrough" or (not self._said and self._asked.passthrough)
+
+    def of(self, host: str) -> RouteTLS | None:
+        """Return how TLS of a host ends, None if there is none; raises ``Refused``."""
+        said, entry = self._said, self._entry(host)
+        if said and said not in _TERMINATIONS:
+            raise Refused(f"annotation {TERMINATION}: {said!r} is none of {', '.join(_TERMINATIONS)}")
+        if self.passthrough:
+            if not host:
+                raise Refused("passed-through TLS needs a host")
+            policy = self._plain(meant=True, otherwise="None")
+            return RouteTLS("passthrough", insecure_edge_termination_policy=policy)
+        termination = said or ("reencrypt" if self._asked.reencrypt else "edge")
+        meant = bool(said) or entry is not None or self._asked.forced
+        if not meant and termination == "edge":
+            return None
+        certificate, key = self._certificate(host, entry.secret_name) if entry else ("", "")
+        return RouteTLS(
+            termination,
+            certificate=certificate,
+            key=key,
+            destination_ca_certificate=self._authority() if termination == "reencrypt" else "",
+            insecure_edge_termination_policy=self._plain(meant=meant, otherwise="Allow"),
+        )
+
+    def _plain(self, *, meant: bool, otherwise: str) -> str:
+        """Return what becomes of requests without TLS, where TLS is ``meant`` or only what servers speak."""
+        return "Redirect" if meant and (self._asked.redirect or self._asked.forced) else otherwise
+
+    def _entry(self, host: str) -> IngressTLS | None:
+        """Return the entry that names a host, or a wildcard for it, or else one that names none."""
+        for wanted in (host, f"*.{host.partition('.')[2]}"):
+            for each in self._entries:
+                if wanted in each.hosts:
+                    return each
+        return next((each for each in self._entries if not each.hosts), None)
+
+    def _certificate(self, host: str, name: str) -> tuple[str, str]:
+        """Return certificate and key; ("", "") for the router's own, also if those named cannot be used."""
+        if not name:
+            return "", ""
+        if not host:
+            cause = f"secret {name}: a certificate is shown only for hosts that rules name"
+            self._told(Refusal("CertificateNotUsed", cause))
+            return "", ""
+        try:
+            secret = self._secret(name, _TLS_TYPE)
+            certificate, key = _text(secret, "tls.crt"), _text(secret, "tls.key")
+            certificates.chain_with_key(certificate, key, "")
+        except (Refused, certificates.Unusable) as error:
+            cause = f"secret {name}: {error}; {host} is served with the router's own certificate meanwhile"
+            self._told(Refusal("CertificateUnusable", cause))
+            return "", ""
+        return certificate, key
+
+    def _authority(self) -> str:
+        name = self._authority_name
+        if not name:
+            return ""
+        try:
+            return certificates.authorities(_text(self._secret(name), "tls.crt"))
+        except (Refused, certificates.Unusable) as error:
+            raise Refused(f"annotation {AUTHORITY}: secret {name}: {error}") from error
+
+    def _secret(self, name: str, kind: str = "") -> Secret:
+        found = self._secrets(name)
+        if isinstance(found, str):
+            raise Refused(found)
+        if kind and found.type != kind:
+            raise Refused(f"is of type {found.type}, not {kind}")
+        return found
+
+
+def _text(secret: Secret, name: str) -> str:
+    text = secret.data.get(name, b"")
+    if not text:
+        raise Refused(f"has no {name}")
+    return text.decode(errors="replace")

@@ -1,0 +1,207 @@
+"""Wiring of Ingresses: what is followed for them, the parts put to the router, what is written."""
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from causeway.engine.controller import Controller
+from causeway.engine.reconciler import DONE, Result
+from causeway.kube.client import Client
+from causeway.kube.errors import NotFound
+from causeway.kube.events import Recorder
+from causeway.kube.informers import Informers
+from causeway.kube.ingresses import INGRESSES, Ingress, IngressClass
+from causeway.kube.objects import Service, key_of
+from causeway.kube.store import Change
+from causeway.rooms.routes.classes import is_ours
+from causeway.rooms.routes.endings import secrets_of
+from causeway.rooms.routes.ingresses import Derived, derive
+from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.router import Router
+from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+
+
+class Entrance:
+    """Ingresses that are ours, as parts among the routes of ``router``.
+
+    ``allowed`` says of a namespace whether its Ingresses may be ours; ``canonical`` is the name or the
+    address to point DNS at, "" if it is not known.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        informers: Informers,
+        recorder: Recorder,
+        router: Router,
+        *,
+        secret: SourceOfSecret,
+        labels: str | None,
+        allowed: Callable[[str], bool],
+        canonical: str,
+    ) -> None:
+        self._client, self._recorder, self._router = client, recorder, router
+        self._allowed, self._canonical = allowed, canonical
+        self._ingresses = informers.ingresses(labels)
+        self._classes, self._services = informers.ingress_classes, informers.services
+        self._secrets = Secrets(secret, self._secret_changed)
+        self._derived: dict[str, Derived] = {}
+        self._waiting: set[str] = set()  # for what their Secrets are
+        self._told: dict[str, frozenset[Refusal]] = {}
+        self._begun = False
+        self._nobody_waits = asyncio.Event()
+        self.controller = Controller("ingresses", self, workers=4, kind="ingress")
+        self._ingresses.follow(self._ingress_changed)
+        self._classes.follow(self._class_changed)
+        self._services.follow(self._service_changed)
+
+    async def begin(self) -> None:
+        """Put all parts there are to the router; returns once it is known what their Secrets are.
+
+        Needs ``run`` meanwhile. A router that began earlier would take certificates from a HAProxy that runs.
+        """
+        for each in (self._ingresses, self._classes, self._services):
+            await each.synced.wait()
+        self._begun = True
+        self.look_at_all()
+        self._settle()
+        await self._nobody_waits.wait()
+
+    async def run(self) -> None:
+        """Follow Secrets and write what came of Ingresses, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._secrets.run())
+            group.create_task(self.controller.run())
+
+    # what is followed
+
+    def _ingress_changed(self, change: Change[Ingress]) -> None:
+        old, new = change.old, change.new
+        if old is not None and new is not None and _asks(old) == _asks(new):
+            self.controller.queue.add(change.key)  # somebody may have written its status
+        else:
+            self._look(change.key)
+
+    def _class_changed(self, _change: Change[IngressClass]) -> None:
+        self.look_at_all()
+
+    def _service_changed(self, change: Change[Service]) -> None:
+        if change.old is not None and change.new is not None and change.old.spec == change.new.spec:
+            return
+        for ingress in self._ingresses.store.by("service", change.key):
+            self._look(key_of(ingress))
+
+    def _secret_changed(self, ingress: str) -> None:
+        self._look(ingress)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._begun and not self._waiting:
+            self._nobody_waits.set()
+
+    def look_at_all(self, namespace: str = "") -> None:
+        """Look again at all Ingresses, or at those of a namespace."""
+        for ingress in self._ingresses.store.all():
+            if not namespace or ingress.metadata.namespace == namespace:
+                self._look(key_of(ingress))
+
+    def _look(self, key: str) -> None:
+        """Put the parts of an Ingress as they are now to the router."""
+        if not self._begun:
+            return
+        ingress = self._ingresses.store.get(key)
+        classes = {each.metadata.name: each for each in self._classes.store.all()}
+        namespace = key.partition("/")[0]
+        if ingress is None or not self._allowed(namespace) or not is_ours(ingress, classes):
+            self._secrets.want(key, frozenset())
+            self._waiting.discard(key)
+            self._put(key, None)
+            return
+        self._secrets.want(key, frozenset(f"{namespace}/{name}" for name in secrets_of(ingress)))
+        if not self._secrets.known(key):
+            self._waiting.add(key)
+            return
+        self._waiting.discard(key)
+        self._put(
+            key,
+            derive(
+                ingress,
+                lambda name: self._secrets.get(f"{namespace}/{name}"),
+                lambda name: self._services.store.get(f"{namespace}/{name}"),
+            ),
+        )
+
+    def _put(self, key: str, derived: Derived | None) -> None:
+        before = {key_of(part): part for part in self._derived[key].parts} if key in self._derived else {}
+        now = {key_of(part): part for part in derived.parts} if derived else {}
+        for each in before.keys() - now.keys():
+            self._router.remove(each)
+        for each, part in now.items():
+            if before.get(each) != part:
+                self._router.put(part)
+        if derived is None:
+            self._derived.pop(key, None)
+            self._told.pop(key, None)
+        else:
+            self._derived[key] = derived
+            self.controller.queue.add(key)
+
+    # what is written
+
+    async def reconcile(self, key: str) -> Result:
+        """Tell by Events what of an Ingress is not served, and write into its status where it is."""
+        ingress, derived = self._ingresses.store.get(key), self._derived.get(key)
+        if ingress is None or derived is None or ingress.metadata.deletion_timestamp is not None:
+            return DONE
+        outcomes = [self._router.outcome(key_of(part)) for part in derived.parts]
+        notes = dict.fromkeys([*derived.notes, *(each for each in outcomes if isinstance(each, Refusal))])
+        new = [each for each in notes if each not in self._told.get(key, ())]
+        self._told[key] = frozenset(notes)
+        for each in new:
+            await self._recorder.record(
+                INGRESSES, ingress.metadata, reason=each.reason, note=each.message, action="Admit"
+            )
+        served = any(each is True for each in outcomes)
+        if self._canonical and not any(each is False for each in outcomes):  # all is decided
+            entries = msgspec.to_builtins(ingress.status.load_balancer.ingress)
+            if addresses(entries, self._canonical, served=served) is not None:
+                await self._write(ingress, served=served)
+        return DONE
+
+    async def failed(self, key: str, error: Exception) -> None:
+        """Do nothing more: an Event could not be written either, and the log has it."""
+
+    async def _write(self, ingress: Ingress, *, served: bool) -> None:
+        """Put our name into the status, or take it out; raises ``Conflict`` if somebody was faster."""
+        with contextlib.suppress(NotFound):
+            whole = await self._client.get(INGRESSES, ingress.metadata.name, ingress.metadata.namespace)
+            status = whole.get("status") or {}
+            balancer = status.get("loadBalancer") or {}
+            entries = addresses(balancer.get("ingress") or (), self._canonical, served=served)
+            if whole["metadata"]["uid"] == ingress.metadata.uid and entries is not None:
+                whole["status"] = status | {"loadBalancer": balancer | {"ingress": entries}}
+                await self._client.replace(INGRESSES, whole, subresource="status")
+
+
+def addresses(
+    existing: Sequence[Mapping[str, Any]], canonical: str, *, served: bool
+) -> list[Mapping[str, Any]] | None:
+    """Return the entries of a status with ours among them, or without it; None if they are so already."""
+    try:
+        ours = {"ip": str(ipaddress.ip_address(canonical))}
+    except ValueError:
+        ours = {"hostname": canonical}
+    (kind, text), *_ = ours.items()
+    there = any(each.get(kind) == text for each in existing)
+    if there == served:
+        return None
+    return [*existing, ours] if served else [each for each in existing if each.get(kind) != text]
+
+
+def _asks(ingress: Ingress) -> tuple[object, ...]:
+    meta = ingress.metadata
+    return ingress.spec, meta.annotations, meta.uid

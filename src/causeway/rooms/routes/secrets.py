@@ -1,0 +1,105 @@
+"""Following Secrets, each by its name: no other is asked for, and the right to read those is enough."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+
+from causeway.kube.client import Listing, WatchEvent
+from causeway.kube.errors import Forbidden
+from causeway.kube.ingresses import Secret
+from causeway.kube.reflector import Reflector, Source
+from causeway.kube.store import Store
+
+SourceOfSecret = Callable[[str], Source[Secret]]
+"""Returns where the Secret of a key comes from."""
+
+
+class Secrets:
+    """The Secrets that owners want. ``told`` is called with an owner one of whose Secrets is news."""
+
+    def __init__(self, source: SourceOfSecret, told: Callable[[str], None]) -> None:
+        self._source, self._told = source, told
+        self._of: dict[str, frozenset[str]] = {}  # by owner
+        self._owners: dict[str, set[str]] = {}  # by Secret
+        self._followed: dict[str, _Followed] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    def want(self, owner: str, keys: frozenset[str]) -> None:
+        """Follow exactly these for ``owner``; one that nobody wants is forgotten."""
+        before = self._of.pop(owner, frozenset())
+        if keys:
+            self._of[owner] = keys
+        for key in keys - before:
+            self._owners.setdefault(key, set()).add(owner)
+            if key not in self._followed:
+                self._followed[key] = _Followed(self._source(key), partial(self._tell, key))
+                self._start(key)
+        for key in before - keys:
+            self._owners[key].discard(owner)
+            if not self._owners[key]:
+                del self._owners[key], self._followed[key]
+                if key in self._tasks:
+                    self._tasks.pop(key).cancel()
+
+    def known(self, owner: str) -> bool:
+        """Return whether it is known of each Secret of an owner what it is, or that it cannot be had."""
+        return all(self._followed[key].known for key in self._of.get(owner, ()))
+
+    def get(self, key: str) -> Secret | str:
+        """Return a Secret that is followed, or why it cannot be had."""
+        followed = self._followed[key]
+        return followed.store.get(key) or followed.denied or "does not exist"
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for key in self._followed:
+                self._start(key)
+            await asyncio.get_running_loop().create_future()  # until cancelled
+
+    def _start(self, key: str) -> None:
+        if self._group is not None:
+            self._tasks[key] = self._group.create_task(self._followed[key].run())
+
+    def _tell(self, key: str) -> None:
+        for owner in list(self._owners.get(key, ())):
+            self._told(owner)
+
+
+class _Followed:
+    """One Secret: the source its reflector asks, to know when it is denied."""
+
+    def __init__(self, source: Source[Secret], told: Callable[[], None]) -> None:
+        self._source, self._told = source, told
+        self.denied = ""
+        self.store: Store[Secret] = Store()
+        self._reflector = Reflector(self, self.store)
+        self._reflector.follow(lambda _: told())
+
+    def __str__(self) -> str:
+        return str(self._source)
+
+    @property
+    def known(self) -> bool:
+        return self._reflector.synced.is_set() or bool(self.denied)
+
+    async def list(self) -> Listing[Secret]:
+        try:
+            listing = await self._source.list()
+        except Forbidden:
+            self.denied = "the router may not read it: bind the role causeway-router-certificates"
+            self._told()
+            raise
+        self.denied = ""
+        return listing
+
+    def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[Secret]]:
+        return self._source.watch(resource_version)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._reflector.run())
+            await self._reflector.synced.wait()
+            self._told()  # also of one that does not exist

@@ -1,0 +1,117 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+from causeway.kube.client import Listing, WatchEvent
+from causeway.kube.errors import Forbidden
+from causeway.kube.ingresses import Secret
+from causeway.kube.objects import Meta
+from causeway.rooms.routes.secrets import Secrets
+
+DEADLINE = 60.0
+
+
+class Place:
+    """Where one Secret comes from."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.allowed = True
+        self.there: list[Secret] = []
+        self.events: asyncio.Queue[Secret] = asyncio.Queue()
+        self.watched = 0
+
+    def put(self, text: bytes) -> Secret:
+        namespace, _, name = self.key.partition("/")
+        made = Secret(Meta(name=name, namespace=namespace, uid="u", resource_version=text.decode()))
+        self.there = [Secret(made.metadata, "kubernetes.io/tls", {"tls.crt": text})]
+        return self.there[0]
+
+    async def list(self) -> Listing[Secret]:
+        if not self.allowed:
+            raise Forbidden("secrets", "may not")
+        return Listing(list(self.there), "1")
+
+    async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[Secret]]:
+        self.watched += 1
+        try:
+            while True:
+                each = await self.events.get()
+                yield WatchEvent("MODIFIED", each, each.metadata.resource_version)
+        finally:
+            self.watched -= 1
+
+
+class World:
+    def __init__(self) -> None:
+        self.places: dict[str, Place] = {}
+        self.told: list[str] = []
+        self.secrets = Secrets(self.place, self.told.append)
+
+    def place(self, key: str) -> Place:
+        return self.places.setdefault(key, Place(key))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE):
+            while not condition():  # noqa: ASYNC110  # deadline above
+                await asyncio.sleep(0.01)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        task = asyncio.create_task(self.secrets.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def test_only_what_is_wanted_is_followed_and_changes_are_told() -> None:
+    world = World()
+    world.place("one/cert").put(b"1")
+    world.secrets.want("one/shop", frozenset({"one/cert"}))
+    assert not world.secrets.known("one/shop")
+    assert world.secrets.known("one/other")
+    with world.running():
+        await world.until(lambda: world.secrets.known("one/shop"))
+        world.secrets.want("one/more", frozenset({"one/cert"}))
+        found = world.secrets.get("one/cert")
+        assert isinstance(found, Secret)
+        assert found.data == {"tls.crt": b"1"}
+        world.told.clear()
+        world.place("one/cert").events.put_nowait(world.place("one/cert").put(b"2"))
+        await world.until(lambda: {"one/shop", "one/more"} <= set(world.told))
+        found = world.secrets.get("one/cert")
+        assert isinstance(found, Secret)
+        assert found.data == {"tls.crt": b"2"}
+        assert set(world.places) == {"one/cert"}
+        world.secrets.want("one/shop", frozenset())
+        world.secrets.want("one/more", frozenset())
+        await world.until(lambda: world.place("one/cert").watched == 0)
+
+
+async def test_what_does_not_exist_is_known_and_told() -> None:
+    world = World()
+    with world.running():
+        world.secrets.want("one/shop", frozenset({"one/cert"}))
+        await world.until(lambda: "one/shop" in world.told)
+        assert world.secrets.known("one/shop")
+        assert world.secrets.get("one/cert") == "does not exist"
+
+
+async def test_what_may_not_be_read_is_known_until_it_may() -> None:
+    world = World()
+    place = world.place("one/cert")
+    place.put(b"1")
+    place.allowed = False
+    with world.running():
+        world.secrets.want("one/shop", frozenset({"one/cert"}))
+        await world.until(lambda: world.secrets.known("one/shop"))
+        found = world.secrets.get("one/cert")
+        assert isinstance(found, str)
+        assert "causeway-router-certificates" in found
+        place.allowed = True
+        await world.until(lambda: isinstance(world.secrets.get("one/cert"), Secret))
+
+
+def test_a_secret_never_shows_what_is_in_it() -> None:
+    assert "hidden" not in repr(Secret(Meta(name="n"), data={"tls.key": b"hidden"}))
