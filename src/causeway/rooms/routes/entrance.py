@@ -4,18 +4,18 @@ import asyncio
 import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from causeway.engine.controller import Controller
 from causeway.engine.reconciler import DONE, Result
-from causeway.kube.client import Client
-from causeway.kube.errors import NotFound
+from causeway.kube.errors import NotFound, Object
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informers
 from causeway.kube.ingresses import INGRESSES, Ingress, IngressClass
 from causeway.kube.objects import Service, key_of
+from causeway.kube.resource import Resource
 from causeway.kube.store import Change
 from causeway.rooms.routes.classes import is_ours
 from causeway.rooms.routes.endings import secrets_of
@@ -23,6 +23,18 @@ from causeway.rooms.routes.ingresses import Derived, derive
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+
+
+class Objects(Protocol):
+    """The part of the client that is needed."""
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
+        """Return an object."""
+        ...
+
+    async def replace(self, resource: Resource, body: Object, *, subresource: str | None = None) -> Object:
+        """Write an object, or a part of it."""
+        ...
 
 
 class Entrance:
@@ -34,7 +46,7 @@ class Entrance:
 
     def __init__(
         self,
-        client: Client,
+        client: Objects,
         informers: Informers,
         recorder: Recorder,
         router: Router,
