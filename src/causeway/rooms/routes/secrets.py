@@ -89,7 +89,7 @@ class _Followed:
         try:
             listing = await self._source.list()
         except Forbidden:
-            self.denied = "the router may not read it: bind the role causeway-router-certificates"
+            self.denied = "may not be read: let the router's account list and watch it"
             self._told()
             raise
         self.denied = ""

@@ -179,7 +179,7 @@ async def test_a_certificate_that_may_be_read_at_last_is_shown(world: World) -> 
     async with world.running():
         await until(lambda: set(world.hosts()) == {"pwww.apps.example/", "swww.apps.example/"})
         await until(lambda: "CertificateUnusable" in world.reasons())
-        assert "causeway-router-certificates" in world.events[0]["note"]
+        assert "may not be read" in world.events[0]["note"]
         assert world.certificates() == set()
         place.allowed = True
         await until(lambda: len(world.certificates()) == 1)
