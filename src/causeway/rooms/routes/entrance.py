@@ -80,7 +80,6 @@ class Entrance:
             await each.synced.wait()
         self._begun = True
         self.look_at_all()
-        self._settle()
         await self._nobody_waits.wait()
 
     async def run(self) -> None:
@@ -97,6 +96,7 @@ class Entrance:
             self.controller.queue.add(change.key)  # somebody may have written its status
         else:
             self._look(change.key)
+            self._settle()
 
     def _class_changed(self, _change: Change[IngressClass]) -> None:
         self.look_at_all()
@@ -120,6 +120,7 @@ class Entrance:
         for ingress in self._ingresses.store.all():
             if not namespace or ingress.metadata.namespace == namespace:
                 self._look(key_of(ingress))
+        self._settle()
 
     def _look(self, key: str) -> None:
         """Put the parts of an Ingress as they are now to the router."""
