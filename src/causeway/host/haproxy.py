@@ -126,24 +126,29 @@ class Haproxy:
     async def master(self) -> int | None:
         """Return the process that minds the workers, or None if none runs here.
 
-        It empties the file of its number at every load and writes it anew only after its worker has begun to
-        answer. Who took that moment for a stop would start a second one on the same ports, and both would
-        get connections; so an empty file is looked at again for a while.
+        At every load it executes itself anew, in which moment it has no arguments, and empties the file of
+        its number, which it writes only after its worker has begun to answer. Who took that for its end
+        would start a second one on the same ports, and both would get connections; so what is empty is
+        looked at again for a while.
         """
         try:
             async with asyncio.timeout(_NOTED):
-                while not (text := self._noted()):  # noqa: ASYNC110  # nobody tells
+                while (found := self._noted()) is None:  # noqa: ASYNC110  # nobody tells
                     await asyncio.sleep(_PAUSE)
-            pid = int(text)
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")  # noqa: ASYNC240  # memory
         except (OSError, ValueError, TimeoutError):
             return None
-        here = str(self.directory / "haproxy.cfg").encode()
-        return pid if here in words else None
+        pid, words = found
+        return pid if str(self.directory / "haproxy.cfg").encode() in words else None
 
-    def _noted(self) -> str:
+    def _noted(self) -> tuple[int, list[bytes]] | None:
+        """Return the process of the file and its arguments; None while either is being made anew."""
         text = self._pid.read_text()
-        return text if text.endswith("\n") else ""
+        if not text.endswith("\n"):
+            return None
+        about = Path(f"/proc/{int(text)}")
+        words = (about / "cmdline").read_bytes()
+        ended = about.joinpath("stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        return (int(text), words.split(b"\0")) if words or ended else None
 
     async def stop(self, seconds: float) -> None:
         """Take no new connections, let those that are there end for so many ``seconds``, then end."""

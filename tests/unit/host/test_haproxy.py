@@ -37,3 +37,10 @@ async def test_a_number_that_is_being_written_anew_is_waited_for(tmp_path: Path,
     assert not asking.done()
     note.write_text(f"{running}\n")
     assert await asking == running
+
+
+async def test_one_that_has_ended_and_waits_to_be_buried_does_not_run(tmp_path: Path, running: int) -> None:
+    (tmp_path / "haproxy.pid").write_text(f"{running}\n")
+    os.kill(running, 9)
+    await asyncio.to_thread(os.waitid, os.P_PID, running, os.WEXITED | os.WNOWAIT)
+    assert await Haproxy(tmp_path).master() is None
