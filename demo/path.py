@@ -101,7 +101,7 @@ class Demo:
             kubectl("scale", "deployment/frontend", f"--replicas={replicas}")
             until(phase, "all pods ready", lambda: _all_ready(kubectl), seconds=300)
             seen: set[str] = set()
-            until(phase, f"{replicas} pods answering", lambda: _seen(url, seen) == replicas, seconds=300)
+            until(phase, f"{replicas} pods answering", lambda: _seen(url, seen) >= replicas, seconds=300)
 
     def heal(self, url: str) -> None:
         """Delete all the guestbook's pods of one node and wait until the application is whole again."""

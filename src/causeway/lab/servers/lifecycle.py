@@ -23,7 +23,7 @@ from causeway.lab.servers.record import Interface, Process, Record, Volume
 
 # What systemd takes as "power off" and "reboot" (systemd(1), SIGNALS).
 ASK_POWER_OFF, ASK_REBOOT = signal.SIGRTMIN + 4, signal.SIGRTMIN + 5
-START_DEADLINE = 30.0
+START_DEADLINE = 90.0
 KILL_DEADLINE = 15.0
 
 
