@@ -7,7 +7,7 @@ CAUSEWAY := $(VENV)/bin/causeway
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
 TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
-.PHONY: help demo demo-down test chaos setup lint unit integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-router lock dashboard clean
+.PHONY: help demo demo-down test chaos setup lint unit integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-router lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench-network   measured beside its peer and the cloud's floor, on a lab that is up (ARGS=--quick)"
 	@echo "make chaos      random operations under random faults: SEEDS=20, or SEED=7 to repeat one"
 	@echo "make bench-scale     10,000 pods and 1,000 services on a simulated cloud"
+	@echo "make bench-volumes    volumes beside the cloud's floor, on a lab that is up"
 	@echo "make bench-router    the router beside regular expressions and reloads, on the same HAProxy"
 	@echo "make lint | unit | integration | e2e    one part of the tests"
 
@@ -73,6 +74,9 @@ bench-network: setup
 
 bench-scale: setup
 	$(PY) -m bench scale $(ARGS)
+
+bench-volumes: setup
+	$(PY) -m bench volumes $(ARGS)
 
 bench-router: setup
 	$(PY) -m bench router $(ARGS)

@@ -15,7 +15,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import network, router, scale
+from bench import network, router, scale, volumes
 from bench.result import Case, save, show
 from causeway.kit.errors import Problem
 from causeway.lab.settings import from_environment
@@ -67,6 +67,16 @@ def measure_scale(  # noqa: PLR0917  # options of a command line, never given by
     lab = from_environment()
     with _recorded(output, "scale") as cases, _scratch() as directory, _interruptible():
         asyncio.run(scale.run(lab, directory, size, console, cases))
+
+
+@app.command("volumes")
+def measure_volumes(
+    claims: Annotated[str, typer.Option(help="How many claims at once, one case each.")] = "1,10,50",
+    output: Annotated[Path, typer.Option(help="Where the record is written.")] = RESULTS / "volumes.json",
+) -> None:
+    """Measure volumes from a claim to a mounted file system, on a lab that is up."""
+    with _recorded(output, "volumes") as cases, _scratch() as directory, _interruptible():
+        volumes.run(from_environment(), directory, _numbers(claims), console, cases)
 
 
 @app.command("router")

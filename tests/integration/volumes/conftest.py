@@ -1,75 +1,15 @@
-"""A project with one server, and the driver beside it: what is attached to the server is mounted for real.
+"""A project with one server, and the driver beside it."""
 
-The node service runs on the machine, in a mount namespace of its own, and is shown the disks the server has,
-the way udev would show them: so nothing it mounts is seen by others, and the server needs no Python of ours.
-"""
-
-import contextlib
-import os
-import shutil
-import stat
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.lab import small_image
-from tests.integration.projects import CLOUD, Project, clear_volumes, project, until
+from tests.integration.projects import Project, clear_volumes, project
 from tests.integration.volumes import csi_sanity
+from tests.integration.volumes.place import Driver, boot, driver_of, seen
 
-from causeway.lab.servers.enter import command_in
-from causeway.lab.servers.layout import Layout
 from causeway.lab.settings import Settings
-
-CLUSTER = "csi-tests"
-PROGRAM = (sys.executable, "-c", "from causeway.main import main; main()", "serve")
-
-
-@dataclass
-class Driver:
-    """The two services, each a process of its own; all that is of them is in ``directory``."""
-
-    directory: Path
-    environment: Mapping[str, str]
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    @property
-    def controller(self) -> str:
-        return f"unix://{self.directory}/controller.sock"
-
-    @property
-    def node(self) -> str:
-        return f"unix://{self.directory}/node.sock"
-
-    def start(self, name: str) -> None:
-        """Start the service and wait until it listens."""
-        socket, log = self.directory / f"{name}.sock", self.directory / f"{name}.log"
-        if name in self.processes:
-            self.processes[name].wait(60)
-        socket.unlink(missing_ok=True)
-        with log.open("ab") as output:
-            self.processes[name] = subprocess.Popen(
-                [*(("unshare", "--mount") if name == "node" else ()), *PROGRAM, f"csi-{name}"],
-                env={**self.environment, "CSI_ENDPOINT": f"unix://{socket}"},
-                stdout=output,
-                stderr=output,
-            )
-        until(socket.exists)
-
-    def stop(self) -> None:
-        for process in self.processes.values():
-            process.terminate()
-        for process in self.processes.values():
-            process.wait(60)
-
-    def inside(self, *command: str | Path) -> list[str]:
-        """Return the words that run a command where the node service mounts."""
-        pid = self.processes["node"].pid
-        return ["nsenter", "--target", str(pid), "--mount", *map(str, command)]
 
 
 @pytest.fixture(scope="package")
@@ -84,74 +24,16 @@ def server(lab: Settings, mine: Project) -> Any:
     return boot(lab, mine.cloud, mine.name)
 
 
-def boot(lab: Settings, cloud: Any, name: str) -> Any:
-    """Return a small server that runs, on no network."""
-    path = small_image.build(lab.cache, lab.logs / "small-image.log")
-    image = cloud.image.create_image(
-        name, filename=str(path), disk_format="raw", container_format="bare", validate_checksum=False
-    )
-    flavor = cloud.compute.find_flavor("m1.small")
-    made = cloud.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, networks="none")
-    cloud.compute.wait_for_server(made, wait=240, interval=0.5)
-    cloud.image.delete_image(image)
-    return made
-
-
-class Disks(threading.Thread):
-    """Shows the disks of a server in a directory of this machine's /dev, as long as it runs."""
-
-    def __init__(self, theirs: Path, ours: Path) -> None:
-        super().__init__(daemon=True)
-        self.theirs, self.ours = theirs / "disk/by-id", ours / "disk/by-id"
-        self.ours.mkdir(parents=True)
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        while not self.over.wait(0.05):
-            there = {each.name: each for each in self.theirs.glob("*")}
-            shown = {each.name: each for each in self.ours.glob("*")}
-            for name in shown.keys() - there.keys():
-                shown[name].unlink()
-            for name, disk in there.items():
-                with contextlib.suppress(FileNotFoundError):  # gone meanwhile, or on its way
-                    number = disk.stat().st_rdev
-                    if name in shown and shown[name].stat().st_rdev == number:
-                        continue
-                    (self.ours / name).unlink(
-                        missing_ok=True
-                    )  # detached and attached again between two looks
-                    os.mknod(self.ours / name, 0o660 | stat.S_IFBLK, number)
-
-
 @pytest.fixture(scope="package")
 def root(lab: Settings, server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The server's files, as far as the node service looks at them, seen from the machine."""
-    layout = Layout(lab)
-    argv = command_in(layout.server(server.id), ["true"])
-    theirs = Path("/proc") / argv[argv.index("--target") + 1] / "root"
-    until((theirs / "run/cloud-init/instance-data.json").exists)
-    root, dev = tmp_path_factory.mktemp("server"), Path("/dev") / f"causeway-{server.id}"
-    for name in ("run", "sys"):
-        (root / name).symlink_to(theirs / name)
-    (root / "dev").symlink_to(dev)
-    disks = Disks(theirs / "dev", dev)
-    disks.start()
-    yield root
-    disks.over.set()
-    disks.join()
-    shutil.rmtree(dev)
+    """The server's files, as the node service sees them."""
+    with seen(lab, server.id, tmp_path_factory.mktemp("server")) as made:
+        yield made
 
 
 @pytest.fixture(scope="package")
 def driver(mine: Project, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    environment = os.environ | {
-        "OS_CLIENT_CONFIG_FILE": str(mine.clouds),
-        "OS_CLOUD": CLOUD,
-        "CAUSEWAY_CLUSTER_ID": CLUSTER,
-        "CAUSEWAY_HOST_ROOT": str(root),
-        "CAUSEWAY_LOG_LEVEL": "debug",
-    }
-    driver = Driver(tmp_path_factory.mktemp("csi"), environment)
+    driver = driver_of(mine, root, tmp_path_factory.mktemp("csi"))
     try:
         driver.start("controller")
         driver.start("node")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.integration.projects import CLOUD, Project, clear_volumes, project, until
-from tests.integration.volumes.conftest import boot
+from tests.integration.volumes.place import boot
 
 from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner
 from causeway.lab.settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.volumes.conftest import Driver
+from tests.integration.volumes.place import Driver
 
 from causeway.rooms.volumes.model import GIB
 
