@@ -182,10 +182,17 @@ class Router:
         return (await self.haproxy.about())["Pid"]
 
     async def get(
-        self, host: str, path: str = "/", *, tls: bool = False, headers: Mapping[str, str] | None = None
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        tls: bool = False,
+        headers: Mapping[str, str] | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> Answer:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if context is None:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
         scheme, port = ("https", self.https) if tls else ("http", self.http)
         jar = aiohttp.DummyCookieJar()
