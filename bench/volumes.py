@@ -7,6 +7,7 @@ attaches each disk by one call and waits for all of them by one list.
 
 import json
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,7 @@ class Place:
 
 def run(lab: Settings, directory: Path, counts: Sequence[int], console: Console, cases: list[Case]) -> None:
     """Measure both at every number of claims at once, and append what was found to ``cases``."""
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(lab.clouds_file)
     servers = math.ceil(max(counts) / _A_SERVER)
     with _places(lab, directory, servers) as (made, places):
         console.print("[dim]one claim first, so that both find everything warm[/]")
@@ -126,7 +128,7 @@ def _floor(made: Project, places: Sequence[Place], names: Sequence[str]) -> Case
         what = (
             path.replace(path.split("/")[2], "ID") if path.count("/") > 1 and "detail" not in path else path
         )
-        calls[f"{'volume' if service is storage else 'compute'} {verb} {what}"] += 1
+        calls[f"{'block-storage' if service is storage else 'compute'} {verb} {what}"] += 1
         response = getattr(service, verb.lower())(path, **({"json": body} if body else {}))
         sdk.raise_from_response(response)
         return response.json() if response.content else None
@@ -187,8 +189,8 @@ def _floor(made: Project, places: Sequence[Place], names: Sequence[str]) -> Case
 
 
 def _case(who: str, count: int, seconds: float, removed: float, calls: Counter[str]) -> Case:
-    case = Case("volumes: claim to mounted", who, count, seconds, count, removed, dict(calls))
-    case.more = {f"{name} calls each": case.calls_each(name) for name in ("volume", "compute")}
+    case = Case("volumes: claim to mounted", who, count, seconds, count, round(removed, 2), dict(calls))
+    case.more = {f"{name} calls each": case.calls_each(name) for name in ("block-storage", "compute")}
     return case
 
 
