@@ -133,7 +133,7 @@ class Haproxy:
         """
         try:
             async with asyncio.timeout(_NOTED):
-                while (found := self._noted()) is None:  # noqa: ASYNC110  # nobody tells
+                while (found := self._noted()) is None:  # noqa: ASYNC110  # it tells nobody
                     await asyncio.sleep(_PAUSE)
         except (OSError, ValueError, TimeoutError):
             return None
@@ -162,7 +162,7 @@ class Haproxy:
                 return
             try:
                 async with asyncio.timeout(limit):
-                    while await self.master() is not None:  # noqa: ASYNC110  # nor now
+                    while await self.master() is not None:  # noqa: ASYNC110  # it tells nobody
                         await asyncio.sleep(_PAUSE)
             except TimeoutError:
                 continue
