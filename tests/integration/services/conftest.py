@@ -120,10 +120,11 @@ class Room:
             "figures": str(self._figures),
             **project.ids,
         }
-        self._file.write_text(json.dumps(settings))
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, **further: str) -> None:
+        self._file.write_text(json.dumps(self._settings | further))
         argv = [sys.executable, str(Path(__file__).with_name("run_services.py")), str(self._file)]
         with self.log.open("ab") as sink:
             self._process = subprocess.Popen(argv, stdout=sink, stderr=sink, preexec_fn=_ends_with_us)  # noqa: PLW1509  # one system call

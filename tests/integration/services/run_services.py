@@ -16,6 +16,7 @@ from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informers
+from causeway.rooms.services import pace
 from causeway.rooms.services.controller import Services
 from causeway.rooms.services.model import Place, Setting
 
@@ -34,6 +35,8 @@ async def main(settings: dict[str, str]) -> dict[str, int]:
             frozenset({"ovn", "amphora"}),
         )
         informers, recorder = Informers.at(kube), Recorder(kube, "services")
+        pace.LOST_AFTER = float(settings.get("lost_after", pace.LOST_AFTER))
+        pace.STILL = min(pace.STILL, pace.LOST_AFTER)
         room = Services(setting, Octavia(cloud), Neutron(cloud), kube, recorder, sources=informers)
 
         async def run() -> None:

@@ -1,6 +1,7 @@
 """Services against the lab's Octavia and a real Kubernetes API."""
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -15,6 +16,8 @@ from causeway.engine.explanation import Explanation
 from causeway.kube.errors import NotFound
 from causeway.kube.objects import Service
 from causeway.kube.resource import ENDPOINT_SLICES, EVENTS, SERVICES
+from causeway.lab import tree as lab_tree
+from causeway.lab.settings import Settings
 from causeway.rooms.services.explain import explain, gather
 from causeway.rooms.services.model import Place, Setting
 
@@ -273,6 +276,36 @@ async def test_killed_at_any_moment_all_converge(
         await asyncio.sleep(pause)
         room.kill()
         room.start()
+    await until("all is gone", lambda: gone(doors, project))
+
+
+async def test_what_the_provider_has_lost_is_made_again(
+    room: Room, doors: Doors, project: Project, lab: Settings
+) -> None:
+    """As after a fault outside its error handling: a part stays PENDING below an ACTIVE load balancer."""
+    await apply(doors, service("holes"), endpoints("holes", 2))
+    await serves(doors, project, "holes", expected(2))
+    (balancer,) = await balancers(doors, project)
+    lost = next(
+        each.id
+        for each in (await doors.octavia.status_tree(balancer.id)).listeners
+        if each.name.endswith("UDP")
+    )
+    room.kill()
+    running = lab_tree.running(lab)
+    assert running is not None
+    # OVN has a load balancer for each protocol.
+    of_udp = f"ovn-nbctl --bare --columns=_uuid find load_balancer name={balancer.id} protocol=udp"
+    harm = f"""
+        ovn-nbctl lb-del $({of_udp})
+        mariadb octavia -e "UPDATE listener SET provisioning_status = 'PENDING_CREATE' WHERE id = '{lost}'"
+    """
+    command = lab_tree.enter(running, "chroot", str(lab.root), "sh", "-ec", harm)
+    await asyncio.to_thread(subprocess.run, command, check=True)
+    room.start(lost_after="2")
+    await serves(doors, project, "holes", expected(2))
+    assert [each.id for each in await balancers(doors, project)] == [balancer.id]
+    await delete(doors, "holes")
     await until("all is gone", lambda: gone(doors, project))
 
 

@@ -15,6 +15,7 @@ from causeway.cloud.octavia import Octavia
 from causeway.cloud.octavia_objects import Created, HealthMonitor, Listener, Pool, StatusTree
 from causeway.cloud.ownership import uids_in
 from causeway.rooms.services.addresses import Addresses
+from causeway.rooms.services.lost import written_off
 from causeway.rooms.services.model import KIND
 from causeway.rooms.services.pace import UNKNOWN, Pace, Size
 from causeway.rooms.services.parts import Parts
@@ -106,7 +107,7 @@ class Known:
         if seen.balancer.pending:
             return None
         if seen.tree is None:
-            tree = await self._octavia.status_tree(seen.balancer.id)
+            tree = written_off(await self._octavia.status_tree(seen.balancer.id), seen.lost)
             if tree.pending:
                 self.changed(seen.balancer.id)
                 return None

@@ -6,6 +6,7 @@ on how many are under way at once, in a way that is the provider's own: the spee
 of them, and the moments of all are set anew whenever that number changes or a look has told something.
 """
 
+import math
 from dataclasses import dataclass, field
 
 _BASE = 0.15  # weight of a change by itself
@@ -20,6 +21,9 @@ _TRUST = 0.5  # how much one observation counts, as a power of what it says is w
 _HASTE = 0.9  # what is expected next of what was expected, when that was long enough
 _WRONG = 4.0  # by how much one observation may say an expectation is wrong
 _FASTEST, _SLOWEST = 0.05, 1000.0  # seconds for a weight of 1
+LOST_AFTER = 60.0  # seconds after which a change may have been lost
+STILL = 30.0  # seconds without any progress that tell so: longer than between two looks
+_OVERTAKEN = 30.0  # seconds later that another was asked for which has ended: several queues are not as even
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class _Task:
     left: float  # the weight that is probably left
     known: float  # the weight that was left when that was last known
     since: float  # when it was, in seconds
+    began: float
     each: float  # the weight of a part
     least: float  # not to be looked at before, in seconds
     looked: bool = False
@@ -66,11 +71,13 @@ class Pace:
     speeds: dict[int, float] = field(default_factory=dict)
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _when: float = 0.0
+    _moved: float = -math.inf  # when anything was last seen to go on or to end
+    _newest: float = -math.inf  # when the latest of those that ended had begun
 
     def begin(self, identifier: str, size: Size, now: float) -> None:
         """Take in that a change was asked for."""
         self._advance(now)
-        self._tasks[identifier] = _Task(size.weight, size.weight, now, size.each, now + _LEAST)
+        self._tasks[identifier] = _Task(size.weight, size.weight, now, now, size.each, now + _LEAST)
 
     def hold(self, identifier: str, until: float) -> None:
         """Have a change not looked at before a moment."""
@@ -89,6 +96,7 @@ class Pace:
             self._learn((now - task.since) / progress)
             task.left = task.known = remains
             task.since, task.least = now, now + _LEAST
+            self._moved = now
         else:
             if left and task.each > 0:  # one part has taken at least that long
                 task.left = task.known
@@ -103,7 +111,20 @@ class Pace:
         task = self._tasks.get(identifier)
         if task is not None and task.known > 0:
             self._learn(min(_HASTE * speed, (now - task.since) / task.known))
+        if task is not None:
+            self._moved, self._newest = now, max(self._newest, task.began)
         self.forget(identifier)
+
+    def lost(self, identifier: str, now: float) -> bool:
+        """Return whether a change of which nothing is seen will probably never end.
+
+        Providers work in the order they are asked, so one that waits for its turn behind many others is told
+        from one that was lost by their progress: nothing goes on any more, or later ones have had their turn.
+        """
+        task = self._tasks.get(identifier)
+        if task is None or now - task.began < LOST_AFTER:
+            return False
+        return now - self._moved >= STILL or self._newest >= task.began + _OVERTAKEN
 
     def forget(self, identifier: str) -> None:
         """Take in that nobody waits for this one any more."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from causeway.cloud.octavia_objects import LoadBalancer, StatusTree
 from causeway.cloud.ownership import owner_of
+from causeway.rooms.services.lost import Part
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Seen:
     due: float | None = None  # when to look at it
     looked: float = -1.0  # when it was looked at last, or changed
     going: bool = False  # it is being deleted
+    lost: frozenset[Part] = frozenset()  # what its provider has lost
     complete: bool = False  # whether options of all parts in the tree are known
     told: bool = False  # settled by our own look: the next list only says when
     listed: bool = False  # as a list told, nothing changed since

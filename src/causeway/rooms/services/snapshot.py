@@ -13,10 +13,11 @@ import msgspec
 import structlog
 
 from causeway.cloud import errors, octavia_providers
-from causeway.cloud.octavia_objects import LoadBalancer
+from causeway.cloud.octavia_objects import ACTIVE, LoadBalancer
 from causeway.cloud.ownership import of_cluster
 from causeway.rooms.services import known
 from causeway.rooms.services.known import STUCK_AFTER, Known
+from causeway.rooms.services.lost import pending_parts, written_off
 from causeway.rooms.services.model import KIND
 from causeway.rooms.services.pace import UNKNOWN
 from causeway.rooms.services.seen import Seen
@@ -93,6 +94,15 @@ class Snapshot(Known):
         if self._seen.get(identifier) is not seen or seen.touched > started:
             return  # changed again meanwhile, with a time of its own
         waited = now - seen.touched
+        seen.lost &= pending_parts(tree)
+        tree = written_off(tree, seen.lost)
+        lost = pending_parts(tree)
+        if lost and tree.provisioning_status == ACTIVE and pace.lost(identifier, now):
+            _log.warning(
+                "provider has lost parts", load_balancer=identifier, parts=sorted(lost), waited=waited
+            )
+            seen.lost |= lost
+            tree = written_off(tree, lost)
         if tree.pending and seen.pending_since is not None and waited < STUCK_AFTER:
             pace.goes_on(identifier, tree.pending_members, waited, now)
             self._retime(seen)

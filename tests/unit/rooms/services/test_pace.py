@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from causeway.rooms.services.pace import UNKNOWN, Pace, Size, again
+from causeway.rooms.services.pace import LOST_AFTER, STILL, UNKNOWN, Pace, Size, again
 
 NINE = Size(3, 9)
 _STEP = 0.1  # of what a member takes
@@ -93,3 +93,35 @@ def test_one_that_is_held_is_not_looked_at_before() -> None:
 
 def test_looks_come_more_seldom_the_longer_something_takes() -> None:
     assert again(0.1) < again(10.0) < again(60.0) <= 10.0
+
+
+def test_what_nothing_is_heard_of_is_lost_once_all_is_still() -> None:
+    pace = Pace()
+    for number in range(3):
+        pace.begin(f"lb{number}", NINE, 0.0)
+    assert not pace.lost("lb0", LOST_AFTER - 1)
+    pace.goes_on("lb1", 3, LOST_AFTER, LOST_AFTER)
+    assert not pace.lost("lb0", LOST_AFTER + STILL - 1)  # the provider works: its turn may come
+    assert pace.lost("lb0", LOST_AFTER + STILL)
+    pace.ended("lb1", LOST_AFTER + STILL)
+    assert not pace.lost("lb0", LOST_AFTER + STILL + 1)
+
+
+def test_what_much_later_ones_overtook_is_lost() -> None:
+    pace = Pace()
+    pace.begin("lost", NINE, 0.0)
+    for second in range(1, int(LOST_AFTER) + 10):
+        pace.begin(f"lb{second}", NINE, float(second))
+        if second > 5:
+            pace.ended(f"lb{second - 5}", float(second))
+    now = LOST_AFTER + 10
+    assert pace.lost("lost", now)
+    assert not pace.lost(f"lb{now - 2:.0f}", now)
+
+
+def test_who_is_not_waited_for_is_not_lost() -> None:
+    pace = Pace()
+    assert not pace.lost("a", 1000.0)
+    pace.begin("a", NINE, 0.0)
+    pace.ended("a", 5.0)
+    assert not pace.lost("a", 1000.0)

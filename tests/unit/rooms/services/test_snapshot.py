@@ -11,7 +11,7 @@ from causeway.cloud.octavia_objects import ListenerRequest, LoadBalancerRequest,
 from causeway.cloud.ownership import Owner
 from causeway.rooms.services.known import SLOW, STUCK_AFTER
 from causeway.rooms.services.model import KIND
-from causeway.rooms.services.pace import Size
+from causeway.rooms.services.pace import LOST_AFTER, STILL, Size
 from causeway.rooms.services.seen import Seen
 from causeway.rooms.services.snapshot import Snapshot
 
@@ -173,6 +173,39 @@ def test_one_that_stays_pending_is_told_and_looked_at_no_longer_in_haste(in_virt
         here.octavia.settle()
         await asyncio.sleep(SLOW + 1)
         assert here.snapshot.stuck("u1") is None
+        task.cancel()
+
+    in_virtual_time(run())
+
+
+def test_a_part_that_stays_pending_below_one_that_is_active_is_broken(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Listening()
+        seen = await here.make()
+        here.octavia.settle()
+        (listener,) = here.octavia.balancers[seen.balancer.id].listeners.values()
+        listener.state = "PENDING_CREATE"
+        task = asyncio.create_task(here.snapshot.run())
+        await asyncio.sleep(LOST_AFTER - 5)
+        assert await here.snapshot.settled(seen) is None
+        here.woken.clear()
+        await asyncio.sleep(STILL)
+        tree = await here.snapshot.settled(seen)
+        assert tree is not None
+        assert [one.provisioning_status for one in tree.listeners] == ["ERROR"]
+        assert here.woken == ["u1"]
+
+        # Whatever else is changed meanwhile, it is not waited for again.
+        (pool,) = here.octavia.balancers[seen.balancer.id].pools
+        await here.octavia.delete_pool(pool)
+        here.snapshot.changed(seen.balancer.id, SIZE)
+        assert await here.snapshot.settled(seen) is None
+        here.octavia.settle()
+        listener.state = "PENDING_CREATE"
+        await asyncio.sleep(15)
+        tree = await here.snapshot.settled(seen)
+        assert tree is not None
+        assert [(one.provisioning_status, one.pools) for one in tree.listeners] == [("ERROR", [])]
         task.cancel()
 
     in_virtual_time(run())
