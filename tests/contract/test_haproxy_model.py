@@ -39,11 +39,15 @@ async def both(tmp_path: Path) -> AsyncIterator[tuple[Haproxy, HaproxyModel, Fil
     files = Files(tmp_path)
     default = tmp_path / "default.pem"
     default.write_text(KEY + CERTIFICATE)
+    clients = tmp_path / "clients.pem"
+    clients.write_text(CERTIFICATE)
     front = Front(
         plain=(f"127.0.0.1:{free_port()}",),
         secure=(f"127.0.0.1:{free_port()}",),
         certificate=default,
         connections=100,
+        client_authorities=str(clients),
+        client_verify="optional",
     )
     layout = {
         Kind("http", "random", "causeway"): 2,
@@ -97,7 +101,7 @@ STEPS = [
 
 
 async def _state(one: Haproxy | HaproxyModel, files: Files) -> dict[Item, Value]:
-    return state_of(await one.ask(questions(files)), OURS)
+    return state_of(await one.ask(questions(files)), OURS, files)
 
 
 async def test_every_step_does_to_both_what_the_plan_reckons_with(

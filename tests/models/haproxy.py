@@ -53,7 +53,7 @@ class HaproxyModel:
         lines_of_list = (self.directory / "certificates.list").read_text().splitlines()
         self.listed = [(line.split()[0], line.split()[-1]) for line in lines_of_list]
         self.certificates = {file for file, _ in self.listed}
-        self.authorities = set(re.findall(r"ca-file (\S+/authorities/\S+)", text))
+        self.authorities = set(re.findall(r"ca-file (\S+)", text))
 
     def die(self) -> None:
         self.description = None

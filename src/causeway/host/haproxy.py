@@ -5,9 +5,10 @@ worker takes the listening sockets over from the old one, which ends its connect
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -111,16 +112,19 @@ class Haproxy:
         self._socket.unlink(missing_ok=True)
         self._pid.write_text("")
         # Not quiet (-q): that closes the standard output its access log may go to.
-        process = await asyncio.create_subprocess_exec(
-            PROGRAM,
-            "-W",
-            "-f",
-            str(self.directory / "haproxy.cfg"),
-            "-p",
-            str(self._pid),
-            stdin=asyncio.subprocess.DEVNULL,
-            start_new_session=True,  # what ends us does not end it
-        )
+        with reopened(1) as output, reopened(2) as errors:
+            process = await asyncio.create_subprocess_exec(
+                PROGRAM,
+                "-W",
+                "-f",
+                str(self.directory / "haproxy.cfg"),
+                "-p",
+                str(self._pid),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,  # what ends us does not end it
+            )
         log.info("HAProxy started", pid=process.pid)
 
     async def master(self) -> int | None:
@@ -166,6 +170,22 @@ class Haproxy:
                         await asyncio.sleep(_PAUSE)
             except TimeoutError:
                 continue
+
+
+@contextlib.contextmanager
+def reopened(descriptor: int) -> Iterator[int]:
+    """Yield a descriptor of the same file or pipe with flags of its own.
+
+    HAProxy sets those of its output to what it needs, not blocking and not appending, and would set ours.
+    """
+    try:
+        found = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_APPEND | os.O_NOCTTY)
+    except OSError:  # a socket, which cannot be opened
+        found = os.dup(descriptor)
+    try:
+        yield found
+    finally:
+        os.close(found)
 
 
 async def _send(writer: asyncio.StreamWriter, commands: Sequence[str]) -> None:

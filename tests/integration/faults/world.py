@@ -46,7 +46,7 @@ class World:
             assert time.monotonic() < deadline, f"in {seconds:.0f} s not: {what}"
             await asyncio.sleep(0.2)
 
-    async def like(self, seconds: float = 300.0) -> None:
+    async def like(self, seconds: float = 600.0) -> None:
         """Return once the cloud equals what Kubernetes says, at two looks in a row."""
         deadline, calm = time.monotonic() + seconds, 0
         while calm < 2:
@@ -229,7 +229,7 @@ class World:
             for one in items
         }
 
-    async def restored(self, before: set[str], seconds: float = 300.0) -> None:
+    async def restored(self, before: set[str], seconds: float = 600.0) -> None:
         """Return once there is what was there before, no more and no less.
 
         A port that Octavia left when Neutron died under it is let alone for two minutes.

@@ -46,6 +46,10 @@ async def test_clients_show_certificates_which_applications_are_told(
             writer.transport.abort()
 
     await until(refused, "nobody is served without a certificate")
+    # The authorities of clients are HAProxy's too, and not taken for those of a route that has gone.
+    await site.route("t-clients", "more", host="more.apps.example", tls=EDGE)
+    await site.told("t-clients", "more", "True")
+    await until(site.router.ready, "the router is ready")
     known = _trusting()
     known.load_cert_chain(site.authority.path("alice.crt"), site.authority.path("alice.key"))
     answer = await site.router.get(host, tls=True, context=known, headers={"X-SSL-Client-CN": "root"})

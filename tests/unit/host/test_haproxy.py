@@ -1,7 +1,8 @@
-"""Which process is the one that minds HAProxy's workers."""
+"""Which process is the one that minds HAProxy's workers, and what it shares with us."""
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from causeway.host.haproxy import Haproxy
+from causeway.host.haproxy import Haproxy, reopened
 
 
 @pytest.fixture
@@ -44,3 +45,24 @@ async def test_one_that_has_ended_and_waits_to_be_buried_does_not_run(tmp_path: 
     os.kill(running, 9)
     await asyncio.to_thread(os.waitid, os.P_PID, running, os.WEXITED | os.WNOWAIT)
     assert await Haproxy(tmp_path).master() is None
+
+
+def test_what_haproxy_makes_of_its_output_is_not_made_of_ours() -> None:
+    reading, writing = os.pipe()
+    try:
+        with reopened(writing) as its:
+            os.set_blocking(its, False)
+            os.write(its, b"word")
+        assert os.get_blocking(writing)
+        assert os.read(reading, 9) == b"word"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_output_that_is_a_socket_is_shared() -> None:
+    ours, others = socket.socketpair()
+    with ours, others:
+        with reopened(ours.fileno()) as its:
+            os.write(its, b"word")
+        assert others.recv(9) == b"word"

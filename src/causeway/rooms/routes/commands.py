@@ -157,8 +157,11 @@ def questions(files: Files) -> list[str]:
     ]
 
 
-def state_of(answers: Iterable[str], ours: frozenset[str]) -> dict[Item, Value]:
-    """Return what HAProxy says it runs, of the backends ``ours``, from the answers to ``questions``."""
+def state_of(answers: Iterable[str], ours: frozenset[str], files: Files) -> dict[Item, Value]:
+    """Return what HAProxy says it runs, of the backends ``ours``, from the answers to ``questions``.
+
+    Authorities that are not among our files are the configuration's own: those of clients.
+    """
     servers, listed, authorities, *maps = answers
     state: dict[Item, Value] = {}
     for line in servers.splitlines():
@@ -171,8 +174,9 @@ def state_of(answers: Iterable[str], ours: frozenset[str]) -> dict[Item, Value]:
             state[CertificateKey(Path(words[0]).stem, words[-1])] = PRESENT
     for line in authorities.splitlines():
         name = line.partition(" - ")[0].strip().lstrip("*")
-        if name and not name.startswith(("#", "@")):
-            state[AuthorityKey(Path(name).stem)] = PRESENT
+        authority = AuthorityKey(Path(name).stem)
+        if Path(name) == files.authority(authority):
+            state[authority] = PRESENT
     for name, text in zip(get_args(MapName), maps, strict=True):
         for line in text.splitlines():
             _, _, rest = line.partition(" ")

@@ -346,7 +346,7 @@ class Router:
 
     async def _read(self, mark: str, counts: dict[str, int]) -> None:
         ours = frozenset(each for name, count in counts.items() for each in backend_names(name, count))
-        self._running = Running(state_of(await self._proxy.ask(questions(self._files)), ours))
+        self._running = Running(state_of(await self._proxy.ask(questions(self._files)), ours, self._files))
         self._mark = mark
 
     async def _send(self, touched: Iterable[Item]) -> None:

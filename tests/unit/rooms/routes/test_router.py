@@ -19,7 +19,13 @@ from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.model import Item, MapKey, Refusal, ServerKey, Value
 from causeway.rooms.routes.router import Doubt, Router
 
-FRONT = Front(plain=("127.0.0.1:80",), secure=("127.0.0.1:443",), certificate=Path("/run/router/default.pem"))
+FRONT = Front(
+    plain=("127.0.0.1:80",),
+    secure=("127.0.0.1:443",),
+    certificate=Path("/run/router/default.pem"),
+    client_authorities="/run/router/clients.pem",
+    client_verify="optional",
+)
 
 
 class World:
@@ -44,7 +50,7 @@ class World:
 
     async def state(self) -> dict[Item, Value]:
         files = Files(self.directory)
-        return state_of(await self.model.ask(questions(files)), frozenset(self.model.backends))
+        return state_of(await self.model.ask(questions(files)), frozenset(self.model.backends), files)
 
     async def way(self, key: str) -> str:
         """Return the route that a key of the map of prefixes leads to."""
