@@ -9,6 +9,7 @@ from typing import Any
 from tests.integration.names.conftest import Doors, Room, ZoneOfTest
 from tests.integration.names.resolver import ask
 
+from causeway.kube.ingresses import INGRESSES
 from causeway.kube.resource import EVENTS, NAMESPACES, NODES, SERVICES
 from causeway.kube.routes import ROUTES
 
@@ -119,7 +120,7 @@ async def test_a_zone_of_external_dns_is_taken_over(doors: Doors, zone: ZoneOfTe
     zone.put("gone", "A", "192.0.2.6")
     zone.put("a-gone", "TXT", text("service/default/gone", room.owner))
     zone.put("routed", "A", "192.0.2.5")
-    zone.put("a-routed", "TXT", text("ingress/default/routed", room.owner))
+    zone.put("a-routed", "TXT", text("crd/default/routed", room.owner))
     zone.put("else", "A", "192.0.2.4")
     zone.put("a-else", "TXT", text("service/default/web", "somebody-else"))
     zone.put("hand", "A", "192.0.2.3")
@@ -128,7 +129,7 @@ async def test_a_zone_of_external_dns_is_taken_over(doors: Doors, zone: ZoneOfTe
     await make(doors, "web", "192.0.2.7", hostname=hosts)
     room.start()
     await answers(zone, "gone")
-    for words in ("somebody-else", "ingress/default/routed", "made by somebody else"):
+    for words in ("somebody-else", "crd/default/routed", "made by somebody else"):
         await told(doors, "web", "NameTaken", words)
 
     async def gone_entirely() -> bool:
@@ -258,4 +259,33 @@ async def test_a_routes_host_is_an_alias_of_its_router_once_admitted(
     await answers(zone, "shop", f"router.{zone.name}", kind="CNAME")
     await doors.kube.delete(ROUTES, "shop", "default")
     await answers(zone, "shop", kind="CNAME")
+    room.stop()
+
+
+async def test_an_ingress_has_its_hosts_where_it_is_served(
+    doors: Doors, zone: ZoneOfTest, room: Room
+) -> None:
+    room.start()
+    host = f"open.{zone.name}".rstrip(".")
+    backend = {"service": {"name": "shop", "port": {"number": 80}}}
+    body = {
+        "apiVersion": INGRESSES.api_version,
+        "kind": INGRESSES.kind,
+        "metadata": {"name": "open", "namespace": "default"},
+        "spec": {"defaultBackend": backend, "rules": [{"host": host}]},
+    }
+    await doors.kube.apply(body, manager="test", resource=INGRESSES)
+
+    async def serve(*places: dict[str, str]) -> None:
+        status = {"status": {"loadBalancer": {"ingress": [*places]}}}
+        await doors.kube.patch(INGRESSES, "open", status, "default", subresource="status")
+
+    await serve({"ip": "192.0.2.77"})
+    await answers(zone, "open", "192.0.2.77")
+    (txt,) = zone.answer("a-open", "TXT").records
+    assert "external-dns/resource=ingress/default/open" in txt
+    await serve({"hostname": f"router.{zone.name}".rstrip(".")})
+    await answers(zone, "open", f"router.{zone.name}", kind="CNAME")
+    await doors.kube.delete(INGRESSES, "open", "default")
+    await answers(zone, "open", kind="CNAME")
     room.stop()

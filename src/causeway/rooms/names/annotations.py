@@ -12,6 +12,8 @@ from ipaddress import ip_address
 PREFIXES = ("external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/")
 HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL = "hostname", "internal-hostname", "target", "ttl"
 CONTROLLER, _OURS = "controller", "dns-controller"
+HOSTS = "ingress-hostname-source"
+_ONLY = {"annotation-only": (True, False), "defined-hosts-only": (False, True)}
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)+")
@@ -26,7 +28,8 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 class Annotations:
     """What an object says of its names; ``errors`` are sentences about what cannot be read.
 
-    Without ``ours`` another controller is meant.
+    Without ``ours`` another controller is meant. Of an Ingress ``hostnames`` are left out if only its hosts
+    count, ``hosts`` says whether these do.
     """
 
     ours: bool = True
@@ -35,6 +38,7 @@ class Annotations:
     targets: tuple[str, ...] = ()
     ttl: int | None = None
     errors: tuple[str, ...] = ()
+    hosts: bool = True
 
     @property
     def given(self) -> bool:
@@ -47,7 +51,7 @@ def relevant(annotations: Mapping[str, str]) -> dict[str, str]:
     return {
         key: annotations[prefix + key]
         for prefix in reversed(PREFIXES)
-        for key in (CONTROLLER, HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL)
+        for key in (CONTROLLER, HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL, HOSTS)
         if prefix + key in annotations
     }
 
@@ -56,13 +60,15 @@ def read(annotations: Mapping[str, str]) -> Annotations:
     """Return what annotations say; what cannot be read is left out and told."""
     found = relevant(annotations)
     errors: list[str] = []
+    annotated, hosts = _ONLY.get(found.get(HOSTS, "").lower(), (True, True))
     return Annotations(
         found.get(CONTROLLER, _OURS) == _OURS,
-        tuple(_names(found, HOSTNAME, errors)),
+        tuple(_names(found, HOSTNAME, errors)) if annotated else (),
         tuple(_names(found, INTERNAL_HOSTNAME, errors)),
         tuple(_targets(found, errors)),
         _ttl(found, errors),
         tuple(errors),
+        hosts,
     )
 
 

@@ -18,6 +18,7 @@ from causeway.engine.reconciler import DONE, Result
 from causeway.engine.steps import doing
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informer
+from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Meta, Node, Service
 from causeway.kube.resource import NODES, SERVICES
 from causeway.kube.routes import ROUTES, Route
@@ -26,7 +27,18 @@ from causeway.rooms.names.actual import Zones
 from causeway.rooms.names.annotations import relevant
 from causeway.rooms.names.apply import Hands
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import NODE, ROUTE, SERVICE, Chain, Desired, Note, Record, Setting, Source
+from causeway.rooms.names.model import (
+    INGRESS,
+    NODE,
+    ROUTE,
+    SERVICE,
+    Chain,
+    Desired,
+    Note,
+    Record,
+    Setting,
+    Source,
+)
 from causeway.rooms.names.plan import Zone, plan
 from causeway.rooms.names.reverse import plan_reverse
 
@@ -34,7 +46,7 @@ _log = structlog.get_logger(__name__)
 
 REVERSE = "reverse"
 _REVERSE_AGAIN = 300.0  # seconds between two looks at reverse records nothing is known to have changed of
-_RESOURCES = {SERVICE: SERVICES, NODE: NODES, ROUTE: ROUTES}
+_RESOURCES = {SERVICE: SERVICES, NODE: NODES, ROUTE: ROUTES, INGRESS: INGRESSES}
 _PASSING = (errors.Fenced, errors.RateLimited, errors.Conflict)
 """Nobody is told of these: they are over at the next attempt, or the next plan tells more."""
 
@@ -56,6 +68,10 @@ class Sources(Protocol):
         """Return those Routes that ``labels`` select."""
         ...
 
+    def ingresses(self, labels: str | None) -> Informer[Ingress]:
+        """Return those Ingresses that ``labels`` select."""
+        ...
+
 
 class Names:
     """The room at work: give ``run`` to the process that holds the lease."""
@@ -66,13 +82,15 @@ class Names:
         self._setting = setting
         self._designate = designate
         self._recorder = recorder
-        routes = sources.routes(None)
-        self._services, self._nodes, self._routes = sources.services.store, sources.nodes.store, routes.store
+        routes, ingresses = sources.routes(None), sources.ingresses(None)
+        self._services, self._nodes = sources.services.store, sources.nodes.store
+        self._routes, self._ingresses = routes.store, ingresses.store
         self.controller = Controller("names", self, workers=2, kind="Zone")
         self.zones = Zones(designate, setting.zones, self.controller.queue.add)
         self.controller.watch(sources.services, self._keys_of_service)
         self.controller.watch(sources.nodes, self._keys_of_node)
         self.controller.watch(routes, self._keys_of_route)
+        self.controller.watch(ingresses, self._keys_of_ingress)
         self._hands = Hands(designate, self.zones, setting)
         self._pace = Pace()
         self._told: dict[str, frozenset[Note]] = {}
@@ -144,7 +162,13 @@ class Names:
         return Result(requeue_after=_REVERSE_AGAIN)
 
     def _desired(self) -> Desired:
-        return desired(self._services.all(), self._nodes.all(), self._setting, self._routes.all())
+        return desired(
+            self._services.all(),
+            self._nodes.all(),
+            self._setting,
+            self._routes.all(),
+            self._ingresses.all(),
+        )
 
     async def _tell(self, zone: str, notes: Iterable[Note]) -> None:
         """Record what is new; what was told stays told until it is over."""
@@ -161,13 +185,15 @@ class Names:
         self._told[zone] = now
 
     def _about(self, source: Source) -> Meta | None:
-        found: Service | Node | Route | None = None
+        found: Service | Node | Route | Ingress | None = None
         if source.kind == SERVICE:
             found = self._services.get(f"{source.namespace}/{source.name}")
         elif source.kind == NODE:
             found = self._nodes.get(source.name)
         elif source.kind == ROUTE:
             found = self._routes.get(f"{source.namespace}/{source.name}")
+        elif source.kind == INGRESS:
+            found = self._ingresses.get(f"{source.namespace}/{source.name}")
         return found.metadata if found is not None else None
 
     def _keys_of_service(self, change: Change[Service]) -> Iterable[str]:
@@ -178,6 +204,9 @@ class Names:
 
     def _keys_of_route(self, change: Change[Route]) -> Iterable[str]:
         return self._setting.zones if _read_route(change.old) != _read_route(change.new) else ()
+
+    def _keys_of_ingress(self, change: Change[Ingress]) -> Iterable[str]:
+        return self._setting.zones if _read_ingress(change.old) != _read_ingress(change.new) else ()
 
 
 def _read_service(service: Service | None) -> object:
@@ -205,6 +234,18 @@ def _read_route(route: Route | None) -> object:
         return None
     meta = route.metadata
     return meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations), route.status.ingress
+
+
+def _read_ingress(ingress: Ingress | None) -> object:
+    """Return what of an Ingress this room reads."""
+    if ingress is None:
+        return None
+    meta, spec = ingress.metadata, ingress.spec
+    return (
+        (meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations)),
+        ([rule.host for rule in spec.rules], [each.hosts for each in spec.tls]),
+        ingress.status,
+    )
 
 
 def _zone_missing(wanted: Desired, zone: str, setting: Setting) -> list[Note]:

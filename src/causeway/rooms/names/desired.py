@@ -7,10 +7,22 @@ its kind in ``model.RANKS``, which also lets this room take over its records fro
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
-from causeway.kube.objects import Meta, Node, Service, key_of
+from causeway.kube.ingresses import Ingress
+from causeway.kube.objects import LoadBalancerStatus, Meta, Node, Service, key_of
 from causeway.kube.routes import Route, RouteIngress
 from causeway.rooms.names.annotations import Annotations, absolute, read, record_type
-from causeway.rooms.names.model import NODE, PLATFORM, ROUTE, SERVICE, Desired, Note, Setting, Source, Wish
+from causeway.rooms.names.model import (
+    INGRESS,
+    NODE,
+    PLATFORM,
+    ROUTE,
+    SERVICE,
+    Desired,
+    Note,
+    Setting,
+    Source,
+    Wish,
+)
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
@@ -20,7 +32,11 @@ _HEADLESS = "None"
 
 
 def desired(
-    services: Iterable[Service], nodes: Iterable[Node], setting: Setting, routes: Iterable[Route] = ()
+    services: Iterable[Service],
+    nodes: Iterable[Node],
+    setting: Setting,
+    routes: Iterable[Route] = (),
+    ingresses: Iterable[Ingress] = (),
 ) -> Desired:
     """Return what all want together."""
     services = [each for each in services if not each.metadata.deletion_timestamp]
@@ -29,6 +45,7 @@ def desired(
         *(each for service in services for each in of_service(service, setting)),
         *(each for node in nodes for each in of_node(node, setting)),
         *(each for route in routes for each in of_route(route, setting)),
+        *(each for ingress in ingresses for each in of_ingress(ingress, setting)),
     ]
     wishes = [each for each in found if isinstance(each, Wish)]
     notes = [each for each in found if isinstance(each, Note)]
@@ -62,6 +79,11 @@ def source_of_node(node: Node) -> Source:
 def source_of_route(route: Route) -> Source:
     """Return a route as a source of wishes."""
     return _source(ROUTE, route.metadata)
+
+
+def source_of_ingress(ingress: Ingress) -> Source:
+    """Return an Ingress as a source of wishes."""
+    return _source(INGRESS, ingress.metadata)
 
 
 def of_platform(setting: Setting) -> Iterator[Wish]:
@@ -133,6 +155,27 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
         yield from _wishes([name], targets, source, said.ttl, first=order)
 
 
+def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
+    """Yield the names of an Ingress at where its status says that it is served, whoever serves it.
+
+    As of a route, its hosts count only in a zone of ours, and need nothing where a wildcard answers for them.
+    """
+    said, source = read(ingress.metadata.annotations), source_of_ingress(ingress)
+    if ingress.metadata.deletion_timestamp or not said.ours:
+        return
+    yield from _errors(source, said)
+    spec = ingress.spec
+    given = [*(rule.host for rule in spec.rules), *(host for each in spec.tls for host in each.hosts)]
+    hosts = [name for host in given if (name := absolute(host)) is not None] if said.hosts else []
+    names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
+    places = _balanced(ingress.status.load_balancer)
+    for order, name in enumerate(names):
+        targets = said.targets or [
+            each for each in places if each != name and not _answered(name, each, setting)
+        ]
+        yield from _wishes([name], targets, source, said.ttl, first=order)
+
+
 def _admitted(ingress: RouteIngress) -> bool:
     return any(each.type == "Admitted" and each.status == "True" for each in ingress.conditions)
 
@@ -143,10 +186,12 @@ def _name_of(ingress: RouteIngress) -> str | None:
     return absolute(f"*.{host.partition('.')[2]}" if ingress.wildcard_policy == "Subdomain" else host)
 
 
-def _answered(name: str, router: str, setting: Setting) -> bool:
-    """Return whether the platform's own wildcard leads a name to where the router's name leads."""
+def _answered(name: str, place: str, setting: Setting) -> bool:
+    """Return whether the platform's own wildcard leads a name to a place: an address, or a router's name."""
     wildcard = f"*.{name.partition('.')[2]}"
-    return wildcard in setting.fixed and wildcard == f"*.{router.partition('.')[2]}"
+    return wildcard in setting.fixed and (
+        place == setting.fixed[wildcard] or wildcard == f"*.{place.partition('.')[2]}"
+    )
 
 
 def _source(kind: str, meta: Meta) -> Source:
@@ -181,9 +226,12 @@ def _outside(service: Service) -> tuple[str, ...]:
         return ()
     if spec.external_ips:
         return spec.external_ips
-    ingress = service.status.load_balancer.ingress
-    named = [absolute(each.hostname) for each in ingress if not each.ip and each.hostname]
-    return (*(each.ip for each in ingress if each.ip), *(each for each in named if each))
+    return _balanced(service.status.load_balancer)
+
+
+def _balanced(status: LoadBalancerStatus) -> tuple[str, ...]:
+    named = [absolute(each.hostname) for each in status.ingress if not each.ip and each.hostname]
+    return (*(each.ip for each in status.ingress if each.ip), *(each for each in named if each))
 
 
 def _inside(service: Service) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from causeway.cloud.designate import Zone as CloudZone
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Finding
 from causeway.kube.client import Client
+from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Node, Service
 from causeway.kube.resource import NODES, SERVICES
 from causeway.kube.routes import ROUTES, Route
@@ -36,6 +37,7 @@ class Facts:
     services: tuple[Service, ...] = ()
     nodes: tuple[Node, ...] = ()
     routes: tuple[Route, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
     controller: Finding | None = None  # what is wrong with the controller itself
 
 
@@ -43,10 +45,11 @@ async def gather(
     kube: Client, designate: Designate, *, setting: Setting, zone: str, controller: Finding | None
 ) -> Facts:
     """Read all facts about one zone; raises ``CloudError``."""
-    services, nodes, routes, found = await asyncio.gather(
+    services, nodes, routes, ingresses, found = await asyncio.gather(
         kube.list(SERVICES, of=Service),
         kube.list(NODES, of=Node),
         kube.list(ROUTES, of=Route),
+        kube.list(INGRESSES, of=Ingress),
         designate.find_zone(zone),
     )
     sets = await designate.list_record_sets(found.id) if found is not None else []
@@ -58,6 +61,7 @@ async def gather(
         tuple(services.items),
         tuple(nodes.items),
         tuple(routes.items),
+        tuple(ingresses.items),
         controller,
     )
 
@@ -112,7 +116,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
 
 
 def _planned(facts: Facts) -> tuple[Desired, Zone, Planned]:
-    wanted = desired(facts.services, facts.nodes, facts.setting, facts.routes)
+    wanted = desired(facts.services, facts.nodes, facts.setting, facts.routes, facts.ingresses)
     zone = Zone(facts.name, facts.sets, facts.setting)
     return wanted, zone, plan(wanted, zone, facts.setting)
 

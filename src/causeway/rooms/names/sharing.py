@@ -1,13 +1,14 @@
 """Several who want one name: who gets it, and what those are told who do not. Pure.
 
 The platform's own names and its nodes' are theirs. Else who has a name keeps it, and a free one goes to who
-asked first. Services of one namespace share a name, as they do with external-dns; of two namespaces one gets
-it alone, so that nobody can put himself beside, or in the place of, somebody else's application.
+asked first. What is in one namespace shares a name, as with external-dns (routes and Ingresses of different
+paths have the same host); of two namespaces one gets it alone, so that nobody can put himself beside, or in
+the place of, somebody else's application.
 """
 
 from collections.abc import Callable, Iterable
 
-from causeway.rooms.names.model import RANKS, SERVICE, Note, Record, Source, Wish
+from causeway.rooms.names.model import RANKS, Note, Record, Source, Wish
 
 
 def together(
@@ -38,7 +39,7 @@ def _precedence(source: Source, holding: frozenset[str]) -> tuple[int, bool, str
 
 def _side(source: Source) -> tuple[str, str]:
     """Return what sources have in common that share a name."""
-    return source.kind, source.namespace if source.kind == SERVICE else source.name
+    return ("", source.namespace) if source.namespace else (source.kind, source.name)
 
 
 def _compatible(name: str, granted: list[Wish]) -> tuple[list[list[Wish]], list[Note]]:

@@ -5,6 +5,7 @@ from typing import Any
 from tests.models.designate import ModelDesignate
 
 from causeway.cloud.designate import NewRecordSet
+from causeway.kube.ingresses import Ingress, IngressRule, IngressSpec, IngressStatus, IngressTLS
 from causeway.kube.objects import (
     IngressAddress,
     LoadBalancerStatus,
@@ -78,6 +79,26 @@ def route(
     ]
     meta = Meta(name, "one", f"uid-one-{name}", annotations=said)
     return Route(meta, RouteSpec(RouteTarget("web")), RouteStatus(tuple(entries)))
+
+
+def ingress(
+    name: str = "shop",
+    *addresses: str,
+    hosts: tuple[str, ...] = (),
+    tls: tuple[str, ...] = (),
+    namespace: str = "one",
+    **annotations: str,
+) -> Ingress:
+    """Return an Ingress with rules for ``hosts``, certificates for ``tls``, served at ``addresses``."""
+    said = {OLD + key.replace("_", "-"): value for key, value in annotations.items()}
+    places = tuple(
+        IngressAddress(hostname=each) if each[-1].isalpha() else IngressAddress(each) for each in addresses
+    )
+    return Ingress(
+        Meta(name, namespace, f"uid-{namespace}-{name}", annotations=said),
+        IngressSpec(rules=tuple(map(IngressRule, hosts)), tls=(IngressTLS(tls),) if tls else ()),
+        IngressStatus(LoadBalancerStatus(places)),
+    )
 
 
 def source(name: str = "web", namespace: str = "shop", created: str = "") -> Source:

@@ -1,11 +1,13 @@
 import dataclasses
 
-from tests.unit.rooms.names.examples import SETTING, node, route, service
+from tests.unit.rooms.names.examples import SETTING, ingress, node, route, service
 
+from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import Service
 from causeway.kube.routes import Route
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import Desired
+from causeway.rooms.names.sharing import together
 
 
 def wanted(*services: Service) -> Desired:
@@ -15,6 +17,11 @@ def wanted(*services: Service) -> Desired:
 def routed(*routes: Route, **fixed: str) -> Desired:
     names = {f"{name}.example.org.": address for name, address in fixed.items()}
     return desired([], [], dataclasses.replace(SETTING, fixed=names), routes)
+
+
+def let_in(*ingresses: Ingress, **fixed: str) -> Desired:
+    names = {f"{name}.example.org.": address for name, address in fixed.items()}
+    return desired([], [], dataclasses.replace(SETTING, fixed=names), (), ingresses)
 
 
 def short(found: Desired) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -185,3 +192,66 @@ def test_what_the_routers_wildcard_answers_needs_no_record_of_its_own() -> None:
 
 def test_no_name_is_its_own_alias() -> None:
     assert routed(route("router", ("router.example.org", "router.example.org"))) == Desired()
+
+
+def test_an_ingress_has_its_hosts_where_it_is_served() -> None:
+    found = let_in(ingress("shop", "192.0.2.7", hosts=("a.example.org", "b.example.org", "a.example.org")))
+    assert short(found) == [("a", "A", ("192.0.2.7",)), ("b", "A", ("192.0.2.7",))]
+    assert found.wishes[0].source.resource == "ingress/one/shop"
+    named = ingress("shop", "lb.example.net", hosts=("*.shop.example.org",), tls=("tls.example.org",))
+    assert short(let_in(named)) == [
+        ("*.shop", "CNAME", ("lb.example.net.",)),
+        ("tls", "CNAME", ("lb.example.net.",)),
+    ]
+
+
+def test_an_ingress_nobody_serves_or_for_every_host_has_no_name() -> None:
+    assert let_in(ingress("shop", hosts=("a.example.org",))) == Desired()
+    assert let_in(ingress("shop", "192.0.2.7", hosts=("",))) == Desired()
+    assert let_in(ingress("shop", "192.0.2.7", hosts=("a.example.com",))) == Desired()
+
+
+def test_an_ingress_says_which_of_its_names_count() -> None:
+    def names(which: str) -> list[str]:
+        found = ingress(
+            "shop",
+            "192.0.2.7",
+            hosts=("a.example.org",),
+            hostname="more.example.org",
+            ingress_hostname_source=which,
+        )
+        return [name for name, *_ in short(let_in(found))]
+
+    assert names("") == ["a", "more"]
+    assert names("annotation-only") == ["more"]
+    assert names("defined-hosts-only") == ["a"]
+
+
+def test_an_ingress_below_the_routers_wildcard_needs_no_record_of_its_own() -> None:
+    apps = {"*.apps": "192.0.2.2"}
+    own = ("*.apps", "A", ("192.0.2.2",))
+    for place, kind in (("192.0.2.2", "A"), ("router.apps.example.org.", "CNAME")):
+        found = ingress("shop", place, hosts=("shop.apps.example.org", "shop.example.org"))
+        assert short(let_in(found, **apps)) == [own, ("shop", kind, (place,))]
+    elsewhere = ingress("shop", "192.0.2.3", hosts=("shop.apps.example.org",))
+    assert short(let_in(elsewhere, **apps)) == [own, ("shop.apps", "A", ("192.0.2.3",))]
+
+
+def test_routes_and_ingresses_of_one_namespace_have_one_host_together() -> None:
+    """As different paths of it."""
+    host = "a.example.org"
+    both = [route("one", (host, "r.example.net")), route("two", (host, "r.example.net"))]
+    third = ingress("three", "r.example.net", hosts=(host,))
+    wishes = desired([], [], SETTING, both, [third]).wishes
+    records, notes = together(wishes, lambda _: frozenset())
+    assert [(each.name, each.targets) for each in records] == [("a.example.org.", ("r.example.net.",))]
+    assert not notes
+
+
+def test_a_service_of_another_namespace_does_not_take_a_routes_name() -> None:
+    held = route("shop", ("a.example.org", "r.example.net"))
+    thief = service("web", "192.0.2.7", namespace="two", annotations={"hostname": "a.example.org"})
+    wishes = desired([thief], [], SETTING, [held]).wishes
+    records, notes = together(wishes, lambda _: frozenset({"route/one/shop"}))
+    assert [(each.type, each.resource) for each in records] == [("CNAME", "route/one/shop")]
+    assert [(each.source.resource, each.reason) for each in notes] == [("service/two/web", "NameTaken")]

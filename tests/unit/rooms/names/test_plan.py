@@ -189,12 +189,12 @@ def test_a_txt_that_may_mean_a_wildcard_or_a_name_proves_nothing() -> None:
 def test_what_external_dns_published_of_other_kinds_stays() -> None:
     cloud = Cloud()
     cloud.put(WWW, "A", "192.0.2.7")
-    cloud.put(f"a-{WWW}", "TXT", claim("ingress/shop/web"))
+    cloud.put(f"a-{WWW}", "TXT", claim("crd/shop/web"))
     cloud.put("_x._tcp.example.org.", "SRV", "0 50 80 w1.example.org.")
     cloud.put("srv-_x._tcp.example.org.", "TXT", claim("service/shop/web"))
     assert not cloud.steps()
     assert not cloud.steps(wish())
-    assert "belongs to ingress/shop/web" in cloud.plan(wish()).notes[0].cause
+    assert "belongs to crd/shop/web" in cloud.plan(wish()).notes[0].cause
 
 
 def test_what_it_published_of_services_this_room_does_not_publish_stays() -> None:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 import msgspec
 from tests.models.designate import ModelDesignate
 from tests.models.feeds import Feed, informers
-from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, node, route, service
+from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, ingress, node, route, service
 
 from causeway.cloud import errors
 from causeway.cloud.designate import FloatingIp
 from causeway.kube.events import Recorder
+from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Meta, Node, Service
 from causeway.kube.resource import NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
@@ -52,13 +53,16 @@ class Platform:
         self.services: Feed[Service] = Feed()
         self.nodes: Feed[Node] = Feed()
         self.routes: Feed[Route] = Feed()
+        self.ingresses: Feed[Ingress] = Feed()
         self.told = Told()
         self.zone = self.designate.zone(ZONE).id if zone else ""
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Run the room; can be done again and again, as after a restart."""
-        followed = informers({SERVICES: self.services, NODES: self.nodes, ROUTES: self.routes})
+        followed = informers(
+            {SERVICES: self.services, NODES: self.nodes, ROUTES: self.routes, INGRESSES: self.ingresses}
+        )
         self.room = Names(self.setting, self.designate, self.told, sources=followed)  # type: ignore[arg-type]
         tasks = [asyncio.create_task(each) for each in (followed.run(), self.room.run())]
         yield
@@ -112,6 +116,25 @@ def test_a_routes_name_comes_with_its_admission_and_goes_with_it(in_virtual_time
                 (WWW, "CNAME"): ("router.example.net.",),
             }
             here.routes.put(route("web", refused=("www.example.org",)))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+
+    in_virtual_time(run())
+
+
+def test_an_ingress_has_names_where_it_is_served(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        async with here.at_work():
+            await asyncio.sleep(1)
+            here.ingresses.put(ingress("web", hosts=("www.example.org",)))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+            here.ingresses.put(ingress("web", "192.0.2.7", hosts=("www.example.org",)))
+            await asyncio.sleep(0.2)
+            text = claim("ingress/one/web", OWNER, "causeway=marked")
+            assert here.answers() == {(f"a-{WWW}", "TXT"): (text,), (WWW, "A"): ("192.0.2.7",)}
+            here.ingresses.put(ingress("web", "192.0.2.7", hosts=("www.example.net",)))
             await asyncio.sleep(0.2)
             assert here.answers() == {}
 
