@@ -134,10 +134,12 @@ class Volumes(Orders[Volume, Wish]):
             volume = await self._cinder.get_volume(identifier)
             if not asked:
                 require_usable([capability], place, multiattach=volume.multiattach)
-                if not await self._attachments.server_exists(server):
-                    cause = "the project has no such server"
-                    raise Refused(Reason.NOT_FOUND, f"node {server}", cause, "Delete the node.")
-            match to_attach(volume, server, capability):
+            try:
+                step = to_attach(volume, server, capability)
+            except Refused:
+                await self._require_server(server)  # who asks in vain learns first that there is no such node
+                raise
+            match step:
                 case Attached(device):
                     return device
                 case Attach() if asked:
@@ -153,6 +155,9 @@ class Volumes(Orders[Volume, Wish]):
     async def _ask_to_attach(self, identifier: str, server: str) -> None:
         try:
             await self._attachments.attach(server, identifier)
+        except errors.NotFound:
+            await self._require_server(server)
+            raise
         except errors.BadRequest as error:
             remedy = "It is tried again by itself; look at the volume's status if it lasts."
             raise Refused(Reason.PRECONDITION, f"volume {identifier}", error.cause, remedy) from error
@@ -161,6 +166,11 @@ class Volumes(Orders[Volume, Wish]):
                 raise
             remedy = "Let the pod run elsewhere; CAUSEWAY_CSI_VOLUME_LIMIT tells Kubernetes a lower limit."
             raise Refused(Reason.EXHAUSTED, f"node {server}", error.cause, remedy) from error
+
+    async def _require_server(self, server: str) -> None:
+        if not await self._attachments.server_exists(server):
+            cause = "the project has no such server"
+            raise Refused(Reason.NOT_FOUND, f"node {server}", cause, "Delete the node.")
 
     async def _unpublish(self, identifier: str, server: str) -> None:
         until = self._until()

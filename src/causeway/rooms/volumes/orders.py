@@ -19,6 +19,7 @@ from causeway.rooms.volumes import creation
 from causeway.rooms.volumes.creation import Discard, Done, Step, Thing, Wait
 from causeway.rooms.volumes.flights import Answer, Flights
 from causeway.rooms.volumes.model import Reason, Refused, SnapshotWish, Wish
+from causeway.rooms.volumes.naming import Named
 from causeway.rooms.volumes.poller import NotYet, Poller
 
 log = structlog.get_logger()
@@ -52,11 +53,13 @@ class Orders(ABC, Generic[Thing, Wished]):
         self._calls: Calls[Thing] = calls
         self._patience = patience
         self._poller: Poller[Thing] = Poller(calls.get, calls.list_all)
+        self._named: Named[Thing] = Named(calls.named, calls.list_all)
         self._flights = Flights()
 
     async def close(self) -> None:
         """Break off what is under way."""
         await self._flights.close()
+        await self._named.close()
         await self._poller.close()
 
     async def create(self, wish: Wished) -> Thing:
@@ -91,7 +94,7 @@ class Orders(ABC, Generic[Thing, Wished]):
         watched: set[str] = set()
         until = self._until()
         while True:
-            named = await self._calls.named(wish.name)
+            named = await self._named.of(wish.name)
             if left := creation.surplus(named, self._cluster):
                 log.warning("several have one name", kind=self.kind, name=wish.name, beside=left)
             it = creation.chosen(named, self._cluster)
