@@ -13,7 +13,7 @@ from causeway.lab.images import debian, kubernetes, node
 from causeway.lab.images.containers import Archive, Builder
 
 # Layers of the next image of Causeway, too.
-SHARED = ("layer-python-", "layer-causeway-needs-")
+SHARED = ("layer-python-", "layer-causeway-programs-", "layer-causeway-needs-")
 
 
 @dataclass(frozen=True)

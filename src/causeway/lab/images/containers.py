@@ -4,6 +4,7 @@ kubeadm's own images are single static binaries; ours are Debian packages plus c
 contains a digest of all it is made of, so one that is there is never made again.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -28,6 +29,8 @@ PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SITE = "usr/local/lib/python3.13/dist-packages"
 # base-files has the links that lead to the dynamic loader.
 PYTHON_PACKAGES = ("base-files", "python3", "ca-certificates")
+# What Causeway runs in its own container.
+PROGRAM_PACKAGES = ("haproxy",)
 REDIS_PACKAGES = ("base-files", "redis-server")
 WHEELS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 ACCOUNTS = (
@@ -108,16 +111,28 @@ class Builder:
             project = self._layer("causeway-code", [code], lambda scratch: self._project(top, scratch))
             return [*self._needed_layers(lock), project]
 
-        return self._archive(CAUSEWAY, [lock, code], config, layers)
+        return self._archive(CAUSEWAY, [lock, PROGRAM_PACKAGES, code], config, layers)
 
     def _needs(self) -> Archive:
         """What Causeway needs, as an image: a node that has it gets Causeway itself in a moment."""
         lock = self._lock()
-        return self._archive(NEEDS, [lock], {}, lambda: self._needed_layers(lock))
+        return self._archive(NEEDS, [lock, PROGRAM_PACKAGES], {}, lambda: self._needed_layers(lock))
 
     def _needed_layers(self, lock: str) -> list[Layer]:
         needs = self._layer("causeway-needs", [lock], lambda scratch: self._locked(lock, scratch))
-        return [self._python(), needs]
+        return [self._python(), self._programs(), needs]
+
+    def _programs(self) -> Layer:
+        """What the packages of programs add to Debian's Python."""
+        lower = self._python_tree()
+        tree = debian.tree(self.cache, "programs", (*PYTHON_PACKAGES, *PROGRAM_PACKAGES), log=self.log)
+
+        def members(_: Path) -> Iterator[Entry]:
+            for entry in entries(tree, without=_UNUSED):
+                if not os.path.lexists(lower / entry.path):
+                    yield entry
+
+        return self._layer("causeway-programs", [lower.name, tree.name], members)
 
     def _lock(self) -> str:
         top = checkout.root()

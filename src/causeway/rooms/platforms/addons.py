@@ -19,8 +19,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from causeway import __version__
 from causeway.kube.client import Client
 from causeway.kube.errors import AlreadyExists, Object
-from causeway.kube.resource import CRDS, NAMESPACES
+from causeway.kube.resource import CRDS, DAEMON_SETS, NAMESPACES
+from causeway.rooms.platforms import routing
 from causeway.rooms.platforms.model import Names
+from causeway.rooms.platforms.routing import ROUTED, Routing
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"
@@ -30,8 +32,11 @@ IMAGE = f"localhost/causeway:{__version__}"
 ATTACHMENTS = "network-attachment-definitions.k8s.cni.cncf.io"
 """A definition that several components bring: one that is there stays as it is."""
 
-ROUTED = "apps"
-"""Applications behind the router are named NAME.apps.ZONE."""
+CREDENTIALS = "causeway-cloud"
+"""The Secret with the files of the cloud's credentials."""
+
+ROUTER = "causeway-router"
+"""The DaemonSet of the router."""
 
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
@@ -44,6 +49,7 @@ class Settings:
     cloud_files: Mapping[str, str]
     masters: int
     image: str = IMAGE
+    router: Routing | None = None
 
     def __repr__(self) -> str:
         return f"Settings(config={self.config!r})"
@@ -56,9 +62,13 @@ def manifests(settings: Settings) -> list[Object]:
     values = {
         "config": config,
         "cloud_files": dict(settings.cloud_files),
-        "settings_digest": hashlib.sha256(config.encode()).hexdigest()[:16],
+        "settings_digest": _digest(config),
         "controllers": min(_CONTROLLERS, settings.masters),
         "image": settings.image,
+        "router": settings.router,
+        "router_secret": routing.SECRET,
+        "router_file": routing.FILE,
+        "router_digest": _digest(settings.router.certificate) if settings.router else "",
     }
     names = sorted(each.name for each in files("causeway.deploy").iterdir() if each.name.endswith(".yaml"))
     return [
@@ -70,7 +80,7 @@ def manifests(settings: Settings) -> list[Object]:
 
 
 async def install(client: Client, objects: Sequence[Object]) -> None:
-    """Declare the objects; those there already are changed where they differ."""
+    """Declare the objects; those there already are changed where they differ. A router not wanted goes."""
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
         if each["metadata"]["name"] == ATTACHMENTS:
@@ -78,6 +88,8 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
                 await client.create(CRDS, each)
         else:
             await client.apply(each, manager=MANAGER)
+    if not any(each["metadata"]["name"] == ROUTER and each["kind"] == DAEMON_SETS.kind for each in objects):
+        await client.delete(DAEMON_SETS, ROUTER, NAMESPACE)
 
 
 def config_of(
@@ -130,6 +142,10 @@ def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[
         "txtWildcardReplacement": names.txt_wildcard_replacement,
         "fixed": {name: address for name, address in addresses.items() if address},
     }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache

@@ -24,6 +24,7 @@ from causeway.rooms.platforms import (
     credential,
     nodes,
     plan,
+    routing,
     stack,
     state,
     template,
@@ -238,7 +239,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
     phase.waiting_for("the application credential")
     names = surveyed.platform.spec.names
-    present = await cluster.cloud_files(client)
+    present = await cluster.secret_files(client, addons.CREDENTIALS)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
     settings = Settings(
         config=addons.config_of(
@@ -259,6 +260,11 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
         cloud_files=files,
         masters=surveyed.platform.masters.count,
         image=work.image,
+        router=routing.routing(
+            surveyed.platform,
+            surveyed.kept.pki,
+            (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
+        ),
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")

@@ -350,6 +350,15 @@ class Names(Record):
         return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))
 
 
+class Router(Record):
+    """What answers for the hosts of Routes and Ingresses, on the nodes of role infra."""
+
+    enabled: bool = Field(True, description="Whether there is one, as long as there are nodes for it.")
+    suffix: Zone | None = Field(
+        None, description="Completes hosts of Routes that name none; apps.ZONE of names without it."
+    )
+
+
 class Spec(Record):
     """What the platform consists of."""
 
@@ -369,6 +378,7 @@ class Spec(Record):
     names: Names | None = Field(
         None, description="Where the platform and what runs on it have names; nowhere without it."
     )
+    router: Router = Field(default_factory=Router)
 
     @field_validator("pools")
     @classmethod

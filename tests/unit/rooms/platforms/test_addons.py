@@ -9,6 +9,7 @@ from causeway.kube.resource import resource_of
 from causeway.rooms.platforms import addons, nodes
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.model import Names
+from causeway.rooms.platforms.routing import Routing
 
 CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}
 
@@ -76,6 +77,49 @@ def test_the_image_can_be_elsewhere() -> None:
     found = addons.manifests(settings(image="registry.example/causeway:1"))
     for each in [*of_kind("Deployment", found), *of_kind("DaemonSet", found)]:
         assert each["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/causeway:1"
+
+
+def router_of(found: list[dict[str, Any]]) -> dict[str, Any]:
+    (daemons,) = [each for each in of_kind("DaemonSet", found) if each["metadata"]["name"] == addons.ROUTER]
+    template: dict[str, Any] = daemons["spec"]["template"]
+    return template
+
+
+def test_a_platform_without_a_router_has_nothing_of_it_running() -> None:
+    assert [each["metadata"]["name"] for each in of_kind("DaemonSet", addons.manifests(settings()))] == [
+        "causeway-node"
+    ]
+
+
+@pytest.mark.parametrize("certificate", ["", "CERTIFICATE\nKEY\n"])
+def test_the_router_is_told_its_hosts_and_shown_its_certificate(certificate: str) -> None:
+    found = addons.manifests(settings(router=Routing("apps.example" if certificate else "", certificate)))
+    spec = router_of(found)["spec"]
+    (container,) = spec["containers"]
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    assert variables["CAUSEWAY_ROUTER_SUFFIX"] == ("apps.example" if certificate else "")
+    assert "ports" not in container  # two of them have to have a place on one node
+    secrets = [each for each in of_kind("Secret", found) if "router" in each["metadata"]["name"]]
+    mounted = {each["name"]: each for each in spec["volumes"]}
+    if certificate:
+        (secret,) = secrets
+        assert secret["stringData"] == {"certificate.pem": certificate}
+        assert mounted["certificate"]["secret"]["secretName"] == secret["metadata"]["name"]
+        (mount,) = [each for each in container["volumeMounts"] if each["name"] == "certificate"]
+        assert variables["CAUSEWAY_ROUTER_CERTIFICATE"] == f"{mount['mountPath']}/certificate.pem"
+    else:
+        assert not secrets
+        assert mounted.keys() == {"run"}
+        assert "CAUSEWAY_ROUTER_CERTIFICATE" not in variables
+
+
+def test_another_certificate_is_another_router() -> None:
+    def annotations(certificate: str) -> Any:
+        router = Routing("apps.example", certificate)
+        return router_of(addons.manifests(settings(router=router)))["metadata"]["annotations"]
+
+    assert annotations("one") == annotations("one")
+    assert annotations("one") != annotations("two")
 
 
 def pod(name: str, **meta: Any) -> dict[str, Any]:
