@@ -130,18 +130,23 @@ def config_of(
 def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the controller is told of names: zones, owner, and the platform's own."""
     zone = names.zones[0]
-    addresses = {
-        f"api.{zone}": outputs.get("public_api_address") or outputs.get("api_address"),
-        f"*.{ROUTED}.{zone}": outputs.get("public_router_address") or outputs.get("router_address"),
-    }
+    api, router = addresses(outputs)
+    fixed = {f"api.{zone}": api, f"*.{ROUTED}.{zone}": router}
     return {
         "zones": list(names.zones),
         "owner": names.owner_id or cluster_id,
         "txtPrefix": names.txt_prefix,
         "txtSuffix": names.txt_suffix,
         "txtWildcardReplacement": names.txt_wildcard_replacement,
-        "fixed": {name: address for name, address in addresses.items() if address},
+        "fixed": {name: address for name, address in fixed.items() if address},
     }
+
+
+def addresses(outputs: Mapping[str, Any]) -> tuple[str, str]:
+    """Return where the API and the router are reached, from outside if they are; "" where not yet known."""
+    api = outputs.get("public_api_address") or outputs.get("api_address")
+    router = outputs.get("public_router_address") or outputs.get("router_address")
+    return api or "", router or ""
 
 
 def _digest(text: str) -> str:

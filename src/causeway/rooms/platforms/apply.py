@@ -106,6 +106,7 @@ async def _carry_out(work: _Work, kept: State, joining: Joining | None) -> tuple
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    await _name(work, begun, live, kept)
     await _settle(work, live, kept)
     if work.surveyed.plan.empty and kept.last_apply:
         return live, kept  # the figures of the last one that had something to do are worth more
@@ -185,6 +186,17 @@ async def _start(work: _Work, begun: LiveStack, kept: State, masters_up: asyncio
                 await nodes.offer_token(client, kept.token)
             await _furnish(work, live, client, phase)
     return kept
+
+
+async def _name(work: _Work, begun: LiveStack, live: LiveStack, kept: State) -> None:
+    """Tell the platform what its router's name leads to: Heat makes the router's load balancer last."""
+    if work.surveyed.platform.spec.names is None or addons.addresses(begun.outputs) == addons.addresses(
+        live.outputs
+    ):
+        return
+    async with Client(access(work.surveyed.platform, kept, live)) as client:
+        with work.progress.phase("names") as phase:
+            await _furnish(work, live, client, phase)
 
 
 async def _settle(work: _Work, live: LiveStack, kept: State) -> None:

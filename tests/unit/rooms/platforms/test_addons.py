@@ -178,3 +178,9 @@ def test_what_has_no_address_has_no_name() -> None:
     )
     assert told["fixed"] == {"api.example.org.": "10.0.0.9"}
     assert told["owner"] == "me"
+
+
+def test_an_address_that_heat_does_not_know_yet_is_none() -> None:
+    assert addons.addresses(OUTPUTS) == ("192.0.2.1", "10.0.0.8")
+    assert addons.addresses({"api_address": "10.0.0.9", "router_address": None}) == ("10.0.0.9", "")
+    assert addons.addresses({}) == ("", "")
