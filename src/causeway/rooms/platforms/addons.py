@@ -18,9 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway import __version__
 from causeway.kube.client import Client
-from causeway.kube.errors import AlreadyExists, Object
-from causeway.kube.resource import CRDS, NAMESPACES
-from causeway.rooms.platforms.model import Names
+from causeway.kube.errors import AlreadyExists, Invalid, Object
+from causeway.kube.resource import CRDS, NAMESPACES, STORAGE_CLASSES
+from causeway.rooms.platforms.model import Names, VolumeDriver
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"
@@ -30,20 +30,41 @@ IMAGE = f"localhost/causeway:{__version__}"
 ATTACHMENTS = "network-attachment-definitions.k8s.cni.cncf.io"
 """A definition that several components bring: one that is there stays as it is."""
 
+CLOUD_SECRET, VOLUMES_SECRET = "causeway-cloud", "causeway-volumes"
+"""Where the credentials are of the controller and of the volume driver."""
+
 ROUTED = "apps"
 """Applications behind the router are named NAME.apps.ZONE."""
 
+_OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
 
 @dataclass(frozen=True)
+class Volumes:
+    """What the volume driver's manifests are filled in with; ``zones`` is "same" or "apart"."""
+
+    cluster_id: str
+    zones: str
+    chosen: VolumeDriver
+    cloud_files: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Volumes(cluster_id={self.cluster_id!r}, zones={self.zones!r}, chosen={self.chosen!r})"
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name."""
+    """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name.
+
+    ``volumes`` None leaves the volume driver out.
+    """
 
     config: Mapping[str, Any]
     cloud_files: Mapping[str, str]
     masters: int
     image: str = IMAGE
+    volumes: Volumes | None = None
 
     def __repr__(self) -> str:
         return f"Settings(config={self.config!r})"
@@ -59,8 +80,13 @@ def manifests(settings: Settings) -> list[Object]:
         "settings_digest": hashlib.sha256(config.encode()).hexdigest()[:16],
         "controllers": min(_CONTROLLERS, settings.masters),
         "image": settings.image,
+        "volumes": settings.volumes,
     }
-    names = sorted(each.name for each in files("causeway.deploy").iterdir() if each.name.endswith(".yaml"))
+    names = sorted(
+        each.name
+        for each in files("causeway.deploy").iterdir()
+        if each.name.endswith(".yaml") and (settings.volumes is not None or _OF_VOLUMES not in each.name)
+    )
     return [
         document
         for name in names
@@ -76,8 +102,19 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
         if each["metadata"]["name"] == ATTACHMENTS:
             with contextlib.suppress(AlreadyExists):
                 await client.create(CRDS, each)
+        elif each["kind"] == STORAGE_CLASSES.kind:
+            await _install_class(client, each)
         else:
             await client.apply(each, manager=MANAGER)
+
+
+async def _install_class(client: Client, wanted: Object) -> None:
+    """Declare a StorageClass. Its parameters cannot be changed, but volumes do not depend on the object."""
+    try:
+        await client.apply(wanted, manager=MANAGER)
+    except Invalid:
+        await client.delete(STORAGE_CLASSES, wanted["metadata"]["name"])
+        await client.apply(wanted, manager=MANAGER)
 
 
 def config_of(

@@ -103,22 +103,27 @@ async def await_components(
 
 
 async def components(client: Client) -> list[Component]:
-    """Return how the controller, the node daemons and the cluster's DNS do."""
+    """Return how the controller, the node daemons, the cluster's DNS and the volume driver, if any, do."""
     deployments = {
         each["metadata"]["name"]: each for each in (await client.list(DEPLOYMENTS, NAMESPACE)).items
     }
     daemons = {each["metadata"]["name"]: each for each in (await client.list(DAEMON_SETS, NAMESPACE)).items}
-    return [
+    found = [
         _deployment("controller", deployments.get("causeway-controller")),
         _daemons("node daemons", daemons.get("causeway-node")),
         _deployment("DNS", deployments.get("coredns")),
     ]
+    if driver := deployments.get("causeway-volumes"):
+        found.append(_deployment("volume driver", driver))
+    if mounting := daemons.get("causeway-volumes-node"):
+        found.append(_daemons("volume driver on nodes", mounting))
+    return found
 
 
-async def cloud_files(client: Client) -> dict[str, str]:
-    """Return the files of the cloud's credentials that are in the platform, none if there are none."""
+async def cloud_files(client: Client, name: str) -> dict[str, str]:
+    """Return the files of the cloud's credentials in the Secret ``name``, none if it is not there."""
     try:
-        secret = await client.get(SECRETS, "causeway-cloud", NAMESPACE)
+        secret = await client.get(SECRETS, name, NAMESPACE)
     except NotFound:
         return {}
     data: Mapping[str, str] = secret.get("data", {})
