@@ -81,7 +81,7 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
         run("writer", WRITE)
         volume = kubectl.json("get", "pvc", claim, *inside)["spec"]["volumeName"]
         handle = kubectl.json("get", "pv", volume)["spec"]["csi"]["volumeHandle"]
-        server = cloud.compute.find_server(first)
+        server = cloud.compute.find_server(first, ignore_missing=False)
         (attachment,) = cloud.block_storage.get_volume(handle).attachments
         assert attachment["server_id"] == server.id
 
