@@ -1,8 +1,7 @@
 """Kubernetes' own companions of a volume driver, built from their published sources.
 
-They are of the release of Kubernetes after that of the nodes: the oldest whose sources are published as a
-whole, and made to work with the releases before it. All are built in one graph of modules, so that what they
-share is compiled once.
+They use the packages of a newer Kubernetes than the nodes run, and are made to work with older ones. All are
+built in one graph of modules, so that what they share is compiled once.
 """
 
 from collections.abc import Callable
