@@ -29,7 +29,7 @@ from causeway.rooms.platforms import (
     state,
     template,
 )
-from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.addons import Settings, Volumes
 from causeway.rooms.platforms.cluster import Component
 from causeway.rooms.platforms.pki import make_token
 from causeway.rooms.platforms.stack import LiveStack, StackResource
@@ -251,8 +251,17 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
     phase.waiting_for("the application credential")
     names = surveyed.platform.spec.names
-    present = await cluster.secret_files(client, addons.CREDENTIALS)
+    present = await cluster.secret_files(client, addons.CLOUD_SECRET)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
+    volumes = None
+    if surveyed.platform.spec.volumes.install:
+        present = await cluster.secret_files(client, addons.VOLUMES_SECRET)
+        volumes = Volumes(
+            cluster_id=surveyed.kept.cluster_id,
+            zones="apart" if surveyed.site.zones_apart else "same",
+            chosen=surveyed.platform.spec.volumes,
+            cloud_files=credential.ensure_for_volumes(work.cloud, name, present),
+        )
     settings = Settings(
         config=addons.config_of(
             cluster_id=surveyed.kept.cluster_id,
@@ -277,6 +286,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             surveyed.kept.pki,
             (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
         ),
+        volumes=volumes,
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")

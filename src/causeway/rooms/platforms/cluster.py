@@ -103,7 +103,7 @@ async def await_components(
 
 
 async def components(client: Client) -> list[Component]:
-    """Return how the controller, the node daemons, the cluster's DNS and the router do, if there is one."""
+    """Return how the controller, the node daemons, DNS, volume driver and router do, the last two if any."""
     deployments = {
         each["metadata"]["name"]: each for each in (await client.list(DEPLOYMENTS, NAMESPACE)).items
     }
@@ -113,7 +113,13 @@ async def components(client: Client) -> list[Component]:
         _daemons("node daemons", daemons.get("causeway-node")),
         _deployment("DNS", deployments.get("coredns")),
     ]
-    return [*found, _daemons("router", daemons[ROUTER])] if ROUTER in daemons else found
+    if driver := deployments.get("causeway-volumes"):
+        found.append(_deployment("volume driver", driver))
+    if mounting := daemons.get("causeway-volumes-node"):
+        found.append(_daemons("volume driver on nodes", mounting))
+    if router := daemons.get(ROUTER):
+        found.append(_daemons("router", router))
+    return found
 
 
 async def secret_files(client: Client, name: str) -> dict[str, str]:
