@@ -74,6 +74,11 @@ PROBES: Mapping[str, str] = {
     DNS: "/v2/zones",
 }
 """A call of each service that tells whether it honours a credential with rules."""
+VOLUME_PROBES: Mapping[str, str] = {
+    COMPUTE: PROBES[COMPUTE],
+    VOLUMES: "/v3/{project}/types",
+}
+"""The same for the volume driver's credential; ``{project}`` is the project's id."""
 
 
 @dataclass(frozen=True, order=True)

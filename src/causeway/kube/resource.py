@@ -92,6 +92,8 @@ PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=F
 SNAPSHOT_CONTENTS = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", namespaced=False
 )
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
+CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
 PORT_POOLS = Resource("causeway.dev", "v1alpha1", "portpools", "PortPool", namespaced=False)
 
 ALL = (
@@ -120,6 +122,8 @@ ALL = (
     CRDS,
     ADMISSION_POLICIES,
     ADMISSION_POLICY_BINDINGS,
+    STORAGE_CLASSES,
+    CSI_DRIVERS,
     PORT_POOLS,
 )
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in ALL}

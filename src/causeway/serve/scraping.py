@@ -6,6 +6,8 @@ the audience ``causeway-metrics`` will do, which is good for nothing else) and w
 """
 
 import asyncio
+import contextlib
+import errno
 import hashlib
 import os
 import ssl
@@ -28,6 +30,7 @@ ADDRESS = "CAUSEWAY_METRICS_ADDRESS"
 """The variable that says where to listen, as ADDRESS:PORT; without it nobody listens."""
 _BELIEVED = 60.0  # seconds an answer of the API server about a token holds
 _REMEMBERED = 64  # tokens
+_AGAIN = 2.0  # seconds until a port that was taken is tried again
 
 log = structlog.get_logger()
 
@@ -90,6 +93,7 @@ class Scraping:
     def __init__(self, address: str, client: Client) -> None:
         self._address = address_of(address) if address else None
         self._guard = Guard(client)
+        self._waiting: asyncio.Task[None] | None = None
         application = web.Application()
         application.router.add_get("/metrics", self._show)
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
@@ -100,14 +104,33 @@ class Scraping:
             await self._runner.setup()
             try:
                 tls = await asyncio.to_thread(_tls)
-                await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+                await self._listen(host, port, tls)
             except (OSError, Problem) as error:  # the work is done without being watched as well
                 log.warning("figures cannot be served", address=f"{host}:{port}", cause=str(error))
         return self
 
+    async def _listen(self, host: str, port: int, tls: ssl.SSLContext) -> None:
+        """Listen, later if another has the port: that may be the one whose place this one takes."""
+        try:
+            await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            log.info("figures are served when their port is free", address=f"{host}:{port}")
+            self._waiting = asyncio.create_task(self._listen_later(host, port, tls))
+
+    async def _listen_later(self, host: str, port: int, tls: ssl.SSLContext) -> None:
+        while True:
+            await asyncio.sleep(_AGAIN)
+            with contextlib.suppress(OSError):
+                return await web.TCPSite(self._runner, host, port, ssl_context=tls).start()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.wait([self._waiting])
         await self._runner.cleanup()
 
     async def _show(self, request: web.Request) -> web.Response:

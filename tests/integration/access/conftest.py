@@ -10,9 +10,11 @@ from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.projects import project
 
+from causeway.kit.progress import Progress
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
-from causeway.lab.settings import Settings
+from causeway.lab.images import kubernetes, sidecars
+from causeway.lab.settings import Settings, from_environment
 from causeway.rooms.platforms import credential
 
 
@@ -38,6 +40,13 @@ def api(kubernetes_binaries: dict[str, Path], tmp_path_factory: pytest.TempPathF
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture(scope="session")
+def sidecar_binaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The programs beside the volume driver; obtained if the cache lacks them."""
+    cache, log = from_environment().cache, tmp_path_factory.mktemp("obtain") / "log"
+    return kubernetes.obtain(cache, log, Progress(), components=sidecars.COMPONENTS)
 
 
 @pytest.fixture

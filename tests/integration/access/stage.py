@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,16 +118,23 @@ class Site:
 
 
 class Program:
-    """``causeway serve …`` as a process, with a log of its own."""
+    """``causeway serve …`` as a process, with a log of its own; or another program, by its words."""
 
-    def __init__(self, part: str, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        part: str,
+        directory: Path,
+        environment: Mapping[str, str],
+        *,
+        argv: Sequence[str] = (),
+    ) -> None:
         known = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "KUBE"))}
         self.file = directory / f"{part}.log"
         self.port = free_port()
         program = "from causeway.main import main; main()"
         with self.file.open("ab") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", program, "serve", part],
+                argv or [sys.executable, "-c", program, "serve", part],
                 stdout=sink,
                 stderr=sink,
                 env={

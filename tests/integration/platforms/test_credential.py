@@ -99,3 +99,17 @@ def test_a_cloud_that_cannot_check_rules_gets_one_without(
     assert not made.get("access_rules")
     assert credential.ensure(mine.cloud, name, files) == files
     assert credential.cluster_of(made["name"]) == name[-36:]
+
+
+async def test_the_volume_drivers_is_another_and_both_go_at_once(
+    mine: Project, name: str, tmp_path: Path
+) -> None:
+    files = credential.ensure(mine.cloud, name, {})
+    of_volumes = credential.ensure_for_volumes(mine.cloud, name, {})
+    assert credential.ensure(mine.cloud, name, files) == files
+    assert credential.ensure_for_volumes(mine.cloud, name, of_volumes) == of_volumes
+    async with await Cloud.open(credential.CLOUD, written(of_volumes, tmp_path)) as cloud:
+        assert (await cloud.call("block-storage", "GET", f"/v3/{mine.id}/volumes/detail")).startswith(b"{")
+        with pytest.raises(Unauthorized):
+            await Neutron(cloud).list_ports()
+    assert credential.revoke(mine.cloud, name) == 2

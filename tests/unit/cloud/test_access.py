@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import causeway.cloud
-from causeway.cloud.access import NAMES, PROBES, RULES, VOLUME_RULES, Rule, allows, below
+from causeway.cloud.access import NAMES, PROBES, RULES, VOLUME_PROBES, VOLUME_RULES, Rule, allows, below
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.nova import Attachments
 
@@ -139,6 +139,8 @@ def test_the_volume_drivers_credential_is_for_volumes_and_their_attachments_alon
 
 def test_probes_are_allowed() -> None:
     assert all(allows(service, "GET", path) for service, path in PROBES.items())
+    for service, path in VOLUME_PROBES.items():
+        assert allows(service, "GET", path.format(project="p"), rules=VOLUME_RULES)
 
 
 def test_an_endpoint_with_a_path_of_its_own_is_part_of_the_rule() -> None:

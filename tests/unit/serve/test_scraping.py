@@ -1,14 +1,19 @@
 """Where figures are shown."""
 
+import asyncio
 import datetime
+from typing import cast
 
+import aiohttp
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from tests.ports import free_port
 
 from causeway.kit.errors import Exit, Problem
+from causeway.kube.client import Client
 from causeway.serve import certificate
-from causeway.serve.scraping import address_of
+from causeway.serve.scraping import Scraping, address_of
 
 
 @pytest.mark.parametrize(
@@ -36,3 +41,38 @@ def test_the_certificate_is_valid_now_and_its_key_is_with_it() -> None:
     made, key = x509.load_pem_x509_certificate(pem), load_pem_private_key(pem, None)
     assert made.not_valid_before_utc < now < made.not_valid_after_utc
     assert made.public_key() == key.public_key()
+
+
+async def test_who_finds_the_port_taken_has_it_when_it_is_free() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    nobody = cast("Client", None)  # who shows no token is not asked about
+
+    async def status() -> int:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"https://{address}/metrics", ssl=False) as answer,
+        ):
+            return answer.status
+
+    first, second = Scraping(address, nobody), Scraping(address, nobody)
+    await first.__aenter__()
+    async with second:
+        assert await status() == 401
+        await first.__aexit__(None, None, None)
+        async with asyncio.timeout(120):
+            while True:
+                try:
+                    assert await status() == 401
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.1)
+                else:
+                    break
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await status()
+
+
+async def test_who_ends_while_the_port_is_taken_waits_for_nothing() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    nobody = cast("Client", None)
+    async with Scraping(address, nobody), Scraping(address, nobody):
+        pass

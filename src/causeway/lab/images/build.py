@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causeway.kit.progress import Progress
-from causeway.lab.images import debian, kubernetes, node
+from causeway.lab.images import debian, kubernetes, node, sidecars
 from causeway.lab.images.containers import Archive, Builder
 
 # Layers of the next image of Causeway, too.
-SHARED = ("layer-python-", "layer-causeway-needs-")
+SHARED = ("layer-python-", "layer-causeway-programs-", "layer-causeway-needs-")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
         debian.discard(directory)
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "build.log"
-    binaries = kubernetes.obtain(cache, log, progress)
+    binaries = kubernetes.obtain(
+        cache, log, progress, components=(*kubernetes.COMPONENTS, *sidecars.COMPONENTS)
+    )
     containers = Builder(cache, log)
     with progress.phase("container images of Kubernetes and the guestbook"):
         lasting = containers.lasting(binaries)

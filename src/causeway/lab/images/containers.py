@@ -4,6 +4,7 @@ kubeadm's own images are single static binaries; ours are Debian packages plus c
 contains a digest of all it is made of, so one that is there is never made again.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -14,7 +15,8 @@ from typing import Any
 
 from causeway.host.command import run
 from causeway.kit.errors import Problem
-from causeway.lab.images import checkout, debian, kubernetes
+from causeway.lab.images import checkout, debian, kubernetes, sidecars
+from causeway.lab.images.kubernetes import Component
 from causeway.lab.images.oci import Entry, Layer, entries, write_archive, write_layer
 
 # Bump when the images are put together differently from equal inputs.
@@ -26,8 +28,13 @@ REDIS = "localhost/guestbook-redis:0.1.0"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Debian's Python looks for administrators' packages here.
 SITE = "usr/local/lib/python3.13/dist-packages"
-# base-files has the links that lead to the dynamic loader.
-PYTHON_PACKAGES = ("base-files", "python3", "ca-certificates")
+# base-files has the links that lead to the dynamic loader; the volume driver makes and mounts file systems.
+PYTHON_PACKAGES = (
+    *("base-files", "python3", "ca-certificates"),
+    *("mount", "util-linux", "e2fsprogs", "xfsprogs"),
+)
+# What Causeway runs in its own container.
+PROGRAM_PACKAGES = ("haproxy",)
 REDIS_PACKAGES = ("base-files", "redis-server")
 WHEELS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 ACCOUNTS = (
@@ -71,9 +78,13 @@ class Builder:
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def lasting(self, binaries: Mapping[str, Path]) -> list[Archive]:
-        """Return the images that seldom change: kubeadm's, the guestbook's, and what Causeway needs."""
+        """Return the images that seldom change.
+
+        They are kubeadm's, the volume driver's sidecars, the guestbook's, and what Causeway needs.
+        """
         kubeadm = [self._of_kubeadm(name, binaries) for name in kubeadm_image_names(binaries["kubeadm"])]
-        return [*kubeadm, self._needs(), self._frontend(), self._redis()]
+        beside = [self._sidecar(each, binaries[each.name]) for each in sidecars.COMPONENTS]
+        return [*kubeadm, *beside, self._needs(), self._frontend(), self._redis()]
 
     def _of_kubeadm(self, name: str, binaries: Mapping[str, Path]) -> Archive:
         """An image of one static binary, at the path and with the entry point kubeadm's manifests expect."""
@@ -97,6 +108,16 @@ class Builder:
         members = [*ACCOUNTS, Entry(target, source)]
         return self._archive(name, facts, config, lambda: [self._layer(program, facts, lambda _: members)])
 
+    def _sidecar(self, component: Component, binary: Path) -> Archive:
+        """An image of one program, started as the official one is: by its arguments alone."""
+        name = f"localhost/{component.name}:{component.version}"
+        config = {"Entrypoint": [f"/{component.name}"], "User": "65534:65534"}
+        facts = (name, config, _stamp(binary))
+        members = [*ACCOUNTS, Entry(component.name, binary)]
+        return self._archive(
+            name, facts, config, lambda: [self._layer(component.name, facts, lambda _: members)]
+        )
+
     def causeway(self) -> Archive:
         """Return Causeway's image: what it needs, and a layer of this source tree's code."""
         top = checkout.root()
@@ -108,16 +129,28 @@ class Builder:
             project = self._layer("causeway-code", [code], lambda scratch: self._project(top, scratch))
             return [*self._needed_layers(lock), project]
 
-        return self._archive(CAUSEWAY, [lock, code], config, layers)
+        return self._archive(CAUSEWAY, [lock, PROGRAM_PACKAGES, code], config, layers)
 
     def _needs(self) -> Archive:
         """What Causeway needs, as an image: a node that has it gets Causeway itself in a moment."""
         lock = self._lock()
-        return self._archive(NEEDS, [lock], {}, lambda: self._needed_layers(lock))
+        return self._archive(NEEDS, [lock, PROGRAM_PACKAGES], {}, lambda: self._needed_layers(lock))
 
     def _needed_layers(self, lock: str) -> list[Layer]:
         needs = self._layer("causeway-needs", [lock], lambda scratch: self._locked(lock, scratch))
-        return [self._python(), needs]
+        return [self._python(), self._programs(), needs]
+
+    def _programs(self) -> Layer:
+        """What the packages of programs add to Debian's Python."""
+        lower = self._python_tree()
+        tree = debian.tree(self.cache, "programs", (*PYTHON_PACKAGES, *PROGRAM_PACKAGES), log=self.log)
+
+        def members(_: Path) -> Iterator[Entry]:
+            for entry in entries(tree, without=_UNUSED):
+                if not os.path.lexists(lower / entry.path):
+                    yield entry
+
+        return self._layer("causeway-programs", [lower.name, tree.name], members)
 
     def _lock(self) -> str:
         top = checkout.root()
@@ -175,7 +208,8 @@ class Builder:
             root = _copied(tree, scratch)
             _compile(root, "usr/lib/python3.13")
             certificates = sorted((tree / "usr/share/ca-certificates").rglob("*.crt"))
-            yield from entries(root, without=_UNUSED)
+            # Of xfsprogs only what looks for doubtful names needs these tables, and they are most of it.
+            yield from (each for each in entries(root, without=_UNUSED) if "/libicu" not in each.path)
             yield from ACCOUNTS
             bundle = b"".join(path.read_bytes() for path in certificates)
             yield Entry("etc/ssl/certs/ca-certificates.crt", bundle, mode=0o644)

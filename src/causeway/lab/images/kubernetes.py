@@ -11,7 +11,7 @@ import platform
 import re
 import shutil
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -131,14 +131,20 @@ COMPONENTS = (
 )
 
 
-def obtain(cache: Path, log: Path, progress: Progress, assets: Path | None = None) -> dict[str, Path]:
-    """Return the path of every binary by its name, obtaining what the cache lacks.
+def obtain(
+    cache: Path,
+    log: Path,
+    progress: Progress,
+    assets: Path | None = None,
+    components: Sequence[Component] = COMPONENTS,
+) -> dict[str, Path]:
+    """Return the path of every binary of ``components`` by its name, obtaining what the cache lacks.
 
     Raises ``Problem`` when a component is found nowhere and cannot be built.
     """
     if assets is None and os.environ.get("CAUSEWAY_ASSETS"):
         assets = Path(os.environ["CAUSEWAY_ASSETS"])
-    for component in COMPONENTS:
+    for component in components:
         if not component.directory(cache).is_dir():
             with progress.phase(f"{component.name} {component.version}") as phase:
                 _store(component, cache, log, phase.waiting_for, assets)
@@ -146,7 +152,7 @@ def obtain(cache: Path, log: Path, progress: Progress, assets: Path | None = Non
     forget_builds(cache)
     return {
         binary.name: component.directory(cache) / binary.name
-        for component in COMPONENTS
+        for component in components
         for binary in component.binaries
     }
 

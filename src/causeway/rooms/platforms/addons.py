@@ -18,9 +18,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway import __version__
 from causeway.kube.client import Client
-from causeway.kube.errors import AlreadyExists, Object
-from causeway.kube.resource import CRDS, NAMESPACES
-from causeway.rooms.platforms.model import Names
+from causeway.kube.errors import AlreadyExists, Invalid, Object
+from causeway.kube.resource import CRDS, DAEMON_SETS, NAMESPACES, STORAGE_CLASSES
+from causeway.rooms.platforms import routing
+from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.routing import ROUTED, Routing
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"
@@ -30,20 +32,43 @@ IMAGE = f"localhost/causeway:{__version__}"
 ATTACHMENTS = "network-attachment-definitions.k8s.cni.cncf.io"
 """A definition that several components bring: one that is there stays as it is."""
 
-ROUTED = "apps"
-"""Applications behind the router are named NAME.apps.ZONE."""
+CLOUD_SECRET, VOLUMES_SECRET = "causeway-cloud", "causeway-volumes"
+"""Where the credentials are of the controller and of the volume driver."""
 
+ROUTER = "causeway-router"
+"""The DaemonSet of the router."""
+
+
+_OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
 
 @dataclass(frozen=True)
+class Volumes:
+    """What the volume driver's manifests are filled in with; ``zones`` is "same" or "apart"."""
+
+    cluster_id: str
+    zones: str
+    chosen: VolumeDriver
+    cloud_files: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Volumes(cluster_id={self.cluster_id!r}, zones={self.zones!r}, chosen={self.chosen!r})"
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name."""
+    """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name.
+
+    ``volumes`` None leaves the volume driver out.
+    """
 
     config: Mapping[str, Any]
     cloud_files: Mapping[str, str]
     masters: int
     image: str = IMAGE
+    router: Routing | None = None
+    volumes: Volumes | None = None
 
     def __repr__(self) -> str:
         return f"Settings(config={self.config!r})"
@@ -56,11 +81,20 @@ def manifests(settings: Settings) -> list[Object]:
     values = {
         "config": config,
         "cloud_files": dict(settings.cloud_files),
-        "settings_digest": hashlib.sha256(config.encode()).hexdigest()[:16],
+        "settings_digest": _digest(config),
         "controllers": min(_CONTROLLERS, settings.masters),
         "image": settings.image,
+        "router": settings.router,
+        "router_secret": routing.SECRET,
+        "router_file": routing.FILE,
+        "router_digest": _digest(settings.router.certificate) if settings.router else "",
+        "volumes": settings.volumes,
     }
-    names = sorted(each.name for each in files("causeway.deploy").iterdir() if each.name.endswith(".yaml"))
+    names = sorted(
+        each.name
+        for each in files("causeway.deploy").iterdir()
+        if each.name.endswith(".yaml") and (settings.volumes is not None or _OF_VOLUMES not in each.name)
+    )
     return [
         document
         for name in names
@@ -70,14 +104,27 @@ def manifests(settings: Settings) -> list[Object]:
 
 
 async def install(client: Client, objects: Sequence[Object]) -> None:
-    """Declare the objects; those there already are changed where they differ."""
+    """Declare the objects; those there already are changed where they differ. A router not wanted goes."""
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
         if each["metadata"]["name"] == ATTACHMENTS:
             with contextlib.suppress(AlreadyExists):
                 await client.create(CRDS, each)
+        elif each["kind"] == STORAGE_CLASSES.kind:
+            await _install_class(client, each)
         else:
             await client.apply(each, manager=MANAGER)
+    if not any(each["metadata"]["name"] == ROUTER and each["kind"] == DAEMON_SETS.kind for each in objects):
+        await client.delete(DAEMON_SETS, ROUTER, NAMESPACE)
+
+
+async def _install_class(client: Client, wanted: Object) -> None:
+    """Declare a StorageClass. Its parameters cannot be changed, but volumes do not depend on the object."""
+    try:
+        await client.apply(wanted, manager=MANAGER)
+    except Invalid:
+        await client.delete(STORAGE_CLASSES, wanted["metadata"]["name"])
+        await client.apply(wanted, manager=MANAGER)
 
 
 def config_of(
@@ -118,18 +165,27 @@ def config_of(
 def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the controller is told of names: zones, owner, and the platform's own."""
     zone = names.zones[0]
-    addresses = {
-        f"api.{zone}": outputs.get("public_api_address") or outputs.get("api_address"),
-        f"*.{ROUTED}.{zone}": outputs.get("public_router_address") or outputs.get("router_address"),
-    }
+    api, router = addresses(outputs)
+    fixed = {f"api.{zone}": api, f"*.{ROUTED}.{zone}": router}
     return {
         "zones": list(names.zones),
         "owner": names.owner_id or cluster_id,
         "txtPrefix": names.txt_prefix,
         "txtSuffix": names.txt_suffix,
         "txtWildcardReplacement": names.txt_wildcard_replacement,
-        "fixed": {name: address for name, address in addresses.items() if address},
+        "fixed": {name: address for name, address in fixed.items() if address},
     }
+
+
+def addresses(outputs: Mapping[str, Any]) -> tuple[str, str]:
+    """Return where the API and the router are reached, from outside if they are; "" where not yet known."""
+    api = outputs.get("public_api_address") or outputs.get("api_address")
+    router = outputs.get("public_router_address") or outputs.get("router_address")
+    return api or "", router or ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache

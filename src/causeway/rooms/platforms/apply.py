@@ -24,11 +24,12 @@ from causeway.rooms.platforms import (
     credential,
     nodes,
     plan,
+    routing,
     stack,
     state,
     template,
 )
-from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.addons import Settings, Volumes
 from causeway.rooms.platforms.cluster import Component
 from causeway.rooms.platforms.pki import make_token
 from causeway.rooms.platforms.stack import LiveStack, StackResource
@@ -105,6 +106,7 @@ async def _carry_out(work: _Work, kept: State, joining: Joining | None) -> tuple
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    await _name(work, begun, live, kept)
     await _settle(work, live, kept)
     if work.surveyed.plan.empty and kept.last_apply:
         return live, kept  # the figures of the last one that had something to do are worth more
@@ -186,6 +188,17 @@ async def _start(work: _Work, begun: LiveStack, kept: State, masters_up: asyncio
     return kept
 
 
+async def _name(work: _Work, begun: LiveStack, live: LiveStack, kept: State) -> None:
+    """Tell the platform what its router's name leads to: Heat makes the router's load balancer last."""
+    if work.surveyed.platform.spec.names is None or addons.addresses(begun.outputs) == addons.addresses(
+        live.outputs
+    ):
+        return
+    async with Client(access(work.surveyed.platform, kept, live)) as client:
+        with work.progress.phase("names") as phase:
+            await _furnish(work, live, client, phase)
+
+
 async def _settle(work: _Work, live: LiveStack, kept: State) -> None:
     """Wait until the nodes are ready and the components work."""
     surveyed = work.surveyed
@@ -238,8 +251,17 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
     phase.waiting_for("the application credential")
     names = surveyed.platform.spec.names
-    present = await cluster.cloud_files(client)
+    present = await cluster.secret_files(client, addons.CLOUD_SECRET)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
+    volumes = None
+    if surveyed.platform.spec.volumes.install:
+        present = await cluster.secret_files(client, addons.VOLUMES_SECRET)
+        volumes = Volumes(
+            cluster_id=surveyed.kept.cluster_id,
+            zones="apart" if surveyed.site.zones_apart else "same",
+            chosen=surveyed.platform.spec.volumes,
+            cloud_files=credential.ensure_for_volumes(work.cloud, name, present),
+        )
     settings = Settings(
         config=addons.config_of(
             cluster_id=surveyed.kept.cluster_id,
@@ -259,6 +281,12 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
         cloud_files=files,
         masters=surveyed.platform.masters.count,
         image=work.image,
+        router=routing.routing(
+            surveyed.platform,
+            surveyed.kept.pki,
+            (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
+        ),
+        volumes=volumes,
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")

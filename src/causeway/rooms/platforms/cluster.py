@@ -15,7 +15,7 @@ from causeway.kube.client import Client
 from causeway.kube.errors import ApiError, NotFound, Object, Unauthorized, Unavailable
 from causeway.kube.resource import CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, SECRETS
 from causeway.rooms.platforms import nodes
-from causeway.rooms.platforms.addons import NAMESPACE
+from causeway.rooms.platforms.addons import NAMESPACE, ROUTER
 from causeway.rooms.platforms.model import Role
 from causeway.rooms.platforms.nodes import NodeState
 
@@ -103,22 +103,29 @@ async def await_components(
 
 
 async def components(client: Client) -> list[Component]:
-    """Return how the controller, the node daemons and the cluster's DNS do."""
+    """Return how the controller, the node daemons, DNS, volume driver and router do, the last two if any."""
     deployments = {
         each["metadata"]["name"]: each for each in (await client.list(DEPLOYMENTS, NAMESPACE)).items
     }
     daemons = {each["metadata"]["name"]: each for each in (await client.list(DAEMON_SETS, NAMESPACE)).items}
-    return [
+    found = [
         _deployment("controller", deployments.get("causeway-controller")),
         _daemons("node daemons", daemons.get("causeway-node")),
         _deployment("DNS", deployments.get("coredns")),
     ]
+    if driver := deployments.get("causeway-volumes"):
+        found.append(_deployment("volume driver", driver))
+    if mounting := daemons.get("causeway-volumes-node"):
+        found.append(_daemons("volume driver on nodes", mounting))
+    if router := daemons.get(ROUTER):
+        found.append(_daemons("router", router))
+    return found
 
 
-async def cloud_files(client: Client) -> dict[str, str]:
-    """Return the files of the cloud's credentials that are in the platform, none if there are none."""
+async def secret_files(client: Client, name: str) -> dict[str, str]:
+    """Return the files in a Secret of ours in the platform, none if there is no such Secret."""
     try:
-        secret = await client.get(SECRETS, "causeway-cloud", NAMESPACE)
+        secret = await client.get(SECRETS, name, NAMESPACE)
     except NotFound:
         return {}
     data: Mapping[str, str] = secret.get("data", {})

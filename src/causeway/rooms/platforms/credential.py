@@ -1,4 +1,4 @@
-"""The application credential by which a platform acts on its cloud: made by apply, revoked first."""
+"""The application credentials by which a platform acts on its cloud: made by apply, revoked first."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from keystoneauth1.session import Session
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.cloud.access import DNS, NAMES, PROBES, RULES, Rule, below
+from causeway.cloud.access import DNS, NAMES, PROBES, RULES, VOLUME_PROBES, VOLUME_RULES, Rule, below
 from causeway.cloud.connection import explained
 from causeway.cloud.credentials import without_version
 from causeway.kit.errors import Problem
@@ -28,7 +28,11 @@ _OPEN = "open"
 """What the name of a credential without rules ends with."""
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_NAME = re.compile(rf"^causeway-.+-({_UUID})(-[0-9a-f]{{8}}|-{_OPEN})?$")
+_VOLUMES = "-volumes"
+"""What the name of the volume driver's credential has behind the platform's."""
+
+_SUFFIX = rf"(-[0-9a-f]{{8}}|-{_OPEN})?"
+_NAME = re.compile(rf"^causeway-.+-({_UUID})({_VOLUMES})?{_SUFFIX}$")
 _PARALLEL = 8
 _SECONDS = 120.0  # a service may take to answer
 _AUTHORITY = "cacert.pem"
@@ -36,16 +40,34 @@ _DIRECTORY = "/etc/causeway/cloud"  # where the pods see the files
 
 
 def name_of(platform: str, cluster_id: str) -> str:
-    """Return the name of a platform's application credential."""
+    """Return the name of a platform's application credentials, which their own begin with."""
     return f"causeway-{platform}-{cluster_id}"
 
 
 def ensure(
     cloud: Connection, name: str, present: Mapping[str, str], *, names: bool = False
 ) -> dict[str, str]:
-    """Return the files of a credential that works: those ``present`` in the platform, or new ones.
+    """Return the files of the controller's credential: those ``present`` in the platform, or new ones.
 
     With ``names`` it may also write record sets into the project's zones.
+    """
+    probes = {service: path for service, path in PROBES.items() if names or service != DNS}
+    return _ensure(cloud, name, present, (*RULES, *(NAMES if names else ())), probes)
+
+
+def ensure_for_volumes(cloud: Connection, name: str, present: Mapping[str, str]) -> dict[str, str]:
+    """Return the files of the volume driver's credential: those ``present`` in the platform, or new ones."""
+    return _ensure(cloud, name + _VOLUMES, present, VOLUME_RULES, VOLUME_PROBES)
+
+
+def _ensure(
+    cloud: Connection,
+    name: str,
+    present: Mapping[str, str],
+    allowed: Sequence[Rule],
+    probes: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the files of a credential that works.
 
     The credential may make exactly the calls of ``cloud.access``. Where a service does not honour such rules
     (it then answers every call with 401) the credential has none, and may do all its user may.
@@ -54,17 +76,15 @@ def ensure(
     nobody uses it any more. One whose secret the platform does not have is useless and goes at once.
     """
     with explained("application credential"):
-        allowed = (*RULES, *(NAMES if names else ()))
-        services = [each for each in PROBES if names or each != DNS]
-        rules = below(allowed, {service: _prefix(cloud, service) for service in services})
+        rules = below(allowed, {service: _prefix(cloud, service) for service in probes})
         fitting = (f"{name}-{_digest(rules)}", f"{name}-{_OPEN}")
-        living = _named(cloud, name)
+        living = [each for each in _named(cloud, name) if re.fullmatch(name + _SUFFIX, each["name"])]
         if any(each["id"] == _identifier(present) and each["name"] in fitting for each in living):
             _revoke(cloud, [each for each in living if each["id"] != _identifier(present)])
             return dict(present)
         _revoke(cloud, [each for each in living if each["name"] in fitting], rules=False)
         made = _make(cloud, fitting[0], rules)
-        if made is None or not _honoured(cloud, made, services):
+        if made is None or not _honoured(cloud, made, probes):
             _revoke(cloud, [made] if made else [])
             made = _make(cloud, fitting[1], None)
     if made is None:
@@ -114,7 +134,7 @@ def _path(cloud: Connection) -> str:
 
 
 def _named(cloud: Connection, name: str) -> list[dict[str, Any]]:
-    """Return the credentials of a platform; releases before this had one without a suffix."""
+    """Return the credentials whose name begins so; releases before this had one without a suffix."""
     return [each for each in all_of(cloud) if each["name"] == name or each["name"].startswith(f"{name}-")]
 
 
@@ -131,7 +151,7 @@ def _make(cloud: Connection, name: str, rules: Sequence[Rule] | None) -> dict[st
     return made
 
 
-def _honoured(cloud: Connection, made: Mapping[str, Any], services: Sequence[str]) -> bool:
+def _honoured(cloud: Connection, made: Mapping[str, Any], probes: Mapping[str, str]) -> bool:
     """Return whether every service takes a credential with rules: one that cannot check them refuses it."""
     region = cloud.config
     verify, certificate = region.get_requests_verify_args()
@@ -144,11 +164,11 @@ def _honoured(cloud: Connection, made: Mapping[str, Any], services: Sequence[str
     session.get_token()
 
     def status(service: str) -> int:
-        url = _endpoint(cloud, service) + PROBES[service]
+        url = _endpoint(cloud, service) + probes[service].format(project=cloud.current_project_id)
         return int(session.get(url, params={"limit": "1"}, raise_exc=False).status_code)
 
     with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
-        return 401 not in pool.map(status, services)
+        return 401 not in pool.map(status, probes)
 
 
 def _revoke(cloud: Connection, credentials: Iterable[Mapping[str, Any]], *, rules: bool = True) -> None:

@@ -350,6 +350,35 @@ class Names(Record):
         return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))
 
 
+class Router(Record):
+    """What answers for the hosts of Routes and Ingresses, on the nodes of role infra."""
+
+    enabled: bool = Field(True, description="Whether there is one, as long as there are nodes for it.")
+    suffix: Zone | None = Field(
+        None, description="Completes hosts of Routes that name none; apps.ZONE of names without it."
+    )
+
+
+class Sidecars(Record):
+    """Where nodes find the images of Kubernetes' own companions of a volume driver."""
+
+    provisioner: Name = Field("localhost/csi-provisioner:v6.3.0", description="Image of csi-provisioner.")
+    attacher: Name = Field("localhost/csi-attacher:v4.12.0", description="Image of csi-attacher.")
+    resizer: Name = Field("localhost/csi-resizer:v2.2.0", description="Image of csi-resizer.")
+
+
+class VolumeDriver(Record):
+    """Volumes of the cloud for claims of pods."""
+
+    install: bool = Field(True, description="Whether the driver and a StorageClass are put in.")
+    type: Name | None = Field(
+        None, description="Volume type of the StorageClass; the cloud's default without it."
+    )
+    sidecars: Sidecars = Field(
+        default_factory=Sidecars, description="Images of the driver's companions, from a node image of ours."
+    )
+
+
 class Spec(Record):
     """What the platform consists of."""
 
@@ -369,6 +398,8 @@ class Spec(Record):
     names: Names | None = Field(
         None, description="Where the platform and what runs on it have names; nowhere without it."
     )
+    router: Router = Field(default_factory=Router)
+    volumes: VolumeDriver = Field(default_factory=VolumeDriver, description="Volumes for claims of pods.")
 
     @field_validator("pools")
     @classmethod

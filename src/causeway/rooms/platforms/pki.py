@@ -8,18 +8,21 @@ without asking any server. Elliptic keys throughout: they are made in no time an
 import base64
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_LIFE = timedelta(days=3650)
 ADMIN_LIFE = timedelta(days=365)
+SERVER_LIFE = timedelta(days=365)
+RENEWED_BEFORE = timedelta(days=120)  # an apply that comes so long before the end makes a new one
 _SKEW = timedelta(minutes=10)  # a node's clock may be that far behind ours
 
 
@@ -128,6 +131,34 @@ def admin_kubeconfig(
     }
 
 
+def server_certificate(
+    ca: Pair, hosts: Sequence[str], now: datetime | None = None, life: timedelta = SERVER_LIFE
+) -> Pair:
+    """Return a certificate by which a server shows that it is ``hosts``, for which wildcards will do."""
+    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "causeway")])
+    names = x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts])
+    usage = ExtendedKeyUsageOID.SERVER_AUTH
+    return _signed(ca, subject, usage, now=now or datetime.now(UTC), life=life, names=names)
+
+
+def will_do(pem: str, ca: Pair, hosts: Sequence[str], now: datetime | None = None) -> bool:
+    """Return whether the server certificate in ``pem`` need not be made anew for ``hosts``.
+
+    What another authority has issued will always do: somebody put it there, and only he can renew it.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        return False
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca.public.encode()))
+    except (ValueError, TypeError, InvalidSignature):
+        return True
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    left = certificate.not_valid_after_utc - (now or datetime.now(UTC))
+    return names.get_values_for_type(x509.DNSName) == list(hosts) and left > RENEWED_BEFORE
+
+
 def _authority(name: str, now: datetime) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -143,27 +174,42 @@ def _authority(name: str, now: datetime) -> Pair:
 
 
 def _client(ca: Pair, name: str, group: str, now: datetime, life: timedelta) -> Pair:
-    issuer = x509.load_pem_x509_certificate(ca.public.encode())
-    issuer_key = serialization.load_pem_private_key(ca.private.encode(), password=None)
-    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the authority's key is not an elliptic one")
-    key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, group),
             x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )
-    certificate = (
+    return _signed(ca, subject, ExtendedKeyUsageOID.CLIENT_AUTH, now=now, life=life)
+
+
+def _signed(
+    ca: Pair,
+    subject: x509.Name,
+    usage: x509.ObjectIdentifier,
+    *,
+    now: datetime,
+    life: timedelta,
+    names: x509.SubjectAlternativeName | None = None,
+) -> Pair:
+    """Return a new key with a certificate of the authority for one usage; ``names`` are the subject's."""
+    issuer = x509.load_pem_x509_certificate(ca.public.encode())
+    issuer_key = serialization.load_pem_private_key(ca.private.encode(), password=None)
+    if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the authority's key is not an elliptic one")
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
         _builder(subject, issuer.subject, key.public_key(), now, life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
         )
-        .sign(issuer_key, hashes.SHA256())
     )
+    if names is not None:
+        builder = builder.add_extension(names, critical=False)
+    certificate = builder.sign(issuer_key, hashes.SHA256())
     return Pair(_pem(certificate), _private(key))
 
 

@@ -26,7 +26,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Site:
-    """Networks and load balancer provider; ``router`` is the ID of the one existing subnets are joined to."""
+    """Networks and load balancer provider; ``router`` is the ID of the one existing subnets are joined to.
+
+    ``zones_apart`` is whether volumes have other zones than servers.
+    """
 
     external_network: str
     provider: Provider
@@ -34,6 +37,7 @@ class Site:
     pods: Place
     services: Place
     router: str | None = None
+    zones_apart: bool = False
 
 
 def locate(platform: Platform, facts: CloudFacts) -> Site:
@@ -65,8 +69,16 @@ def locate(platform: Platform, facts: CloudFacts) -> Site:
         external_network=external[0],
         provider=_provider(platform, balancing),
         router=next(iter(routers), None),
+        zones_apart=_zones_apart(facts),
         **places,
     )
+
+
+def _zones_apart(facts: CloudFacts) -> bool:
+    """Return whether there are zones of servers in which no volume can be."""
+    if isinstance(facts.compute, Finding) or isinstance(facts.volumes, Finding):
+        raise Problem(*(each for each in (facts.compute, facts.volumes) if isinstance(each, Finding)))
+    return not facts.compute.zones <= facts.volumes.zones
 
 
 def _place(key: str, wanted: Range, network: Networking) -> Place:

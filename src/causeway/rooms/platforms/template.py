@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from causeway.rooms.platforms import hot
+from causeway.rooms.platforms import hot, routing
 from causeway.rooms.platforms.groups import Group, LiveGroup
 from causeway.rooms.platforms.model import Platform, kubernetes_services, neutron_services
 from causeway.rooms.platforms.pki import Pki
@@ -84,6 +84,7 @@ def render(
         public=platform.spec.api.exposure == "public",
         sources_preserved=site.provider.keeps_source,
         several_masters=platform.masters.count > 1,
+        several_routers=routing.nodes(platform) > 1,
         ssh_key=platform.spec.ssh_key,
         pki_files=authority,
     )

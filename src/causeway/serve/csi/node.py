@@ -12,6 +12,7 @@ from causeway.rooms.volumes.model import Reason, Refused
 from causeway.rooms.volumes.node import NodeVolumes
 from causeway.serve.csi import convert, server
 from causeway.serve.csi.convert import required
+from causeway.serve.csi.registration import registered
 from causeway.serve.csi.settings import Common, NodeSettings
 from causeway.serve.csi.spec import csi_pb2 as csi
 
@@ -35,7 +36,12 @@ async def _serve(settings: NodeSettings) -> None:
     instance, limit = await asyncio.to_thread(settings.found)
     log.info("node", server=instance.id, zone=instance.zone, limit=limit)
     node = Node(settings.common, NodeVolumes(settings.root), instance, limit)
-    await server.serve(settings.common, Node=node)
+    known = None
+    if settings.registration is not None:
+        known = registered(settings.common, settings.registration)
+        # The kubelet's directory of this driver is the driver's own to make.
+        Path(settings.common.endpoint.removeprefix("unix://")).parent.mkdir(parents=True, exist_ok=True)
+    await server.serve(settings.common, known, Node=node)
 
 
 class Node:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ import structlog
 
 from causeway.kit import logging, trace
 from causeway.kit.errors import Problem
+from causeway.serve.csi import health
 from causeway.serve.csi.identity import Identity
 from causeway.serve.csi.rpc import handlers
 from causeway.serve.csi.settings import Common
@@ -37,15 +39,25 @@ def server(settings: Common, **services: object) -> grpc.aio.Server:
     return made
 
 
-async def serve(settings: Common, **services: object) -> None:
-    """Serve until SIGTERM or SIGINT; raises ``Problem`` when the socket cannot be had."""
+async def serve(
+    settings: Common, known: AbstractAsyncContextManager[None] | None = None, **services: object
+) -> None:
+    """Serve until SIGTERM or SIGINT; raises ``Problem`` when the socket cannot be had.
+
+    ``known`` is entered once calls are taken, and left before that ends.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     serving = server(settings, **services)
     await serving.start()
     log.info("started", endpoint=settings.endpoint, driver=settings.driver)
-    await stop.wait()
+    async with AsyncExitStack() as entered:
+        if settings.health_port is not None:
+            await entered.enter_async_context(health.watched(settings.endpoint, settings.health_port))
+        if known is not None:
+            await entered.enter_async_context(known)
+        await stop.wait()
     await serving.stop(_GRACE)
     log.info("stopped")
 

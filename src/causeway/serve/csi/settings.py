@@ -14,11 +14,15 @@ ENDPOINT = "unix:///csi/csi.sock"
 
 @dataclass(frozen=True)
 class Common:
-    """What both services say about themselves; ``zones`` is whether Cinder's zones are those of the nodes."""
+    """What both services say about themselves; ``zones`` is whether Cinder's zones are those of the nodes.
+
+    ``health_port`` is where they say whether they work, None for nowhere.
+    """
 
     endpoint: str = ENDPOINT
     driver: str = DRIVER
     zones: bool = True
+    health_port: int | None = None
 
     @property
     def topology_key(self) -> str:
@@ -38,12 +42,16 @@ class ControllerSettings:
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """Which server the node is, its volume ``limit`` (None: found out), and where the machine's files are."""
+    """Which server the node is, its volume ``limit`` (None: found out), and where the machine's files are.
+
+    ``registration`` is where the kubelet looks for drivers, None if somebody else tells it.
+    """
 
     common: Common
     root: Path
     instance: Instance | None
     limit: int | None
+    registration: Path | None = None
 
     def found(self) -> tuple[Instance, int]:
         """Return which server this is and how many volumes it can take; raises ``Problem``."""
@@ -60,7 +68,10 @@ def common(environment: Mapping[str, str]) -> Common:
     if "://" not in endpoint:
         endpoint = f"unix://{endpoint}"
     driver = environment.get("CAUSEWAY_CSI_DRIVER", DRIVER)
-    return Common(endpoint, driver, zones == "same")
+    port = environment.get("CAUSEWAY_CSI_HEALTH_PORT", "")
+    if port and not port.isdigit():
+        raise _wrong("CAUSEWAY_CSI_HEALTH_PORT", port, "Give a port.")
+    return Common(endpoint, driver, zones == "same", int(port) if port else None)
 
 
 def controller(environment: Mapping[str, str]) -> ControllerSettings:
@@ -85,11 +96,13 @@ def node(environment: Mapping[str, str]) -> NodeSettings:
         raise _wrong("CAUSEWAY_CSI_VOLUME_LIMIT", limit, "Give a number of volumes.")
     identifier = environment.get("CAUSEWAY_NODE_ID", "")
     zone = environment.get("CAUSEWAY_NODE_ZONE", "")
+    registration = environment.get("CAUSEWAY_CSI_REGISTRATION")
     return NodeSettings(
         common(environment),
         Path(environment.get("CAUSEWAY_HOST_ROOT", "/")),
         Instance(identifier, zone) if identifier else None,
         int(limit) if limit else None,
+        Path(registration) if registration else None,
     )
 
 

@@ -25,6 +25,7 @@ from causeway.kube.objects import split_key
 from causeway.kube.reflector import ApiSource
 from causeway.kube.resource import SECRETS
 from causeway.rooms.routes.controller import Room
+from causeway.serve.router.alone import alone
 from causeway.serve.router.default import provide_certificate
 from causeway.serve.router.health import Health
 from causeway.serve.router.settings import Settings
@@ -37,8 +38,11 @@ def run(settings: Settings) -> None:
     """Run the router until SIGTERM or SIGINT."""
     logging.configure(logging.level_from(os.environ))
     trace.configure("causeway-router", os.environ)
+    directory = settings.offer.directory
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        asyncio.run(_serve(settings))
+        with alone(directory):
+            asyncio.run(_serve(settings))
     finally:
         trace.close()
 
@@ -47,10 +51,8 @@ async def _serve(settings: Settings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    directory = settings.offer.directory
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     provide_certificate(settings.front.certificate, settings.offer.rules.suffix)
-    haproxy = Haproxy(directory)
+    haproxy = Haproxy(settings.offer.directory)
     # Each Secret is a watch of its own: they must not take the connections of all else.
     async with Client(discover()) as client, Client(discover(), most=0) as secrets:
         informers = Informers.at(client)

@@ -18,7 +18,9 @@ _COUNT = 10.0  # seconds between two readings of HAProxy's counters
 
 
 class Health:
-    """Answers on 127.0.0.1 while it is entered; not ready while HAProxy is not, nor when ``leaving``."""
+    """Answers while it is entered, on ``health.sock`` of the directory and on a port of 127.0.0.1 unless
+    that is 0; not ready while HAProxy is not, nor when ``leaving``.
+    """
 
     def __init__(self, port: int, router: Router, haproxy: Haproxy) -> None:
         self._port = port
@@ -41,7 +43,9 @@ class Health:
         counting = asyncio.create_task(self._count())
         self._open.callback(counting.cancel)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        await web.UnixSite(self._runner, self._haproxy.directory / "health.sock").start()
+        if self._port:
+            await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         return self
 
     async def __aexit__(

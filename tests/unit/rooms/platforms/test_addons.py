@@ -7,8 +7,9 @@ import pytest
 
 from causeway.kube.resource import resource_of
 from causeway.rooms.platforms import addons, nodes
-from causeway.rooms.platforms.addons import Settings
-from causeway.rooms.platforms.model import Names
+from causeway.rooms.platforms.addons import Settings, Volumes
+from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.routing import Routing
 
 CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}
 
@@ -59,10 +60,61 @@ def test_there_are_no_more_controllers_than_masters(masters: int, replicas: int)
     assert deployment["spec"]["replicas"] == replicas
 
 
+def volumes(text: str = "{}") -> Volumes:
+    chosen = VolumeDriver.model_validate_json(text)
+    return Volumes("u", "same", chosen, {"clouds.yaml": "a credential\n"})
+
+
+def test_the_volume_driver_comes_only_where_it_is_wanted() -> None:
+    plain, more = addons.manifests(settings()), addons.manifests(settings(volumes=volumes()))
+    assert [each for each in more if each in plain] == plain
+    added = {(each["kind"], each["metadata"]["name"]) for each in more if each not in plain}
+    assert {
+        ("CSIDriver", "cinder.csi.openstack.org"),
+        ("Secret", addons.VOLUMES_SECRET),
+        ("Deployment", "causeway-volumes"),
+        ("DaemonSet", "causeway-volumes-node"),
+        ("StorageClass", "cinder"),
+    } <= added
+    for each in more:
+        assert resource_of(each).kind == each["kind"]
+    assert "a credential" not in repr(settings(volumes=volumes()))
+
+
+def test_the_volume_drivers_credential_is_another_than_the_controllers() -> None:
+    found = of_kind("Secret", addons.manifests(settings(volumes=volumes())))
+    assert {each["metadata"]["name"]: each["stringData"]["clouds.yaml"] for each in found} == {
+        addons.CLOUD_SECRET: "clouds:\n  openstack: {}\n",
+        addons.VOLUMES_SECRET: "a credential\n",
+    }
+
+
+def test_a_class_asks_for_a_type_only_where_the_file_does() -> None:
+    (plain,) = of_kind("StorageClass", addons.manifests(settings(volumes=volumes())))
+    assert "parameters" not in plain
+    (typed,) = of_kind("StorageClass", addons.manifests(settings(volumes=volumes('{"type": "ssd: 1"}'))))
+    assert typed["parameters"] == {"type": "ssd: 1"}
+
+
+def test_sidecars_may_be_elsewhere_and_share_the_drivers_socket() -> None:
+    chosen = volumes('{"sidecars": {"attacher": "registry.example/attacher:1"}}')
+    found = of_kind("Deployment", addons.manifests(settings(volumes=chosen)))
+    (spec,) = (
+        each["spec"]["template"]["spec"] for each in found if each["metadata"]["name"] == "causeway-volumes"
+    )
+    containers = {each["name"]: each for each in spec["containers"]}
+    assert containers["attacher"]["image"] == "registry.example/attacher:1"
+    assert containers["provisioner"]["image"] == VolumeDriver().sidecars.provisioner
+    for name, container in containers.items():
+        assert {"name": "socket", "mountPath": "/csi"} in container["volumeMounts"]
+        sees_the_cloud = any(each["name"] == "cloud" for each in container["volumeMounts"])
+        assert sees_the_cloud is (name == "driver")
+
+
 def test_nobody_gets_rights_on_everything() -> None:
     for role in [
-        *of_kind("ClusterRole", addons.manifests(settings())),
-        *of_kind("Role", addons.manifests(settings())),
+        *of_kind("ClusterRole", addons.manifests(settings(volumes=volumes()))),
+        *of_kind("Role", addons.manifests(settings(volumes=volumes()))),
     ]:
         for rule in role["rules"]:
             named = [
@@ -76,6 +128,49 @@ def test_the_image_can_be_elsewhere() -> None:
     found = addons.manifests(settings(image="registry.example/causeway:1"))
     for each in [*of_kind("Deployment", found), *of_kind("DaemonSet", found)]:
         assert each["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/causeway:1"
+
+
+def router_of(found: list[dict[str, Any]]) -> dict[str, Any]:
+    (daemons,) = [each for each in of_kind("DaemonSet", found) if each["metadata"]["name"] == addons.ROUTER]
+    template: dict[str, Any] = daemons["spec"]["template"]
+    return template
+
+
+def test_a_platform_without_a_router_has_nothing_of_it_running() -> None:
+    assert [each["metadata"]["name"] for each in of_kind("DaemonSet", addons.manifests(settings()))] == [
+        "causeway-node"
+    ]
+
+
+@pytest.mark.parametrize("certificate", ["", "CERTIFICATE\nKEY\n"])
+def test_the_router_is_told_its_hosts_and_shown_its_certificate(certificate: str) -> None:
+    found = addons.manifests(settings(router=Routing("apps.example" if certificate else "", certificate)))
+    spec = router_of(found)["spec"]
+    (container,) = spec["containers"]
+    variables = {each["name"]: each.get("value") for each in container["env"]}
+    assert variables["CAUSEWAY_ROUTER_SUFFIX"] == ("apps.example" if certificate else "")
+    assert "ports" not in container  # two of them have to have a place on one node
+    secrets = [each for each in of_kind("Secret", found) if "router" in each["metadata"]["name"]]
+    mounted = {each["name"]: each for each in spec["volumes"]}
+    if certificate:
+        (secret,) = secrets
+        assert secret["stringData"] == {"certificate.pem": certificate}
+        assert mounted["certificate"]["secret"]["secretName"] == secret["metadata"]["name"]
+        (mount,) = [each for each in container["volumeMounts"] if each["name"] == "certificate"]
+        assert variables["CAUSEWAY_ROUTER_CERTIFICATE"] == f"{mount['mountPath']}/certificate.pem"
+    else:
+        assert not secrets
+        assert mounted.keys() == {"run"}
+        assert "CAUSEWAY_ROUTER_CERTIFICATE" not in variables
+
+
+def test_another_certificate_is_another_router() -> None:
+    def annotations(certificate: str) -> Any:
+        router = Routing("apps.example", certificate)
+        return router_of(addons.manifests(settings(router=router)))["metadata"]["annotations"]
+
+    assert annotations("one") == annotations("one")
+    assert annotations("one") != annotations("two")
 
 
 def pod(name: str, **meta: Any) -> dict[str, Any]:
@@ -134,3 +229,9 @@ def test_what_has_no_address_has_no_name() -> None:
     )
     assert told["fixed"] == {"api.example.org.": "10.0.0.9"}
     assert told["owner"] == "me"
+
+
+def test_an_address_that_heat_does_not_know_yet_is_none() -> None:
+    assert addons.addresses(OUTPUTS) == ("192.0.2.1", "10.0.0.8")
+    assert addons.addresses({"api_address": "10.0.0.9", "router_address": None}) == ("10.0.0.9", "")
+    assert addons.addresses({}) == ("", "")

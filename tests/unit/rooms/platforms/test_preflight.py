@@ -138,6 +138,11 @@ ASKED_TOO_MUCH = {
     "key": (("cloud: lab", "cloud: lab\n  sshKey: you"), "spec.sshKey", "keypair create"),
     "zone": (("flavor: n", "flavor: n\n      zone: z"), "spec.pools[1].zone", "Use one of: nova."),
     "volume type": (("size: 10", "size: 10, type: gold"), "spec.pools[1].containerStorage.type", "ssd"),
+    "volume type of claims": (
+        ("cloud: lab", "cloud: lab\n  volumes: {type: gold}"),
+        "spec.volumes.type",
+        "Use one of: ssd;",
+    ),
     "provider": (
         ("cloud: lab", "cloud: lab\n  loadBalancerProvider: f5"),
         "spec.loadBalancerProvider",
@@ -151,6 +156,11 @@ def test_what_the_cloud_does_not_have_is_said(edit: tuple[str, str], place: str,
     found = findings(edited(edit), CLOUD, Severity.BLOCKER)
     assert {finding.place for finding in found} == {place}
     assert words in found[0].remedy
+
+
+def test_without_the_volume_driver_its_type_does_not_matter() -> None:
+    asked = ("cloud: lab", "cloud: lab\n  volumes: {install: false, type: gold}")
+    assert findings(edited(asked), CLOUD, Severity.BLOCKER) == []
 
 
 def test_a_master_must_be_as_large_as_kubeadm_wants() -> None:

@@ -109,6 +109,21 @@ def test_what_the_cloud_does_not_have_is_named() -> None:
         locate(examples.platform(), silent)
 
 
+@pytest.mark.parametrize(
+    ("servers", "volumes", "apart"),
+    [({"a"}, {"a"}, False), ({"a"}, {"a", "b"}, False), ({"a", "b"}, {"a"}, True), ({"a"}, {"nova"}, True)],
+)
+def test_volumes_have_zones_of_their_own_where_not_every_servers_is_one(
+    servers: set[str], volumes: set[str], apart: bool
+) -> None:
+    cloud = replace(
+        facts(),
+        compute=replace(clouds.COMPUTE, zones=frozenset(servers)),
+        volumes=replace(clouds.VOLUMES, zones=frozenset(volumes)),
+    )
+    assert locate(examples.platform(), cloud).zones_apart is apart
+
+
 def test_a_provider_nobody_knows_is_refused() -> None:
     with pytest.raises(Problem, match="nothing is known of the provider 'f5'"):
         locate(examples.platform(loadBalancerProvider="f5"), facts())

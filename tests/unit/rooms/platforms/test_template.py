@@ -4,6 +4,7 @@ import base64
 import re
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import yaml
 from hypothesis import given, settings
@@ -101,6 +102,17 @@ def test_who_may_reach_the_api_is_decided_where_the_provider_can() -> None:
     ]
     by_listener = examples.stack(platform, replace(examples.NEW, provider=AMPHORA))
     assert "allowed_cidrs" in by_listener.body["resources"]["api_lb_listener"]["properties"]
+
+
+def test_routers_are_looked_at_where_another_can_take_over() -> None:
+    def monitors(count: int, **spec: Any) -> set[str]:
+        pools = examples.pool("master"), examples.pool("infra", count=count), examples.pool("compute")
+        resources = examples.stack(examples.platform(*pools, **spec)).body["resources"]
+        return {name for name in resources if name.startswith("router_lb_monitor")}
+
+    assert monitors(2) == {"router_lb_monitor_http", "router_lb_monitor_https"}
+    assert monitors(1) == set()
+    assert monitors(2, router={"enabled": False}) == set()
 
 
 def test_an_internal_api_has_no_floating_ip() -> None:

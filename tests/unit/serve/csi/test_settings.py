@@ -25,12 +25,16 @@ def test_everything_can_be_said() -> None:
             "CAUSEWAY_NODE_ZONE": "z",
             "CAUSEWAY_CSI_VOLUME_LIMIT": "7",
             "CAUSEWAY_HOST_ROOT": "/host",
+            "CAUSEWAY_CSI_REGISTRATION": "/kubelet/plugins_registry",
+            "CAUSEWAY_CSI_HEALTH_PORT": "9882",
         }
     )
     assert found.common.endpoint == "unix:///run/node.sock"
     assert found.common.topology_key == "topology.disk.example.org/zone"
     assert not found.common.zones
     assert found.root == Path("/host")
+    assert found.registration == Path("/kubelet/plugins_registry")
+    assert found.common.health_port == 9882
     assert found.found() == (Instance("s", "z"), 7)
 
 
@@ -39,6 +43,7 @@ def test_everything_can_be_said() -> None:
     [
         ({}, "CAUSEWAY_CLUSTER_ID"),
         ({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_ZONES": "no"}, "CAUSEWAY_CSI_ZONES"),
+        ({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_HEALTH_PORT": "a"}, "CAUSEWAY_CSI_HEALTH_PORT"),
     ],
 )
 def test_what_is_wrong_is_named(environment: dict[str, str], variable: str) -> None:

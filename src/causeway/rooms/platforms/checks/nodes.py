@@ -95,6 +95,8 @@ def volume_types(platform: Platform, facts: CloudFacts) -> Check:
         return unreadable("volume types", facts.volumes)
     remarks = tuple(_type_remarks(platform, facts.volumes))
     asked = {pool.container_storage.type for pool in platform.spec.pools if pool.container_storage}
+    if platform.spec.volumes.install:
+        asked.add(platform.spec.volumes.type)
     return Check("volume types", listing(each or "the default" for each in asked), remarks)
 
 
@@ -105,6 +107,10 @@ def _type_remarks(platform: Platform, volumes: Volumes) -> Iterator[Remark]:
             place = f"spec.pools[{index}].containerStorage.type"
             remedy = f"Use one of: {listing(volumes.types)}; without type, the cloud's default is used."
             yield blocker(place, f"there is no volume type {wanted}", remedy)
+    claims = platform.spec.volumes
+    if claims.install and claims.type and claims.type not in volumes.types:
+        remedy = f"Use one of: {listing(volumes.types)}; without type, the cloud's default is used."
+        yield blocker("spec.volumes.type", f"there is no volume type {claims.type}", remedy)
 
 
 def find_flavor(name: str, flavors: tuple[Flavor, ...]) -> Flavor | None:

@@ -1,0 +1,105 @@
+"""A claim of the default class: its bytes follow the pod to another node, and go with the claim."""
+
+from collections.abc import Iterator
+
+import pytest
+from openstack.connection import Connection
+
+from causeway.kit.progress import Progress
+from demo.commands import Kubectl
+from demo.waiting import until
+
+NAMESPACE = "volumes"
+IMAGE = "localhost/guestbook-frontend:0.1.0"
+CLAIM = f"""
+apiVersion: v1
+kind: Namespace
+metadata: {{name: {NAMESPACE}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: data, namespace: {NAMESPACE}}}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {{requests: {{storage: 1Gi}}}}
+"""
+WRITE = "import os; file = open('/data/text', 'w'); file.write('kept'); file.flush(); os.fsync(file.fileno())"
+READ = "print(open('/data/text').read())"
+SIZE = "import os; found = os.statvfs('/data'); print(found.f_blocks * found.f_frsize)"
+SECONDS = 300.0
+
+
+def pod(name: str, node: str) -> str:
+    return f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, namespace: {NAMESPACE}}}
+spec:
+  terminationGracePeriodSeconds: 1
+  nodeSelector: {{kubernetes.io/hostname: {node}}}
+  securityContext: {{runAsUser: 999, fsGroup: 999}}
+  containers:
+    - name: main
+      image: {IMAGE}
+      command: [python3, -c, "import time; time.sleep(9999)"]
+      volumeMounts: [{{name: data, mountPath: /data}}]
+  volumes:
+    - name: data
+      persistentVolumeClaim: {{claimName: data}}
+"""
+
+
+@pytest.fixture
+def claim(kubectl: Kubectl) -> Iterator[str]:
+    kubectl("apply", "-f", "-", stdin=CLAIM)
+    yield "data"
+    kubectl("delete", "namespace", NAMESPACE, "--wait=true")
+
+
+def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
+    kubectl: Kubectl, cloud: Connection, claim: str
+) -> None:
+    first, second = (
+        each["metadata"]["name"]
+        for each in kubectl.json("get", "nodes", "-l", "causeway.dev/role=compute")["items"][:2]
+    )
+    inside = ("-n", NAMESPACE)
+
+    def run(name: str, program: str) -> str:
+        return kubectl("exec", *inside, name, "--", "python3", "-c", program).strip()
+
+    def started(name: str) -> bool:
+        found = kubectl.json("get", "pod", name, *inside)
+        return any(each.get("ready") for each in found["status"].get("containerStatuses", []))
+
+    def enlarged() -> bool:
+        return bool(kubectl.json("get", "pv", volume)["spec"]["capacity"]["storage"] == "2Gi")
+
+    with Progress().phase("a volume") as phase:
+        kubectl("apply", "-f", "-", stdin=pod("writer", first))
+        until(phase, "the first pod with its disk", lambda: started("writer"), seconds=SECONDS)
+        run("writer", WRITE)
+        volume = kubectl.json("get", "pvc", claim, *inside)["spec"]["volumeName"]
+        handle = kubectl.json("get", "pv", volume)["spec"]["csi"]["volumeHandle"]
+        server = cloud.compute.find_server(first, ignore_missing=False)
+        (attachment,) = cloud.block_storage.get_volume(handle).attachments
+        assert attachment["server_id"] == server.id
+
+        # Enlarged while no pod has it: this machine's kernel may not let a mounted file system grow.
+        kubectl("delete", "pod", "writer", *inside)
+        larger = '{"spec": {"resources": {"requests": {"storage": "2Gi"}}}}'
+        kubectl("patch", "pvc", claim, *inside, "--patch", larger)
+        until(phase, "a larger volume", enlarged, seconds=SECONDS)
+
+        kubectl("apply", "-f", "-", stdin=pod("reader", second))
+        until(phase, "the second pod with the disk", lambda: started("reader"), seconds=SECONDS)
+        assert run("reader", READ) == "kept"
+        assert int(run("reader", SIZE)) > 1.5 * 2**30
+
+        kubectl("delete", "pod", "reader", *inside)
+        kubectl("delete", "pvc", claim, *inside)
+
+        def gone() -> bool:
+            return handle not in {each.id for each in cloud.block_storage.volumes()}
+
+        until(phase, "the volume gone", gone, seconds=SECONDS)

@@ -1,0 +1,167 @@
+"""The volume driver with its sidecars, as they are shipped: every right is used and none is missing, and the
+credential suffices.
+
+The manager of volumes and the scheduler are not there: the test does what they do.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.integration.access import audit
+from tests.integration.access.audit import Right
+from tests.integration.access.stage import Program, Stage
+from tests.integration.deployment import FOLDER
+from tests.integration.projects import CLOUD
+
+from causeway.kube.resource import CLAIMS, CSI_DRIVERS, NODES, PERSISTENT_VOLUMES, STORAGE_CLASSES, Resource
+from causeway.lab.images import sidecars
+from causeway.rooms.platforms import addons, credential
+from causeway.rooms.platforms.model import VolumeDriver
+
+ACCOUNT = "causeway-volumes"
+DRIVER = "cinder.csi.openstack.org"
+ZONE = f"topology.{DRIVER}/zone"
+NODE = "disks"
+NAMESPACE = "default"
+CSI_NODES = Resource("storage.k8s.io", "v1", "csinodes", "CSINode", namespaced=False)
+ATTACHMENTS = Resource("storage.k8s.io", "v1", "volumeattachments", "VolumeAttachment", namespaced=False)
+RIGHTS = audit.rights(FOLDER / "22-volumes-access.yaml", ACCOUNT)
+RARE = {
+    **{each: "an API server that does not send lists by watches" for each in RIGHTS if each.verb == "list"},
+    Right("", "persistentvolumeclaims", "update"): "a claim that is copied, or one for another node",
+    Right("", "persistentvolumes", "get"): "a claim that is copied",
+    Right("", "events", "patch"): "the same news again",
+}
+# Asked for to learn whether snapshots are wanted; a no is an answer.
+OPTIONAL = {Right("snapshot.storage.k8s.io", "volumesnapshots", "list")}
+
+
+@pytest.fixture
+async def running(stage: Stage, sidecar_binaries: dict[str, Path]) -> AsyncIterator[Stage]:
+    """The driver and its sidecars with the arguments of the manifest, under the account of the manifest."""
+    site, directory = stage.site, stage.site.directory
+    files = credential.ensure_for_volumes(site.project.cloud, site.credential, {})
+    clouds = directory / "volumes-credential.yaml"
+    site.put(clouds, files["clouds.yaml"])
+    socket = directory / "csi.sock"
+    environment = {
+        "CSI_ENDPOINT": f"unix://{socket}",
+        "CAUSEWAY_CLUSTER_ID": site.cluster,
+        "OS_CLIENT_CONFIG_FILE": str(clouds),
+        "OS_CLOUD": CLOUD,
+    }
+    stage.programs.append(Program("csi-controller", directory, environment))
+    chosen = addons.Volumes(site.cluster, "same", VolumeDriver(), {})
+    manifests = addons.manifests(addons.Settings({}, {}, 1, volumes=chosen))
+    (spec,) = (
+        each["spec"]["template"]["spec"]
+        for each in manifests
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "causeway-volumes")
+    )
+    token = await stage.token(ACCOUNT, **await stage.holder(ACCOUNT, ACCOUNT))
+    kubeconfig, _ = stage.kubeconfig(ACCOUNT, token)
+    where = [f"--kubeconfig={kubeconfig}", "--leader-election-namespace=kube-system"]
+    for container in spec["containers"]:
+        program = f"csi-{container['name']}"
+        if program in sidecar_binaries:
+            words = [each.replace("/csi/csi.sock", str(socket)) for each in container["args"]]
+            argv = [str(sidecar_binaries[program]), *words, *where]
+            stage.programs.append(Program(program, directory, {}, argv=argv))
+    for each in manifests:
+        if each["kind"] in (STORAGE_CLASSES.kind, CSI_DRIVERS.kind):
+            await stage.admin.apply(each, manager="causeway")
+    yield stage
+
+
+async def placed(stage: Stage) -> None:
+    """Have a node that is the project's server, and a claim whose first pod is to be on it."""
+    await stage.join(NODE, f"openstack:///{stage.site.server.id}", ready=True)
+    await stage.admin.patch(NODES, NODE, {"metadata": {"labels": {ZONE: "nova"}}})
+    there = {"name": DRIVER, "nodeID": stage.site.server.id, "topologyKeys": [ZONE]}
+    await stage.admin.create(CSI_NODES, {"metadata": {"name": NODE}, "spec": {"drivers": [there]}})
+    notes = {
+        "volume.kubernetes.io/selected-node": NODE,
+        "volume.kubernetes.io/storage-provisioner": DRIVER,
+    }
+    spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "storageClassName": "cinder"}
+    spec["resources"] = {"requests": {"storage": "1Gi"}}
+    body = {"metadata": {"name": "data", "annotations": notes}, "spec": spec}
+    await stage.admin.create(CLAIMS, body, NAMESPACE)
+
+
+async def test_every_right_is_used_and_none_is_missing(running: Stage) -> None:
+    stage, admin, cloud = running, running.admin, running.site.project.cloud.block_storage
+    await placed(stage)
+
+    async def volume() -> Any:
+        return next(iter((await admin.list(PERSISTENT_VOLUMES)).items), None)
+
+    made = await stage.come(volume, "the claim's volume")
+    name, handle = made["metadata"]["name"], made["spec"]["csi"]["volumeHandle"]
+    await admin.patch(CLAIMS, "data", {"spec": {"volumeName": name}}, NAMESPACE)
+    bound = {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}
+    await admin.patch(CLAIMS, "data", {"status": bound}, NAMESPACE, subresource="status")
+    await admin.patch(PERSISTENT_VOLUMES, name, {"status": {"phase": "Bound"}}, subresource="status")
+
+    source = {"persistentVolumeName": name}
+    spec = {"attacher": DRIVER, "nodeName": NODE, "source": source}
+    await admin.create(ATTACHMENTS, {"metadata": {"name": "there"}, "spec": spec})
+
+    async def attached() -> Any:
+        found = await stage.find(ATTACHMENTS, "there")
+        return (found or {}).get("status", {}).get("attached")
+
+    await stage.come(attached, "the volume at its server")
+    assert cloud.get_volume(handle).attachments[0]["server_id"] == stage.site.server.id
+    await admin.delete(ATTACHMENTS, "there")
+    await stage.gone(ATTACHMENTS, "there")
+
+    larger = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
+    await admin.patch(CLAIMS, "data", larger, NAMESPACE)
+
+    async def enlarged() -> bool:
+        found = await stage.find(PERSISTENT_VOLUMES, name)
+        return bool(found and found["spec"]["capacity"]["storage"] == "2Gi")
+
+    await stage.come(enlarged, "a larger volume")
+    assert cloud.get_volume(handle).size == 2
+
+    # As the claim's protection and the manager of volumes would, were they here.
+    await admin.delete(CLAIMS, "data", NAMESPACE)
+    await admin.patch(CLAIMS, "data", {"metadata": {"finalizers": None}}, NAMESPACE)
+    await stage.gone(CLAIMS, "data", NAMESPACE)
+    await admin.patch(PERSISTENT_VOLUMES, name, {"status": {"phase": "Released"}}, subresource="status")
+
+    async def leaving() -> bool:
+        found = await stage.find(PERSISTENT_VOLUMES, name)
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    await stage.come(leaving, "the volume to be deleted")
+    assert handle not in {each.id for each in cloud.volumes()}
+    assert all(each.alive for each in stage.programs)
+
+    log = stage.api.directory / "audit.log"
+    did: list[audit.Request] = []
+
+    async def all_used() -> bool:
+        did[:] = audit.requests(log, ACCOUNT)
+        return not audit.unused(RIGHTS, did) - RARE.keys()
+
+    try:
+        await stage.come(all_used, "every right to be used", 120)
+    finally:
+        assert {str(each) for each in audit.unused(RIGHTS, did) - RARE.keys()} == set()
+    assert {str(each) for each in audit.denied(did) - OPTIONAL} == set()
+    await admin.delete(NODES, NODE)
+    said = "".join(each.log for each in stage.programs)
+    secret = yaml.safe_load((stage.site.directory / "volumes-credential.yaml").read_text())
+    assert secret["clouds"][CLOUD]["auth"]["application_credential_secret"] not in said
+    await asyncio.gather(*(asyncio.to_thread(each.stop) for each in stage.programs))
+
+
+def test_the_sidecars_that_are_tested_are_those_that_are_shipped(sidecar_binaries: dict[str, Path]) -> None:
+    assert set(sidecar_binaries) == {each.name for each in sidecars.COMPONENTS}

@@ -1,0 +1,80 @@
+"""The router a platform has, and its certificate."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from tests.unit.rooms.platforms.examples import PKI, platform, pool
+
+from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE, make_pki, server_certificate
+from causeway.rooms.platforms.routing import Routing, routing
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+ZONE: dict[str, Any] = {"names": {"zone": "shop.example."}}
+
+
+def found(present: str = "", now: datetime = NOW, **spec: Any) -> Routing | None:
+    return routing(platform(pool("master"), pool("infra"), **spec), PKI, present, now)
+
+
+def made(now: datetime = NOW, **spec: Any) -> Routing:
+    one = found(now=now, **spec)
+    assert one is not None
+    return one
+
+
+@pytest.mark.parametrize(
+    ("spec", "suffix"),
+    [
+        ({}, ""),
+        (ZONE, "apps.shop.example"),
+        ({"router": {"suffix": "apps.example.org."}}, "apps.example.org"),
+        ({"router": {"suffix": "apps.example.org"}, **ZONE}, "apps.example.org"),
+    ],
+)
+def test_hosts_are_completed_by_the_suffix_or_by_the_zone(spec: dict[str, Any], suffix: str) -> None:
+    one = made(**spec)
+    assert one.suffix == suffix
+    assert one.canonical_name == (f"router-default.{suffix}" if suffix else "")
+    assert bool(one.certificate) == bool(suffix)
+
+
+def test_without_nodes_for_it_or_when_not_wanted_there_is_none() -> None:
+    assert found(router={"enabled": False}, **ZONE) is None
+    assert routing(platform(pool("master"), pool("compute"), **ZONE), PKI, "", NOW) is None
+    assert routing(platform(pool("master"), pool("compute"), pool("infra", count=0)), PKI, "", NOW) is None
+
+
+def test_the_certificate_is_of_the_platforms_authority_for_all_hosts_below_the_suffix() -> None:
+    pem = made(**ZONE).certificate
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(PKI.ca.public.encode()))
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["*.apps.shop.example"]
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]
+    assert "EC PRIVATE KEY" in pem
+    assert "PRIVATE" not in repr(made(**ZONE))
+
+
+def test_a_certificate_stays_until_it_is_old_or_of_other_hosts() -> None:
+    first = made(**ZONE).certificate
+    renewed = NOW + SERVER_LIFE - RENEWED_BEFORE
+    assert found(first, renewed - timedelta(minutes=1), **ZONE) == Routing("apps.shop.example", first)
+    for later, spec in ((renewed, ZONE), (NOW, {"router": {"suffix": "other.example"}})):
+        again = found(first, later, **spec)
+        assert again is not None
+        assert again.certificate != first
+
+
+def test_a_certificate_of_another_authority_stays() -> None:
+    theirs = server_certificate(make_pki().ca, ["www.example.com"], NOW - timedelta(days=1000))
+    pem = theirs.public + theirs.private
+    assert found(pem, **ZONE) == Routing("apps.shop.example", pem)
+
+
+def test_what_is_no_certificate_is_replaced() -> None:
+    again = found("nonsense", **ZONE)
+    assert again is not None
+    assert "BEGIN CERTIFICATE" in again.certificate
