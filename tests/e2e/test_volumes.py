@@ -75,7 +75,11 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
     def enlarged() -> bool:
         return bool(kubectl.json("get", "pv", volume)["spec"]["capacity"]["storage"] == "2Gi")
 
+    def accounted() -> bool:
+        return bool(kubectl("get", "serviceaccount", "default", *inside, "--ignore-not-found"))
+
     with Progress().phase("a volume") as phase:
+        until(phase, "the namespace's account", accounted, seconds=SECONDS)
         kubectl("apply", "-f", "-", stdin=pod("writer", first))
         until(phase, "the first pod with its disk", lambda: started("writer"), seconds=SECONDS)
         run("writer", WRITE)

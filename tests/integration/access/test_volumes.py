@@ -65,6 +65,8 @@ async def running(stage: Stage, sidecar_binaries: dict[str, Path]) -> AsyncItera
     token = await stage.token(ACCOUNT, **await stage.holder(ACCOUNT, ACCOUNT))
     kubeconfig, _ = stage.kubeconfig(ACCOUNT, token)
     where = [f"--kubeconfig={kubeconfig}", "--leader-election-namespace=kube-system"]
+    # A sidecar that could not renew its lease in time ends, and here nobody starts it again.
+    where += ["--leader-election-lease-duration=5m", "--leader-election-renew-deadline=4m"]
     for container in spec["containers"]:
         program = f"csi-{container['name']}"
         if program in sidecar_binaries:
