@@ -6,7 +6,7 @@ is planned as a whole: who gets a name depends on all who want it.
 
 import asyncio
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -17,7 +17,7 @@ from causeway.engine.pace import Pace
 from causeway.engine.reconciler import DONE, Result
 from causeway.engine.steps import doing
 from causeway.kube.events import Recorder
-from causeway.kube.informers import Informer
+from causeway.kube.informers import Informer, Lister
 from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Meta, Node, Service
 from causeway.kube.resource import NODES, SERVICES
@@ -185,15 +185,15 @@ class Names:
         self._told[zone] = now
 
     def _about(self, source: Source) -> Meta | None:
-        found: Service | Node | Route | Ingress | None = None
-        if source.kind == SERVICE:
-            found = self._services.get(f"{source.namespace}/{source.name}")
-        elif source.kind == NODE:
-            found = self._nodes.get(source.name)
-        elif source.kind == ROUTE:
-            found = self._routes.get(f"{source.namespace}/{source.name}")
-        elif source.kind == INGRESS:
-            found = self._ingresses.get(f"{source.namespace}/{source.name}")
+        stores: dict[str, Lister[Any]] = {
+            SERVICE: self._services,
+            NODE: self._nodes,
+            ROUTE: self._routes,
+            INGRESS: self._ingresses,
+        }
+        store = stores.get(source.kind)
+        key = f"{source.namespace}/{source.name}" if source.namespace else source.name
+        found = store.get(key) if store is not None else None
         return found.metadata if found is not None else None
 
     def _keys_of_service(self, change: Change[Service]) -> Iterable[str]:

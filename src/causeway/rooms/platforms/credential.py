@@ -78,7 +78,9 @@ def _ensure(
     with explained("application credential"):
         rules = below(allowed, {service: _prefix(cloud, service) for service in probes})
         fitting = (f"{name}-{_digest(rules)}", f"{name}-{_OPEN}")
-        living = [each for each in _named(cloud, name) if re.fullmatch(name + _SUFFIX, each["name"])]
+        living = [
+            each for each in _named(cloud, name) if re.fullmatch(re.escape(name) + _SUFFIX, each["name"])
+        ]
         if any(each["id"] == _identifier(present) and each["name"] in fitting for each in living):
             _revoke(cloud, [each for each in living if each["id"] != _identifier(present)])
             return dict(present)

@@ -259,14 +259,13 @@ class Router:
             return
         # Kinds nobody needs any more, too: their servers must go.
         counts = backends_of_kinds((await self._proxy.ask(["show backend"]))[0].split())
-        await self._read(mark, counts)
-        assert self._running is not None  # noqa: S101  # just read
+        running = await self._read(mark, counts)
         held = {
             item.key: str(value)
-            for item, value in self._running.items.items()
+            for item, value in running.items.items()
             if isinstance(item, MapKey) and item.map == "owner"
         }
-        self._slots.lay_out(counts, held, self._running)
+        self._slots.lay_out(counts, held, running)
         gone = [owner for owner, _ in self._slots.owners() if owner not in self._entries]
         for owner in gone:
             self._slots.take(owner)
@@ -275,7 +274,7 @@ class Router:
         if short:
             await self._grow()
         else:
-            await self._send(self._wanted.items.keys() | self._running.items.keys())
+            await self._send(self._wanted.items.keys() | running.items.keys())
 
     def _kinds(self) -> dict[str, Kind]:
         """Return all kinds by name: the usual ones, and those that routes need."""
@@ -313,9 +312,8 @@ class Router:
         self.reloads += 1
         self._grown = time.monotonic()
         log.info("HAProxy loaded", backends=counts, seconds=round(self._grown - started, 2))
-        await self._read(self._mark, counts)
-        assert self._running is not None  # noqa: S101  # just read
-        await self._send(self._wanted.items.keys() | self._running.items.keys())
+        running = await self._read(self._mark, counts)
+        await self._send(self._wanted.items.keys() | running.items.keys())
 
     def _spares_of(self, name: str, main: str) -> int:
         return self._spares if name == main else max(2, self._spares // 8)
@@ -344,10 +342,12 @@ class Router:
         """Return where HAProxy's files are."""
         return self._offer.directory
 
-    async def _read(self, mark: str, counts: dict[str, int]) -> None:
+    async def _read(self, mark: str, counts: dict[str, int]) -> Running:
+        """Take in, and return, what HAProxy runs."""
         ours = frozenset(each for name, count in counts.items() for each in backend_names(name, count))
-        self._running = Running(state_of(await self._proxy.ask(questions(self._files)), ours, self._files))
-        self._mark = mark
+        running = Running(state_of(await self._proxy.ask(questions(self._files)), ours, self._files))
+        self._running, self._mark = running, mark
+        return running
 
     async def _send(self, touched: Iterable[Item]) -> None:
         running = self._running

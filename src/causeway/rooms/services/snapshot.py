@@ -103,6 +103,7 @@ class Snapshot(Known):
             )
             seen.lost |= lost
             tree = written_off(tree, lost)
+            pace.forget(identifier)  # that nobody waits for it any more is no progress of its provider
         if tree.pending and seen.pending_since is not None and waited < STUCK_AFTER:
             pace.goes_on(identifier, tree.pending_members, waited, now)
             self._retime(seen)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic
 
-from causeway.cloud.errors import CloudError
 from causeway.rooms.volumes.creation import Thing
 
 
@@ -23,7 +22,7 @@ class Named(Generic[Thing]):
         self._task: asyncio.Task[None] | None = None
 
     async def of(self, name: str) -> list[Thing]:
-        """Return the objects of a name, whoever they belong to; raises ``CloudError``."""
+        """Return the objects of a name, whoever they belong to; raises what asking raises: ``CloudError``."""
         answer: asyncio.Future[list[Thing]] = asyncio.get_running_loop().create_future()
         self._asked.append((name, answer))
         if self._task is None:
@@ -42,7 +41,7 @@ class Named(Generic[Thing]):
                 asked, self._asked = self._asked, []
                 try:
                     found = await self._look({name for name, _ in asked})
-                except CloudError as error:
+                except Exception as error:
                     for _, answer in asked:
                         if not answer.done():
                             answer.set_exception(error)

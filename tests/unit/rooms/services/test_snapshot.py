@@ -209,3 +209,21 @@ def test_a_part_that_stays_pending_below_one_that_is_active_is_broken(in_virtual
         task.cancel()
 
     in_virtual_time(run())
+
+
+def test_what_was_lost_together_is_given_up_together(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Listening()
+        second = msgspec.structs.replace(request(), vip_address="172.30.0.10")
+        for each in (request(), second):
+            here.snapshot.created(await here.octavia.create_load_balancer(each), SIZE)
+        here.octavia.settle()
+        for balancer in here.octavia.balancers.values():
+            for listener in balancer.listeners.values():
+                listener.state = "PENDING_CREATE"
+        task = asyncio.create_task(here.snapshot.run())
+        await asyncio.sleep(LOST_AFTER + 15)
+        assert all([await here.snapshot.settled(seen) for seen in here.snapshot.of("u1")])
+        task.cancel()
+
+    in_virtual_time(run())

@@ -86,6 +86,18 @@ def test_a_failure_is_everybodys_who_asked_and_nobodys_after(in_virtual_time: In
     assert in_virtual_time(ask()) == ["id-0"]
 
 
+def test_a_failure_nobody_thought_of_is_told_to_who_asked(in_virtual_time: In) -> None:
+    async def ask() -> list[str]:
+        slow.volumes = None  # type: ignore[assignment]  # what no cloud answers
+        with pytest.raises(TypeError):
+            await slow.ids("a")
+        slow.volumes = [volume(id="one", name="a")]
+        return await slow.ids("a")
+
+    slow = Slow()
+    assert in_virtual_time(ask()) == ["one"]
+
+
 def test_the_model_of_cinder_answers_both_alike(in_virtual_time: In) -> None:
     async def ask() -> bool:
         world = World()
