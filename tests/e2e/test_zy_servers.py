@@ -11,6 +11,7 @@ from demo.commands import Kubectl
 from demo.waiting import until
 
 SHUTDOWN = "node.cloudprovider.kubernetes.io/shutdown"
+OFF = {SHUTDOWN, "node.kubernetes.io/out-of-service"}
 UNINITIALISED = "node.cloudprovider.kubernetes.io/uninitialized"
 
 
@@ -56,13 +57,13 @@ def test_a_stopped_server_taints_its_node_until_it_runs(
     server = server_of(cloud, victim)
     with Progress().phase("stopped server") as phase:
         cloud.compute.stop_server(server)
-        until(phase, "the taint", lambda: SHUTDOWN in taints(nodes(kubectl)[victim]), seconds=300)
+        until(phase, "the taints", lambda: taints(nodes(kubectl)[victim]) >= OFF, seconds=300)
         cloud.compute.start_server(server)
 
         def back() -> bool:
             node = nodes(kubectl)[victim]
             ready = {each["type"]: each["status"] for each in node["status"]["conditions"]}["Ready"]
-            return ready == "True" and SHUTDOWN not in taints(node)
+            return ready == "True" and not OFF & taints(node)
 
         until(phase, "the node to be back", back, seconds=300)
 

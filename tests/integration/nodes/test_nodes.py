@@ -25,7 +25,15 @@ from causeway.kube.resource import EVENTS, NODES
 from causeway.lab.settings import Settings
 from causeway.rooms.nodes.controller import Room
 from causeway.rooms.nodes.explain import explain, gather
-from causeway.rooms.nodes.model import INSTANCE_TYPE, PROVIDED_ADDRESS, REGION, SHUTDOWN, UNINITIALISED, ZONE
+from causeway.rooms.nodes.model import (
+    INSTANCE_TYPE,
+    OUT_OF_SERVICE,
+    PROVIDED_ADDRESS,
+    REGION,
+    SHUTDOWN,
+    UNINITIALISED,
+    ZONE,
+)
 
 FLAVOR = "m1.small"
 DEADLINE = 240.0  # seconds any single condition may take on a busy machine
@@ -205,10 +213,10 @@ async def test_a_nodes_life(servers: Servers, stage: Stage) -> None:
     await stage.report("w2", "Unknown")
 
     async def shut_down() -> bool:
-        return SHUTDOWN in await stage.taints("w2")
+        return {SHUTDOWN, OUT_OF_SERVICE} <= await stage.taints("w2")
 
     async def running() -> bool:
-        return SHUTDOWN not in await stage.taints("w2")
+        return not {SHUTDOWN, OUT_OF_SERVICE} & await stage.taints("w2")
 
     await come(shut_down)
     assert "ServerStopped" in await stage.news("w2")

@@ -47,12 +47,11 @@ def patch_of(step: ChangeNode, node: Node) -> list[dict[str, Any]]:
     for index, key in sorted(step.taints_removed, reverse=True):
         patch.append(_entry("test", f"/spec/taints/{index}/key", key))
         patch.append({"op": "remove", "path": f"/spec/taints/{index}"})
-    if step.taint_added:
-        taint = {"key": step.taint_added, "effect": "NoSchedule"}
-        if node.spec.taints:
-            patch.append(_entry("add", "/spec/taints/-", taint))
-        else:
-            patch += [_entry("test", "/spec/taints", None), _entry("add", "/spec/taints", [taint])]
+    if step.taints_added and not node.spec.taints:
+        patch += [_entry("test", "/spec/taints", None), _entry("add", "/spec/taints", [])]
+    for taint in step.taints_added:
+        written = {"key": taint.key, "value": taint.value, "effect": taint.effect}
+        patch.append(_entry("add", "/spec/taints/-", {key: text for key, text in written.items() if text}))
     return patch
 
 

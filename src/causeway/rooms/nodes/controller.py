@@ -87,8 +87,8 @@ class Reconciler:
         if isinstance(step, DeleteNode):
             note = f"Server {step.server} does not exist any more: the node is removed."
             await self._record(node, "ServerGone", note, "Remove", warning=False)
-        elif isinstance(step, ChangeNode) and step.taint_added:
-            note = "The node's server is stopped: no pods are sent to it until it runs again."
+        elif isinstance(step, ChangeNode) and step.taints_added:
+            note = "The node's server is off: its pods and their volumes go elsewhere until it runs again."
             await self._record(node, "ServerStopped", note, "Taint")
         elif isinstance(step, ChangeNode) and any(key == SHUTDOWN for _, key in step.taints_removed):
             await self._record(node, "ServerRuns", "The node's server runs again.", "Taint", warning=False)

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from causeway.cloud.nova import Server
-from causeway.kube.objects import NodeAddress
+from causeway.kube.objects import NodeAddress, Taint
 
 UNINITIALISED = "node.cloudprovider.kubernetes.io/uninitialized"
 SHUTDOWN = "node.cloudprovider.kubernetes.io/shutdown"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 ZONE = "topology.kubernetes.io/zone"
 REGION = "topology.kubernetes.io/region"
 INSTANCE_TYPE = "node.kubernetes.io/instance-type"
@@ -17,6 +18,12 @@ PROVIDED_ADDRESS = "alpha.kubernetes.io/provided-node-ip"
 
 STOPPED = "SHUTOFF"
 """The only status in which nothing of a server runs and its volumes may be taken off."""
+
+OFF = (Taint(SHUTDOWN, "", "NoSchedule"), Taint(OUT_OF_SERVICE, "server-is-off", "NoExecute"))
+"""What a node is tainted with while its server is off.
+
+By the second Kubernetes has its pods and volumes go elsewhere; it is ours by its value, people write another.
+"""
 
 _GONE = frozenset({"DELETED", "SOFT_DELETED"})
 
@@ -72,13 +79,13 @@ class ChangeNode:
 
     provider_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
-    taint_added: str | None = None
+    taints_added: tuple[Taint, ...] = ()
     taints_removed: tuple[tuple[int, str], ...] = ()
 
     def __str__(self) -> str:
         parts = [f"set provider ID {self.provider_id}"] if self.provider_id else []
         parts += [f"label {key}={value}" for key, value in self.labels.items()]
-        parts += [f"add taint {self.taint_added}"] if self.taint_added else []
+        parts += [f"add taint {taint.key}" for taint in self.taints_added]
         parts += [f"remove taint {key}" for _, key in self.taints_removed]
         return ", ".join(parts)
 

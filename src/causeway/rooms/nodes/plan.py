@@ -1,9 +1,10 @@
 """From a node and its server to what has to be done. Pure."""
 
 from causeway.cloud.nova import Server
-from causeway.kube.objects import Node
+from causeway.kube.objects import Node, Taint
 from causeway.rooms.nodes.desired import addresses_of, labels_of, ready
 from causeway.rooms.nodes.model import (
+    OFF,
     SHUTDOWN,
     STOPPED,
     UNINITIALISED,
@@ -31,21 +32,25 @@ def plan(node: Node, server: Server, region: str) -> list[Step]:
         if node.metadata.labels.get(key) != value
     }
     stopped = server.status == STOPPED and not ready(node)
-    unwanted = set() if stopped else {SHUTDOWN}
-    if addresses:
-        unwanted.add(UNINITIALISED)
-    tainted = any(each.key == SHUTDOWN for each in node.spec.taints)
+    present = {each.key for each in node.spec.taints}
     change = ChangeNode(
         provider_id=None if node.spec.provider_id else provider_id_of(server.id),
         labels=labels,
-        taint_added=SHUTDOWN if stopped and not tainted else None,
+        taints_added=tuple(each for each in OFF if each.key not in present) if stopped else (),
         taints_removed=tuple(
-            (index, taint.key) for index, taint in enumerate(node.spec.taints) if taint.key in unwanted
+            (index, taint.key)
+            for index, taint in enumerate(node.spec.taints)
+            if (taint.key == UNINITIALISED and addresses) or (_says_off(taint) and not stopped)
         ),
     )
     if change != ChangeNode():
         steps.append(change)
     return steps
+
+
+def _says_off(taint: Taint) -> bool:
+    """Return whether a taint is of a server that is off, and none that somebody wrote by hand."""
+    return taint.key == SHUTDOWN or taint in OFF
 
 
 def plan_gone(node: Node, server: str) -> list[Step]:

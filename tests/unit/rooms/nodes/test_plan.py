@@ -8,7 +8,8 @@ from causeway.cloud.nova import Server
 from causeway.kube.objects import Meta, Node, NodeSpec, NodeStatus, Taint
 from causeway.rooms.nodes.apply import patch_of
 from causeway.rooms.nodes.model import (
-    SHUTDOWN,
+    OFF,
+    OUT_OF_SERVICE,
     UNINITIALISED,
     ChangeNode,
     DeleteNode,
@@ -18,7 +19,8 @@ from causeway.rooms.nodes.model import (
 from causeway.rooms.nodes.plan import plan, plan_gone
 
 NOT_READY = Taint("node.kubernetes.io/not-ready", "", "NoSchedule")
-STOPPED = Taint(SHUTDOWN, "", "NoSchedule")
+STOPPED, MOVED = OFF
+BY_HAND = Taint(OUT_OF_SERVICE, "nodeshutdown", "NoExecute")
 
 
 def after(it: Node, steps: list[Step]) -> Node:
@@ -88,14 +90,23 @@ def test_a_node_made_known_by_its_name_gets_its_provider_id() -> None:
 def test_a_stopped_server_taints_its_node_only_when_the_kubelet_is_silent() -> None:
     down = server(status="SHUTOFF")
     silent = node(ready=False, taints=(NOT_READY,))
-    assert STOPPED.key in {each.key for each in after(silent, plan(silent, down, REGION)).spec.taints}
+    assert after(silent, plan(silent, down, REGION)).spec.taints == (NOT_READY, STOPPED, MOVED)
+    bare = node(ready=False)
+    assert after(bare, plan(bare, down, REGION)).spec.taints == OFF
     reporting = node()
     assert not after(reporting, plan(reporting, down, REGION)).spec.taints
 
 
-def test_the_taint_goes_when_the_server_runs_again() -> None:
-    tainted = node(ready=False, taints=(STOPPED, NOT_READY))
+def test_the_taints_go_when_the_server_runs_again() -> None:
+    tainted = node(ready=False, taints=(STOPPED, NOT_READY, MOVED))
     assert after(tainted, plan(tainted, server(), REGION)).spec.taints == (NOT_READY,)
+
+
+def test_what_somebody_wrote_by_hand_stays_whatever_the_server_does() -> None:
+    by_hand = node(ready=False, taints=(BY_HAND,))
+    assert after(by_hand, plan(by_hand, server(), REGION)).spec.taints == (BY_HAND,)
+    off = plan(by_hand, server(status="SHUTOFF"), REGION)
+    assert after(by_hand, off).spec.taints == (BY_HAND, STOPPED)
 
 
 def test_a_node_that_reports_is_never_deleted() -> None:
@@ -104,8 +115,10 @@ def test_a_node_that_reports_is_never_deleted() -> None:
 
 
 TAINTS = st.lists(
-    st.sampled_from([WAITING, STOPPED, NOT_READY, Taint("example.org/mine", "x", "NoExecute")]),
-    unique=True,
+    st.sampled_from(
+        [WAITING, STOPPED, MOVED, BY_HAND, NOT_READY, Taint("example.org/mine", "x", "NoExecute")]
+    ),
+    unique_by=lambda each: each.key,
 ).map(tuple)
 NODES = st.builds(
     node,
@@ -128,6 +141,6 @@ def test_one_round_suffices_and_what_is_not_ours_stays(it: Node, its: Server) ->
     done = after(it, plan(it, its, REGION))
     assert plan(done, its, REGION) == []
     assert not any(each.key == UNINITIALISED for each in done.spec.taints)
-    others = [each for each in it.spec.taints if each.key not in (UNINITIALISED, SHUTDOWN)]
-    assert [each for each in done.spec.taints if each.key != SHUTDOWN] == others
+    others = [each for each in it.spec.taints if each.key != UNINITIALISED and each not in OFF]
+    assert [each for each in done.spec.taints if each not in OFF] == others
     assert done.metadata.labels.get("a") == it.metadata.labels.get("a")
