@@ -22,6 +22,7 @@ from causeway.rooms.platforms import (
     causes,
     cluster,
     credential,
+    forwarding,
     nodes,
     plan,
     routing,
@@ -291,6 +292,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
+    await forwarding.forward(client, names)
 
 
 def _balancers(cloud: Connection, cluster_id: str) -> list[Component]:

@@ -337,6 +337,10 @@ class Names(Record):
         "wildcard", description="As external-dns's --txt-wildcard-replacement."
     )
 
+    nameservers: tuple[IPv4Address, ...] = Field(
+        (), description="Name servers the platform's DNS asks for the zones; without it those of the nodes."
+    )
+
     @model_validator(mode="after")
     def _one_affix(self) -> "Names":
         if self.txt_prefix and self.txt_suffix:
