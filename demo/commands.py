@@ -20,9 +20,10 @@ class CommandEnded(Problem):
         super().__init__(Finding(" ".join(words), f"ended with status {status}", "Its message stands above."))
 
 
-def _run(words: list[str], env: dict[str, str], stdin: str | None = None) -> str:
+def command(words: list[str], env: dict[str, str] | None = None, stdin: str | None = None) -> str:
+    """Run a command and return what it printed; raises ``CommandEnded`` when it fails."""
     done = subprocess.run(
-        words, env={**os.environ, **env}, input=stdin, stdout=subprocess.PIPE, text=True, check=False
+        words, env={**os.environ, **(env or {})}, input=stdin, stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
         raise CommandEnded(words, done.returncode)
@@ -31,7 +32,7 @@ def _run(words: list[str], env: dict[str, str], stdin: str | None = None) -> str
 
 def causeway(*words: str, env: dict[str, str] | None = None) -> str:
     """Run ``causeway WORDS`` and return what it printed; its progress goes to standard error."""
-    return _run([sys.executable, "-m", "causeway", *words], env or {})
+    return command([sys.executable, "-m", "causeway", *words], env or {})
 
 
 def lab_environment() -> dict[str, str]:
@@ -48,7 +49,7 @@ class Kubectl:
 
     def __call__(self, *words: str, stdin: str | None = None) -> str:
         """Run ``kubectl WORDS`` and return its output."""
-        return _run([str(self.binary), "--kubeconfig", str(self.kubeconfig), *words], {}, stdin)
+        return command([str(self.binary), "--kubeconfig", str(self.kubeconfig), *words], stdin=stdin)
 
     def json(self, *words: str) -> Any:
         """Return the object or list that ``kubectl WORDS -o json`` prints."""

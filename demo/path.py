@@ -10,8 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import openstack
+import yaml
+from openstack.connection import Connection
+
 from causeway.kit.progress import Progress
 from demo.commands import CommandEnded, Kubectl, causeway, http_json, lab_environment
+from demo.stateful import Stateful
 from demo.waiting import until
 
 HERE = Path(__file__).parent
@@ -24,6 +29,7 @@ class Demo:
     def __init__(self, progress: Progress, platform: Path = HERE / "platform.yaml") -> None:
         self.progress = progress
         self.platform = platform
+        self.archives: dict[str, Path] = {}
         self._env: dict[str, str] = {}
         self._kubectl = Path("kubectl")
 
@@ -35,7 +41,8 @@ class Demo:
         self.messages(address)
         self.scale(address, 5)
         self.heal(address)
-        self.summary(address)
+        host = self.stateful()
+        self.summary(address, host)
 
     def down(self) -> None:
         """Remove the platform, then the lab."""
@@ -49,18 +56,39 @@ class Demo:
         with self.progress.phase("remove the lab"):
             causeway("lab", "destroy", "--yes")
 
+    @property
+    def zone(self) -> str:
+        """The platform's zone, as an absolute name."""
+        zone: str = yaml.safe_load(self.platform.read_text())["spec"]["names"]["zone"]
+        return f"{zone.rstrip('.')}."
+
     def causeway(self, *words: str) -> str:
         """Run a command against the lab's cloud."""
+        return causeway(*words, env=self._environment())
+
+    def connected(self) -> Connection:
+        """Return the project's own view of the lab's cloud."""
+        env = self._environment()
+        files = [env["OS_CLIENT_CONFIG_FILE"]]
+        config = openstack.config.OpenStackConfig(config_files=files, load_envvars=False)
+        return Connection(config=config.get_one(cloud=env["OS_CLOUD"]))
+
+    def _environment(self) -> dict[str, str]:
         if not self._env:
             self._env = lab_environment()
-        return causeway(*words, env=self._env)
+        return self._env
 
     def cloud(self) -> None:
         """Bring up the OpenStack and register the node image."""
         with self.progress.phase("lab: an OpenStack on this machine"):
-            causeway("lab", "up")
+            causeway("lab", "up", "--with", "dns")
         with self.progress.phase("node image"):
-            self._kubectl = Path(json.loads(causeway("lab", "image", "-o", "json"))["kubectl"])
+            made = json.loads(causeway("lab", "image", "-o", "json"))
+        self._kubectl = Path(made["kubectl"])
+        self.archives = {name: Path(path) for name, path in made["archives"].items()}
+        with self.progress.phase(f"zone {self.zone}"), self.connected() as cloud:
+            if cloud.dns.find_zone(self.zone) is None:
+                cloud.dns.create_zone(name=self.zone, email="hostmaster@causeway.test")
 
     def deploy(self) -> None:
         """Check the cloud and deploy the platform."""
@@ -118,13 +146,23 @@ class Demo:
             until(phase, "new pods ready", lambda: _replaced(kubectl, set(gone)), seconds=300)
             until(phase, "an answer", lambda: http_json(f"{url}/api/messages"), seconds=300)
 
-    def summary(self, url: str) -> None:
+    def stateful(self) -> str:
+        """Deploy what has a disk and a name, lose its node, and return its host name."""
+        application = Stateful(self.progress, self.connected(), self.kubectl(), self.zone)
+        text = f"kept since {time.time_ns()}"
+        application.push(self.archives)
+        application.deploy()
+        application.post(text)
+        application.lose_node(text)
+        return application.host
+
+    def summary(self, url: str, host: str) -> None:
         """Print what stands, the address, and how long each phase took."""
         print(self.causeway("status", str(self.platform)))
         print("Timings")
         for timing in self.progress.timings:
             print(f"  {timing.phase:<40} {timing.seconds:7.1f} s")
-        print(f"\nThe guestbook answers at {url}")
+        print(f"\nThe guestbook answers at {url}, the one with a disk at https://{host}")
 
 
 def _all_ready(kubectl: Kubectl) -> bool:

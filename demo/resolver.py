@@ -1,4 +1,4 @@
-"""Asking a name server by UDP: one question, one answer, as much of RFC 1035 as the tests need."""
+"""Asking a name server by UDP: one question, one answer, as much of RFC 1035 as the demo needs."""
 
 import contextlib
 import secrets

@@ -1,15 +1,16 @@
 """The guestbook's front end: a page and a small JSON interface, without state of its own.
 
-Messages are read from the Redis followers and written to the leader, each found by the name of its service.
+Messages are kept in Redis, or with STORE=postgres in PostgreSQL.
 
     GET  /                the page
     POST /                a message from the page's form (text=...), answered with a redirect to the page
-    GET  /api/messages    {"messages": [{"text", "time"}, ...], "pod": the pod that answered, "node": its
-    node} POST /api/messages    {"text": ...} adds a message, answered with 201 GET  /healthz
-    whether this process serves
+    GET  /api/messages    {"messages": [{"text", "time"}, ...], "pod": who answered, "node": where it runs}
+    POST /api/messages    {"text": ...} adds a message, answered with 201
+    GET  /healthz         whether this process serves
 """
 
 import html
+import importlib
 import json
 import os
 import signal
@@ -21,17 +22,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import resp
-
 PORT = 8080
-LEADER = os.environ.get("REDIS_LEADER", "redis-leader")
-FOLLOWER = os.environ.get("REDIS_FOLLOWER", "redis-follower")
 POD = os.environ.get("POD_NAME", "unknown")
 NODE = os.environ.get("NODE_NAME", "unknown")
-KEY = "messages"
 SHOWN = 100
 LONGEST_TEXT = 500
 LONGEST_BODY = 10_000
+# An image has the libraries of one store alone.
+STORE = importlib.import_module(f"store_{os.environ.get('STORE', 'redis')}")
 PAGE = (Path(__file__).parent / "page.html").read_text()
 
 
@@ -41,8 +39,8 @@ class BadRequest(Exception):
 
 def messages() -> list[dict[str, Any]]:
     """Return the newest messages, newest first."""
-    reply = resp.command(FOLLOWER, "LRANGE", KEY, "0", str(SHOWN - 1))
-    return [json.loads(str(each)) for each in reply] if isinstance(reply, list) else []
+    found: list[dict[str, Any]] = STORE.newest(SHOWN)
+    return found
 
 
 def add(text: str) -> dict[str, Any]:
@@ -51,7 +49,7 @@ def add(text: str) -> dict[str, Any]:
     if not 0 < len(text) <= LONGEST_TEXT:
         raise BadRequest(f"a message has 1 to {LONGEST_TEXT} characters")
     message = {"text": text, "time": round(time.time(), 3)}
-    resp.command(LEADER, "LPUSH", KEY, json.dumps(message))
+    STORE.add(message)
     return message
 
 
@@ -90,7 +88,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "/":
             try:
                 self._text(HTTPStatus.OK, page(messages()))
-            except (OSError, EOFError, resp.RedisError) as error:
+            except OSError as error:
                 self._text(HTTPStatus.SERVICE_UNAVAILABLE, page([], f"The messages cannot be read: {error}"))
         else:
             self._json(HTTPStatus.NOT_FOUND, {"error": f"there is nothing at {path}"})
@@ -135,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
             answer()
         except BadRequest as error:
             self._json(HTTPStatus.BAD_REQUEST, {"error": str(error), "pod": POD})
-        except (OSError, EOFError, resp.RedisError) as error:
+        except OSError as error:
             self._json(
                 HTTPStatus.SERVICE_UNAVAILABLE, {"error": f"the store does not answer: {error}", "pod": POD}
             )

@@ -9,26 +9,28 @@ import pytest
 from openstack.connection import Connection
 
 from causeway.kit.progress import Progress
+from causeway.lab import settings
 from demo.commands import Kubectl, lab_environment
 from demo.path import HERE, Demo
 
 SERVICES = "    services: {cidr: 172.30.0.0/16}\n"
-ROUTER = "  router: {suffix: apps.e2e.test}\n"
+ZONE = "    zone: demo.causeway.test\n"
 IPV6 = '    ipv6: {nodes: "fd00:10::/64", pods: "fd00:20::/64", services: "fd00:30::/108"}\n'
 
 
 @pytest.fixture(scope="session")
 def demo() -> Demo:
-    """The demo with its platform deployed, with IPv6 and a domain of its router's besides.
+    """The demo with its platform deployed, with IPv6 and the zone's own name servers besides.
 
     Its files lie in the lab's directory and go with the lab.
     """
     directory = Path(os.environ["CAUSEWAY_LAB_DIR"]) / "e2e"
-    demo = Demo(Progress(sys.stdout), directory / "platform.yaml")
-    demo.cloud()
     directory.mkdir(exist_ok=True)
     text = (HERE / "platform.yaml").read_text()
-    demo.platform.write_text(text.replace(SERVICES, SERVICES + IPV6) + ROUTER)
+    servers = f"    nameservers: [{settings.from_environment().address}]\n"
+    demo = Demo(Progress(sys.stdout), directory / "platform.yaml")
+    demo.platform.write_text(text.replace(SERVICES, SERVICES + IPV6).replace(ZONE, ZONE + servers))
+    demo.cloud()
     demo.deploy()
     return demo
 

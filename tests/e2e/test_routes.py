@@ -20,7 +20,7 @@ from demo.commands import Kubectl
 from demo.path import Demo
 from demo.waiting import until
 
-SUFFIX = "apps.e2e.test"  # as the platform file has it
+SUFFIX = "apps.demo.causeway.test"  # of the platform file's zone
 BY_ROUTE, BY_INGRESS = f"front-default.{SUFFIX}", f"front-door.{SUFFIX}"
 SECONDS = 300.0
 WANTED = f"""

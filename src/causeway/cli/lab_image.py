@@ -40,6 +40,7 @@ def image(
         "kubernetes": made.version,
         "kubectl": str(made.kubectl),
         "containers": [each.name for each in made.containers],
+        "archives": {each.name: str(each.path) for each in made.pushed},
         "seconds": {timing.phase: timing.seconds for timing in progress.timings},
     }
     if output == "json":

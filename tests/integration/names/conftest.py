@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
-from tests.integration.names.resolver import Answer, ask
 from tests.integration.projects import CLOUD, Project, project, until
 
 from causeway.cloud.designate import Designate, RecordSet
@@ -23,6 +22,7 @@ from causeway.cloud.session import Cloud
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.lab.settings import Settings
+from demo.resolver import Answer, ask
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from ipaddress import ip_address
 from typing import Any
 
 from tests.integration.names.conftest import Doors, Room, ZoneOfTest
-from tests.integration.names.resolver import ask
 
 from causeway.kube.ingresses import INGRESSES
 from causeway.kube.resource import EVENTS, NAMESPACES, NODES, SERVICES
 from causeway.kube.routes import ROUTES
+from demo.resolver import ask
 
 PREFIX = "external-dns.alpha.kubernetes.io/"
 NO_SUCH_NAME = 3

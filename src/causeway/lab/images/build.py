@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causeway.kit.progress import Progress
-from causeway.lab.images import debian, kubernetes, node, sidecars
+from causeway.lab.images import applications, debian, kubernetes, node, sidecars
 from causeway.lab.images.containers import Archive, Builder
 
 # Layers of the next image of Causeway, too.
@@ -18,13 +18,17 @@ SHARED = ("layer-python-", "layer-causeway-programs-", "layer-causeway-needs-")
 
 @dataclass(frozen=True)
 class NodeImage:
-    """A packed node image: archive, digest of its content, container images, ``kubectl`` of its release."""
+    """A packed node image: archive, digest of its content, container images, ``kubectl`` of its release.
+
+    ``pushed`` are images of the demo that are not in it.
+    """
 
     path: Path
     content: str
     version: str
     containers: tuple[Archive, ...]
     kubectl: Path
+    pushed: tuple[Archive, ...] = ()
 
 
 @contextmanager
@@ -56,7 +60,8 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
     )
     containers = Builder(cache, log)
     with progress.phase("container images of Kubernetes and the guestbook"):
-        lasting = containers.lasting(binaries)
+        lasting = [*containers.lasting(binaries), *applications.preloaded(containers)]
+        pushed = tuple(applications.pushed(containers))
     with progress.phase("node: Debian, Kubernetes and those images"):
         stage = node.stage(cache, binaries, lasting, release=kubernetes.VERSION, log=log)
     with progress.phase("container image of Causeway"):
@@ -64,9 +69,9 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
     with progress.phase("node: Causeway"):
         packed = node.pack(cache, stage, causeway, log=log)
     everything = (*lasting, causeway)
-    _forget_older(directory, [stage, packed, *(each.path for each in everything)])
+    _forget_older(directory, [stage, packed, *(each.path for each in (*everything, *pushed))])
     content = node.content(stage, causeway)
-    return NodeImage(packed, content, kubernetes.VERSION, everything, binaries["kubectl"])
+    return NodeImage(packed, content, kubernetes.VERSION, everything, binaries["kubectl"], pushed)
 
 
 def _forget_older(directory: Path, current: list[Path]) -> None:

@@ -23,8 +23,6 @@ from causeway.lab.images.oci import Entry, Layer, entries, write_archive, write_
 RECIPE = 2
 CAUSEWAY = "localhost/causeway:0.1.0"
 NEEDS = "localhost/causeway-needs:0.1.0"
-FRONTEND = "localhost/guestbook-frontend:0.1.0"
-REDIS = "localhost/guestbook-redis:0.1.0"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Debian's Python looks for administrators' packages here.
 SITE = "usr/local/lib/python3.13/dist-packages"
@@ -35,7 +33,6 @@ PYTHON_PACKAGES = (
 )
 # What Causeway runs in its own container.
 PROGRAM_PACKAGES = ("haproxy",)
-REDIS_PACKAGES = ("base-files", "redis-server")
 WHEELS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
 ACCOUNTS = (
     Entry(
@@ -78,13 +75,10 @@ class Builder:
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def lasting(self, binaries: Mapping[str, Path]) -> list[Archive]:
-        """Return the images that seldom change.
-
-        They are kubeadm's, the volume driver's sidecars, the guestbook's, and what Causeway needs.
-        """
+        """Return the images that seldom change: kubeadm's, the volume driver's sidecars, Causeway's needs."""
         kubeadm = [self._of_kubeadm(name, binaries) for name in kubeadm_image_names(binaries["kubeadm"])]
         beside = [self._sidecar(each, binaries[each.name]) for each in sidecars.COMPONENTS]
-        return [*kubeadm, *beside, self._needs(), self._frontend(), self._redis()]
+        return [*kubeadm, *beside, self._needs()]
 
     def _of_kubeadm(self, name: str, binaries: Mapping[str, Path]) -> Archive:
         """An image of one static binary, at the path and with the entry point kubeadm's manifests expect."""
@@ -106,7 +100,7 @@ class Builder:
             )
         facts = (name, config, _stamp(source))
         members = [*ACCOUNTS, Entry(target, source)]
-        return self._archive(name, facts, config, lambda: [self._layer(program, facts, lambda _: members)])
+        return self.archive(name, facts, config, lambda: [self.layer(program, facts, lambda _: members)])
 
     def _sidecar(self, component: Component, binary: Path) -> Archive:
         """An image of one program, started as the official one is: by its arguments alone."""
@@ -114,8 +108,8 @@ class Builder:
         config = {"Entrypoint": [f"/{component.name}"], "User": "65534:65534"}
         facts = (name, config, _stamp(binary))
         members = [*ACCOUNTS, Entry(component.name, binary)]
-        return self._archive(
-            name, facts, config, lambda: [self._layer(component.name, facts, lambda _: members)]
+        return self.archive(
+            name, facts, config, lambda: [self.layer(component.name, facts, lambda _: members)]
         )
 
     def causeway(self) -> Archive:
@@ -126,97 +120,49 @@ class Builder:
         config = {"Entrypoint": ["/usr/bin/python3", "-m", "causeway"], "Env": [PATH, "PYTHONUNBUFFERED=1"]}
 
         def layers() -> list[Layer]:
-            project = self._layer("causeway-code", [code], lambda scratch: self._project(top, scratch))
+            project = self.layer("causeway-code", [code], lambda scratch: self._project(top, scratch))
             return [*self._needed_layers(lock), project]
 
-        return self._archive(CAUSEWAY, [lock, PROGRAM_PACKAGES, code], config, layers)
+        return self.archive(CAUSEWAY, [lock, PROGRAM_PACKAGES, code], config, layers)
 
     def _needs(self) -> Archive:
         """What Causeway needs, as an image: a node that has it gets Causeway itself in a moment."""
         lock = self._lock()
-        return self._archive(NEEDS, [lock, PROGRAM_PACKAGES], {}, lambda: self._needed_layers(lock))
+        return self.archive(NEEDS, [lock, PROGRAM_PACKAGES], {}, lambda: self._needed_layers(lock))
 
     def _needed_layers(self, lock: str) -> list[Layer]:
-        needs = self._layer("causeway-needs", [lock], lambda scratch: self._locked(lock, scratch))
-        return [self._python(), self._programs(), needs]
+        needs = self.layer("causeway-needs", [lock], lambda scratch: self._locked(lock, scratch))
+        return [self.python(), self._programs(), needs]
 
     def _programs(self) -> Layer:
         """What the packages of programs add to Debian's Python."""
-        lower = self._python_tree()
+        lower = self.python_tree()
         tree = debian.tree(self.cache, "programs", (*PYTHON_PACKAGES, *PROGRAM_PACKAGES), log=self.log)
-
-        def members(_: Path) -> Iterator[Entry]:
-            for entry in entries(tree, without=_UNUSED):
-                if not os.path.lexists(lower / entry.path):
-                    yield entry
-
-        return self._layer("causeway-programs", [lower.name, tree.name], members)
+        return self.layer("causeway-programs", [lower.name, tree.name], lambda _: above(lower, tree))
 
     def _lock(self) -> str:
         top = checkout.root()
         needed = checkout.runtime_projects((top / "pyproject.toml").read_text())
         return checkout.locked_runtime((top / "requirements.lock").read_text(), needed)
 
-    def _frontend(self) -> Archive:
-        source = checkout.root() / "demo/guestbook"
-        code = checkout.fingerprint([source])
-        config = {
-            "Entrypoint": ["/usr/bin/python3", "/app/frontend.py"],
-            "Env": [PATH, "PYTHONUNBUFFERED=1"],
-            "User": "999:999",
-            "ExposedPorts": {"8080/tcp": {}},
-        }
-
-        def layers() -> list[Layer]:
-            files = [
-                Entry(f"app/{path.name}", path, mode=0o644)
-                for path in sorted(source.iterdir())
-                if path.suffix in {".py", ".html"}
-            ]
-            return [self._python(), self._layer("guestbook-frontend", [code], lambda _: files)]
-
-        return self._archive(FRONTEND, [code], config, layers)
-
-    def _redis(self) -> Archive:
-        source = checkout.root() / "demo/guestbook/redis.conf"
-        code = checkout.fingerprint([source])
-        config = {
-            "Entrypoint": ["/usr/bin/redis-server", "/etc/guestbook/redis.conf"],
-            "Env": [PATH],
-            "User": "999:999",
-            "WorkingDir": "/data",
-            "ExposedPorts": {"6379/tcp": {}},
-        }
-
-        def layers() -> list[Layer]:
-            tree = debian.tree(self.cache, "redis", REDIS_PACKAGES, log=self.log)
-            members = [
-                *entries(tree, without=_UNUSED),
-                *ACCOUNTS,
-                Entry("etc/guestbook/redis.conf", source, mode=0o644),
-                Entry("data", mode=0o755, owner=999),
-            ]
-            return [self._layer("guestbook-redis", [code, tree.name], lambda _: members)]
-
-        return self._archive(REDIS, [code], config, layers)
-
-    def _python(self) -> Layer:
+    def python(self) -> Layer:
         """Debian's Python with the authorities a TLS client trusts: the lowest layer of all Python images."""
-        tree = self._python_tree()
+        tree = self.python_tree()
 
         def members(scratch: Path) -> Iterator[Entry]:
             root = _copied(tree, scratch)
             _compile(root, "usr/lib/python3.13")
             certificates = sorted((tree / "usr/share/ca-certificates").rglob("*.crt"))
             # Of xfsprogs only what looks for doubtful names needs these tables, and they are most of it.
-            yield from (each for each in entries(root, without=_UNUSED) if "/libicu" not in each.path)
+            yield from (each for each in entries(root, without=UNUSED) if "/libicu" not in each.path)
             yield from ACCOUNTS
             bundle = b"".join(path.read_bytes() for path in certificates)
             yield Entry("etc/ssl/certs/ca-certificates.crt", bundle, mode=0o644)
 
-        return self._layer("python", [tree.name], members)
+        return self.layer("python", [tree.name], members)
 
-    def _python_tree(self) -> Path:
+    def python_tree(self) -> Path:
+        """Return the directory that layer is made from."""
         return debian.tree(self.cache, "python", PYTHON_PACKAGES, log=self.log)
 
     def _locked(self, lock: str, scratch: Path) -> Iterator[Entry]:
@@ -236,7 +182,7 @@ class Builder:
         return self._installed(scratch, "--no-build-isolation", str(top))
 
     def _installed(self, scratch: Path, *words: str) -> Iterator[Entry]:
-        root = _copied(self._python_tree(), scratch)
+        root = _copied(self.python_tree(), scratch)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         run(*pip, "--no-compile", f"--target={root / SITE}", *words, log=self.log)
         shutil.rmtree(root / SITE / "bin", ignore_errors=True)
@@ -244,7 +190,7 @@ class Builder:
         _compile(root, SITE)
         return entries(root, "usr/local/lib/python3.13")
 
-    def _layer(self, name: str, facts: object, members: Callable[[Path], Iterable[Entry]]) -> Layer:
+    def layer(self, name: str, facts: object, members: Callable[[Path], Iterable[Entry]]) -> Layer:
         """Return the layer of ``members(scratch directory)``, which are not asked for when it is cached."""
         path = self.directory / f"layer-{name}-{debian.digest(RECIPE, facts)}.tar"
         record = path.with_suffix(".digest")
@@ -256,9 +202,13 @@ class Builder:
             record.write_text(layer.digest)
         return Layer(path, record.read_text(), path.stat().st_size)
 
-    def _archive(
+    def archive(
         self, name: str, facts: object, config: Mapping[str, Any], layers: Callable[[], Sequence[Layer]]
     ) -> Archive:
+        """Return the image of ``layers()``, lowest first, which are not asked for when it is cached.
+
+        ``facts`` (JSON values) are all that its content depends on.
+        """
         path = (
             self.directory
             / f"image-{short_name(name)}-{debian.digest(RECIPE, facts, config, debian.RECIPE)}.tar"
@@ -271,7 +221,7 @@ class Builder:
 
 
 # Package management is of no use in a container that is replaced as a whole.
-_UNUSED = (
+UNUSED = (
     "dev",
     "proc",
     "sys",
@@ -283,6 +233,13 @@ _UNUSED = (
     "usr/share/doc",
     "usr/share/man",
 )
+
+
+def above(lower: Path, tree: Path) -> Iterator[Entry]:
+    """Yield what ``tree`` has and ``lower`` lacks: the layer that makes the one of the other."""
+    for entry in entries(tree, without=UNUSED):
+        if not os.path.lexists(lower / entry.path):
+            yield entry
 
 
 def _copied(tree: Path, scratch: Path) -> Path:

@@ -1,8 +1,8 @@
 """Where the platform's own DNS asks for the platform's zones.
 
 CoreDNS hands on what it does not know to the name servers of its node. Where those do not know the zones, a
-server block of its own for the zones does. The configuration is kubeadm's, and people may have added to it: ours
-stands between two marks and nothing else of it is touched.
+server block of its own for the zones does. The configuration is kubeadm's and people may have added to it, so
+ours stands between two marks and nothing else is touched.
 """
 
 import re

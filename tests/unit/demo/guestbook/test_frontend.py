@@ -21,7 +21,7 @@ DEMO = Path(__file__).parents[4] / "demo"
 
 
 def load(name: str) -> ModuleType:
-    """Load a module of the guestbook, which in its image lies beside the other."""
+    """Load a module of the guestbook, which in its image lies beside the others."""
     spec = importlib.util.spec_from_file_location(name, DEMO / "guestbook" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -32,6 +32,7 @@ def load(name: str) -> ModuleType:
 
 
 resp = load("resp")
+load("store_redis")
 frontend = load("frontend")
 
 
