@@ -8,6 +8,7 @@ import typer
 from causeway.kit.progress import Progress
 from causeway.lab import settings
 from causeway.lab.images import build, glance
+from causeway.lab.images.lock import alone
 
 EPILOG = "Example: causeway lab image -o json"
 Output = Annotated[str, typer.Option("-o", "--output", help="text or json", metavar="FORMAT")]
@@ -26,7 +27,7 @@ def image(
     """
     lab = settings.from_environment()
     progress = Progress()
-    with build.alone(lab.cache, progress):
+    with alone(lab.cache, "images", progress):
         made = build.build(lab.cache, progress, rebuild=rebuild)
         with progress.phase("registering the image"):
             identity, uploaded = glance.register(made, lab)

@@ -1,10 +1,6 @@
 """Making the node image, stage by stage, from what the cache has and what it lacks."""
 
-import contextlib
-import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,24 +27,10 @@ class NodeImage:
     pushed: tuple[Archive, ...] = ()
 
 
-@contextmanager
-def alone(cache: Path, progress: Progress) -> Iterator[None]:
-    """Keep other builds with the same cache waiting: they would remove each other's results."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "images.lock").open("w") as lock, contextlib.ExitStack() as unlocked:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            unlocked.enter_context(progress.phase("waiting for another build on this machine"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            unlocked.close()
-        yield
-
-
 def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImage:
     """Return the node image of this source tree; with ``rebuild`` only the Kubernetes programs are reused.
 
-    To be called ``alone``. Raises ``Problem`` when something it needs can be found nowhere.
+    To be called alone (``lock``). Raises ``Problem`` when something it needs can be found nowhere.
     """
     directory = cache / "images"
     if rebuild and directory.exists():

@@ -21,6 +21,7 @@ from causeway.host.command import CommandFailed, run
 from causeway.kit.errors import Problem
 from causeway.kit.progress import Progress
 from causeway.lab.images.golang import Module, Toolchain, forget_builds
+from causeway.lab.images.lock import alone
 
 VERSION = "v1.35.4"
 # kubeadm of this release names an older etcd and CoreDNS; these are the nearest published ones, and
@@ -144,12 +145,13 @@ def obtain(
     """
     if assets is None and os.environ.get("CAUSEWAY_ASSETS"):
         assets = Path(os.environ["CAUSEWAY_ASSETS"])
-    for component in components:
-        if not component.directory(cache).is_dir():
-            with progress.phase(f"{component.name} {component.version}") as phase:
-                _store(component, cache, log, phase.waiting_for, assets)
-    # Sources and intermediate results are gigabytes, and of use only until all is there.
-    forget_builds(cache)
+    with alone(cache, "kubernetes", progress):
+        for component in components:
+            if not component.directory(cache).is_dir():
+                with progress.phase(f"{component.name} {component.version}") as phase:
+                    _store(component, cache, log, phase.waiting_for, assets)
+        # Sources and intermediate results are gigabytes, and of use only until all is there.
+        forget_builds(cache)
     return {
         binary.name: component.directory(cache) / binary.name
         for component in components
