@@ -28,7 +28,7 @@ from demo.commands import Kubectl, command
 from demo.waiting import until
 
 NAMESPACE = "stateful"
-MANIFEST = Path(__file__).parent / "stateful.yaml"
+PROJECT, MANIFEST = (Path(__file__).parent / name for name in ("project.yaml", "stateful.yaml"))
 IMAGES = {
     "localhost/guestbook-postgres:17": "postgres:17",
     "localhost/guestbook-frontend-sql:0.1.0": "frontend:0.1.0",
@@ -48,12 +48,10 @@ class Stateful:
         self.authority = authority_of(kubectl.kubeconfig)
 
     def push(self, archives: Mapping[str, Path]) -> None:
-        """Push the application's images as the project's own account."""
+        """Push the application's images as an account of the project that may."""
         with self.progress.phase("images to the platform's registry") as phase:
-            self.kubectl("apply", "-f", "-", stdin=_namespace())
-            account = ("get", "serviceaccount", "default", *INSIDE, "--ignore-not-found")
-            until(phase, "the project's account", lambda: self.kubectl(*account), seconds=SECONDS)
-            token = self.kubectl("create", "token", "default", *INSIDE)
+            self.kubectl("apply", "-f", str(PROJECT))
+            token = self.kubectl("create", "token", "builder", *INSIDE)
             with tempfile.TemporaryDirectory() as directory:
                 self._push(phase, archives, Path(directory), token)
 
@@ -158,10 +156,6 @@ def authority_of(kubeconfig: Path) -> str:
     """Return the certificate of the platform's authority (PEM)."""
     (entry,) = yaml.safe_load(kubeconfig.read_text())["clusters"]
     return base64.b64decode(entry["cluster"]["certificate-authority-data"]).decode()
-
-
-def _namespace() -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
 
 
 def _secret() -> str:

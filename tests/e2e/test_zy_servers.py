@@ -1,4 +1,4 @@
-"""Servers are stopped and deleted behind the platform's back: its nodes say so. Last but for destroy."""
+"""Servers are deleted behind the platform's back: its nodes say so. Last but for destroy."""
 
 from ipaddress import ip_address
 from typing import Any
@@ -11,7 +11,6 @@ from demo.commands import Kubectl
 from demo.waiting import until
 
 SHUTDOWN = "node.cloudprovider.kubernetes.io/shutdown"
-OFF = {SHUTDOWN, "node.kubernetes.io/out-of-service"}
 UNINITIALISED = "node.cloudprovider.kubernetes.io/uninitialized"
 
 
@@ -49,23 +48,6 @@ def test_every_node_says_which_server_it_is_and_where(kubectl: Kubectl, cloud: C
         inside = [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
         assert sorted(inside) == sorted(each["addr"] for each in ports)
         assert ip_address(inside[0]).version == 4  # the kubelet's; Nova names a port's addresses in any order
-
-
-def test_a_stopped_server_taints_its_node_until_it_runs(
-    kubectl: Kubectl, cloud: Connection, victim: str
-) -> None:
-    server = server_of(cloud, victim)
-    with Progress().phase("stopped server") as phase:
-        cloud.compute.stop_server(server)
-        until(phase, "the taints", lambda: taints(nodes(kubectl)[victim]) >= OFF, seconds=300)
-        cloud.compute.start_server(server)
-
-        def back() -> bool:
-            node = nodes(kubectl)[victim]
-            ready = {each["type"]: each["status"] for each in node["status"]["conditions"]}["Ready"]
-            return ready == "True" and not OFF & taints(node)
-
-        until(phase, "the node to be back", back, seconds=300)
 
 
 def test_the_node_of_a_deleted_server_goes(kubectl: Kubectl, cloud: Connection, victim: str) -> None:
