@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from causeway.kit.errors import Exit, Finding, Problem
 from causeway.rooms.platforms import schema, source
-from causeway.rooms.platforms.model import Platform, Violations
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.records import Violations
 from causeway.rooms.platforms.source import Source, dotted
 
 MAX_BYTES = 1 << 20

@@ -15,8 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway.rooms.platforms import hot, routing
 from causeway.rooms.platforms.groups import Group, LiveGroup
-from causeway.rooms.platforms.model import Platform, kubernetes_services, neutron_services
+from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki
+from causeway.rooms.platforms.ranges import kubernetes_services, neutron_services
 from causeway.rooms.platforms.site import Site
 
 JOIN_PARAMETERS = ("bootstrap_token", "bootstrap_master")
