@@ -14,12 +14,13 @@ from demo.path import HERE, Demo
 
 SERVICES = "    services: {cidr: 172.30.0.0/16}\n"
 ROUTER = "  router: {suffix: apps.e2e.test}\n"
+REGISTRY = "  registry: {storage: cinder, size: 1}\n"
 IPV6 = '    ipv6: {nodes: "fd00:10::/64", pods: "fd00:20::/64", services: "fd00:30::/108"}\n'
 
 
 @pytest.fixture(scope="session")
 def demo() -> Demo:
-    """The demo with its platform deployed, with IPv6 and a domain of its router's besides.
+    """The demo with its platform deployed, with IPv6, a domain of its router's and a registry besides.
 
     Its files lie in the lab's directory and go with the lab.
     """
@@ -28,7 +29,7 @@ def demo() -> Demo:
     demo.cloud()
     directory.mkdir(exist_ok=True)
     text = (HERE / "platform.yaml").read_text()
-    demo.platform.write_text(text.replace(SERVICES, SERVICES + IPV6) + ROUTER)
+    demo.platform.write_text(text.replace(SERVICES, SERVICES + IPV6) + ROUTER + REGISTRY)
     demo.deploy()
     return demo
 

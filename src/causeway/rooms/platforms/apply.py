@@ -24,6 +24,7 @@ from causeway.rooms.platforms import (
     credential,
     nodes,
     plan,
+    registering,
     routing,
     stack,
     state,
@@ -287,6 +288,12 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
         ),
         volumes=volumes,
+        registry=registering.registering(
+            surveyed.platform,
+            surveyed.site.services.cidr,
+            surveyed.kept.pki,
+            await cluster.secret_files(client, registering.NAME),
+        ),
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")

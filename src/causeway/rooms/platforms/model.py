@@ -12,6 +12,8 @@ from pydantic import Field, field_validator, model_validator
 
 from causeway.rooms.platforms.ranges import Networks
 from causeway.rooms.platforms.records import LABEL, Affix, Name, Record, Violation, Violations, Zone
+from causeway.rooms.platforms.registry import OLDEST_MINOR as OLDEST_WITH_REGISTRY
+from causeway.rooms.platforms.registry import Registry
 
 OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
 NODE_SUBNET_EXTRAS = 4  # router, DHCP, the router load balancer's VIP, and one address to spare
@@ -190,6 +192,7 @@ class Spec(Record):
     )
     router: Router = Field(default_factory=Router)
     volumes: VolumeDriver = Field(default_factory=VolumeDriver, description="Volumes for claims of pods.")
+    registry: Registry | None = Field(None, description="Where images are pushed to; none without it.")
 
     @field_validator("pools")
     @classmethod
@@ -218,6 +221,24 @@ class Spec(Record):
         if violations:
             raise Violations(violations)
         return pools
+
+    @model_validator(mode="after")
+    def _registry_has_what_it_needs(self) -> "Spec":
+        if self.registry is None:
+            return self
+        violations = []
+        if int(self.kubernetes.version.split(".")[1]) < OLDEST_WITH_REGISTRY:
+            expected = f"v1.{OLDEST_WITH_REGISTRY}.0 or newer, for a registry"
+            violations.append(Violation(("kubernetes", "version"), expected, self.kubernetes.version))
+        if self.registry.host is None and self.router.suffix is None and self.names is None:
+            expected = "a host, as neither router.suffix nor names gives one"
+            violations.append(Violation(("registry",), expected, "none", "Add registry.host."))
+        if self.registry.storage == "cinder" and not self.volumes.install:
+            expected = "true, for a registry on a volume"
+            violations.append(Violation(("volumes", "install"), expected, "false"))
+        if violations:
+            raise Violations(violations)
+        return self
 
     @model_validator(mode="after")
     def _nodes_have_addresses(self) -> "Spec":
