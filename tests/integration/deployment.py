@@ -84,5 +84,8 @@ def _granted(manifests: Iterable[Object]) -> Iterator[Object]:
                 "verb": rule["verbs"][0],
             }
             for subject in binding["subjects"]:
-                account = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
-                yield {"user": account, "resourceAttributes": attributes}
+                if subject["kind"] == "Group":
+                    who: Object = {"groups": [subject["name"]]}
+                else:
+                    who = {"user": f"system:serviceaccount:{subject['namespace']}:{subject['name']}"}
+                yield {**who, "resourceAttributes": attributes}

@@ -75,3 +75,18 @@ def csi_node() -> None:
     from causeway.serve.csi.node import run
 
     run(settings.node(os.environ))
+
+
+@app.command(
+    epilog="Example: KUBECONFIG=/etc/kubernetes/admin.conf CAUSEWAY_REGISTRY_HOST=registry.apps.example.org "
+    "causeway serve registry-auth"
+)
+def registry_auth() -> None:
+    """Give clients of the registry tokens for what Kubernetes' roles let them do, until SIGTERM.
+
+    Settings come from the environment: CAUSEWAY_REGISTRY_HOST is required, and a directory with keys.
+    """
+    from causeway.serve.registry import run
+    from causeway.serve.registry.settings import Settings
+
+    run(Settings.from_environment(os.environ))

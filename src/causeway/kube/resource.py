@@ -93,6 +93,7 @@ SNAPSHOT_CONTENTS = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", namespaced=False
 )
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
+ROUTES = Resource("route.openshift.io", "v1", "routes", "Route")
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
 PORT_POOLS = Resource("causeway.dev", "v1alpha1", "portpools", "PortPool", namespaced=False)
 
@@ -122,9 +123,11 @@ ALL = (
     CRDS,
     ADMISSION_POLICIES,
     ADMISSION_POLICY_BINDINGS,
+    CLAIMS,
     STORAGE_CLASSES,
     CSI_DRIVERS,
     PORT_POOLS,
+    ROUTES,
 )
 _BY_KIND = {(resource.api_version, resource.kind): resource for resource in ALL}
 

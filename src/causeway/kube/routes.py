@@ -3,9 +3,9 @@
 import msgspec
 
 from causeway.kube.objects import Meta
-from causeway.kube.resource import Resource
+from causeway.kube.resource import ROUTES
 
-ROUTES = Resource("route.openshift.io", "v1", "routes", "Route")
+__all__ = ("ROUTES", "Route", "RouteCondition", "RouteIngress", "RouteSpec", "RouteTarget")
 
 
 class RouteTarget(msgspec.Struct, gc=False, frozen=True):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causeway.kit.progress import Progress
-from causeway.lab.images import applications, debian, kubernetes, node, sidecars
+from causeway.lab.images import applications, debian, kubernetes, node, registry, sidecars
 from causeway.lab.images.containers import Archive, Builder
 
 # Layers of the next image of Causeway, too.
@@ -37,9 +37,8 @@ def build(cache: Path, progress: Progress, *, rebuild: bool = False) -> NodeImag
         debian.discard(directory)
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / "build.log"
-    binaries = kubernetes.obtain(
-        cache, log, progress, components=(*kubernetes.COMPONENTS, *sidecars.COMPONENTS)
-    )
+    components = (*kubernetes.COMPONENTS, *sidecars.COMPONENTS, registry.COMPONENT)
+    binaries = kubernetes.obtain(cache, log, progress, components=components)
     containers = Builder(cache, log)
     with progress.phase("container images of Kubernetes and the guestbook"):
         lasting = [*containers.lasting(binaries), *applications.preloaded(containers)]

@@ -15,7 +15,7 @@ from typing import Any
 
 from causeway.host.command import run
 from causeway.kit.errors import Problem
-from causeway.lab.images import checkout, debian, kubernetes, sidecars
+from causeway.lab.images import checkout, debian, kubernetes, registry, sidecars
 from causeway.lab.images.kubernetes import Component
 from causeway.lab.images.oci import Entry, Layer, entries, write_archive, write_layer
 
@@ -75,9 +75,13 @@ class Builder:
         self.directory.mkdir(parents=True, exist_ok=True)
 
     def lasting(self, binaries: Mapping[str, Path]) -> list[Archive]:
-        """Return the images that seldom change: kubeadm's, the volume driver's sidecars, Causeway's needs."""
+        """Return the images that seldom change.
+
+        They are kubeadm's, the volume driver's sidecars, the registry, and what Causeway needs.
+        """
         kubeadm = [self._of_kubeadm(name, binaries) for name in kubeadm_image_names(binaries["kubeadm"])]
-        beside = [self._sidecar(each, binaries[each.name]) for each in sidecars.COMPONENTS]
+        alone = (*sidecars.COMPONENTS, registry.COMPONENT)
+        beside = [self._program(each, binaries[each.name]) for each in alone]
         return [*kubeadm, *beside, self._needs()]
 
     def _of_kubeadm(self, name: str, binaries: Mapping[str, Path]) -> Archive:
@@ -102,7 +106,7 @@ class Builder:
         members = [*ACCOUNTS, Entry(target, source)]
         return self.archive(name, facts, config, lambda: [self.layer(program, facts, lambda _: members)])
 
-    def _sidecar(self, component: Component, binary: Path) -> Archive:
+    def _program(self, component: Component, binary: Path) -> Archive:
         """An image of one program, started as the official one is: by its arguments alone."""
         name = f"localhost/{component.name}:{component.version}"
         config = {"Entrypoint": [f"/{component.name}"], "User": "65534:65534"}

@@ -19,9 +19,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from causeway import __version__
 from causeway.kube.client import Client
 from causeway.kube.errors import AlreadyExists, Invalid, Object
-from causeway.kube.resource import CRDS, DAEMON_SETS, NAMESPACES, STORAGE_CLASSES
-from causeway.rooms.platforms import routing
+from causeway.kube.resource import (
+    CRDS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    ROUTES,
+    SERVICES,
+    STORAGE_CLASSES,
+)
+from causeway.rooms.platforms import registering, routing
 from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.registering import Registering
 from causeway.rooms.platforms.routing import ROUTED, Routing
 
 MANAGER = "causeway"
@@ -38,8 +47,12 @@ CLOUD_SECRET, VOLUMES_SECRET = "causeway-cloud", "causeway-volumes"
 ROUTER = "causeway-router"
 """The DaemonSet of the router."""
 
-
+_OPTIONAL = (
+    (DAEMON_SETS, ROUTER),
+    *((each, registering.NAME) for each in (DEPLOYMENTS, SERVICES, ROUTES)),
+)
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
+_OF_REGISTRY = "-registry"
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
 
@@ -60,7 +73,7 @@ class Volumes:
 class Settings:
     """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name.
 
-    ``volumes`` None leaves the volume driver out.
+    ``volumes`` None leaves the volume driver out, ``registry`` None the registry.
     """
 
     config: Mapping[str, Any]
@@ -69,6 +82,7 @@ class Settings:
     image: str = IMAGE
     router: Routing | None = None
     volumes: Volumes | None = None
+    registry: Registering | None = None
 
     def __repr__(self) -> str:
         return f"Settings(config={self.config!r})"
@@ -89,11 +103,17 @@ def manifests(settings: Settings) -> list[Object]:
         "router_file": routing.FILE,
         "router_digest": _digest(settings.router.certificate) if settings.router else "",
         "volumes": settings.volumes,
+        "registry": settings.registry,
     }
+    unwanted = [
+        mark
+        for mark, chosen in ((_OF_VOLUMES, settings.volumes), (_OF_REGISTRY, settings.registry))
+        if chosen is None
+    ]
     names = sorted(
         each.name
         for each in files("causeway.deploy").iterdir()
-        if each.name.endswith(".yaml") and (settings.volumes is not None or _OF_VOLUMES not in each.name)
+        if each.name.endswith(".yaml") and not any(mark in each.name for mark in unwanted)
     )
     return [
         document
@@ -104,7 +124,10 @@ def manifests(settings: Settings) -> list[Object]:
 
 
 async def install(client: Client, objects: Sequence[Object]) -> None:
-    """Declare the objects; those there already are changed where they differ. A router not wanted goes."""
+    """Declare the objects; those there already are changed where they differ.
+
+    A router or a registry that is not wanted goes; the registry's claim and keys stay, and its images.
+    """
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
         if each["metadata"]["name"] == ATTACHMENTS:
@@ -114,8 +137,10 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
             await _install_class(client, each)
         else:
             await client.apply(each, manager=MANAGER)
-    if not any(each["metadata"]["name"] == ROUTER and each["kind"] == DAEMON_SETS.kind for each in objects):
-        await client.delete(DAEMON_SETS, ROUTER, NAMESPACE)
+    declared = {(each["kind"], each["metadata"]["name"]) for each in objects}
+    for resource, name in _OPTIONAL:
+        if (resource.kind, name) not in declared:
+            await client.delete(resource, name, NAMESPACE)
 
 
 async def _install_class(client: Client, wanted: Object) -> None:

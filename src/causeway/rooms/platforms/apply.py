@@ -25,6 +25,7 @@ from causeway.rooms.platforms import (
     forwarding,
     nodes,
     plan,
+    registering,
     routing,
     stack,
     state,
@@ -288,6 +289,12 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
         ),
         volumes=volumes,
+        registry=registering.registering(
+            surveyed.platform,
+            surveyed.site.services.cidr,
+            surveyed.kept.pki,
+            await cluster.secret_files(client, registering.NAME),
+        ),
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")

@@ -14,7 +14,7 @@ from typing import Any
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError, NotFound, Object, Unauthorized, Unavailable
 from causeway.kube.resource import CONFIG_MAPS, DAEMON_SETS, DEPLOYMENTS, SECRETS
-from causeway.rooms.platforms import nodes
+from causeway.rooms.platforms import nodes, registering
 from causeway.rooms.platforms.addons import NAMESPACE, ROUTER
 from causeway.rooms.platforms.model import Role
 from causeway.rooms.platforms.nodes import NodeState
@@ -103,7 +103,7 @@ async def await_components(
 
 
 async def components(client: Client) -> list[Component]:
-    """Return how the controller, the node daemons, DNS, volume driver and router do, the last two if any."""
+    """Return how the controller, the node daemons and DNS do, and volume driver, router, registry if any."""
     deployments = {
         each["metadata"]["name"]: each for each in (await client.list(DEPLOYMENTS, NAMESPACE)).items
     }
@@ -119,6 +119,8 @@ async def components(client: Client) -> list[Component]:
         found.append(_daemons("volume driver on nodes", mounting))
     if router := daemons.get(ROUTER):
         found.append(_daemons("router", router))
+    if registry := deployments.get(registering.NAME):
+        found.append(_deployment("registry", registry))
     return found
 
 

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from causeway.kit.errors import Exit, Finding, Problem
 from causeway.rooms.platforms import schema, source
-from causeway.rooms.platforms.model import Platform, Violations
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.records import Violations
 from causeway.rooms.platforms.source import Source, dotted
 
 MAX_BYTES = 1 << 20
@@ -144,6 +145,8 @@ _PATTERNS = {
     r"[-.\w]": "letters, digits, hyphens, dots and underscores",
     "-a-z0-9": "a DNS label: lower-case letters, digits and hyphens, a letter or digit at both ends",
     r"^v1\.": "a release such as v1.35.4",
+    "^https?": "a URL such as https://s3.example.org",
+    "^[a-z0-9][-.": "a bucket's name: lower-case letters, digits, hyphens and dots",
     r"^\S": "text without blanks at its ends",
 }
 

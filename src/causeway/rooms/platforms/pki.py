@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from cryptography import x509
@@ -93,7 +94,7 @@ def make_pki(now: datetime | None = None) -> Pki:
         ca=_authority("kubernetes-ca", moment),
         front_proxy_ca=_authority("kubernetes-front-proxy-ca", moment),
         etcd_ca=_authority("etcd-ca", moment),
-        sa=_key_pair(),
+        sa=key_pair(),
     )
 
 
@@ -134,9 +135,9 @@ def admin_kubeconfig(
 def server_certificate(
     ca: Pair, hosts: Sequence[str], now: datetime | None = None, life: timedelta = SERVER_LIFE
 ) -> Pair:
-    """Return a certificate by which a server shows that it is ``hosts``, for which wildcards will do."""
+    """Return a certificate by which a server shows that it is ``hosts``: names, wildcards, addresses."""
     subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "causeway")])
-    names = x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts])
+    names = x509.SubjectAlternativeName([_general_name(each) for each in hosts])
     usage = ExtendedKeyUsageOID.SERVER_AUTH
     return _signed(ca, subject, usage, now=now or datetime.now(UTC), life=life, names=names)
 
@@ -156,7 +157,14 @@ def will_do(pem: str, ca: Pair, hosts: Sequence[str], now: datetime | None = Non
         return True
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     left = certificate.not_valid_after_utc - (now or datetime.now(UTC))
-    return names.get_values_for_type(x509.DNSName) == list(hosts) and left > RENEWED_BEFORE
+    return list(names) == [_general_name(each) for each in hosts] and left > RENEWED_BEFORE
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _authority(name: str, now: datetime) -> Pair:
@@ -241,7 +249,8 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _key_pair() -> Pair:
+def key_pair() -> Pair:
+    """Return a new elliptic key; ``public`` is the key itself, no certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -41,7 +41,7 @@ def routing(platform: Platform, pki: Pki, present: str, now: datetime | None = N
     """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or ""."""
     if not nodes(platform):
         return None
-    suffix = _suffix(platform)
+    suffix = suffix_of(platform)
     if not suffix:
         return Routing("", "")
     hosts = [f"*.{suffix}"]
@@ -51,7 +51,8 @@ def routing(platform: Platform, pki: Pki, present: str, now: datetime | None = N
     return Routing(suffix, made.public + made.private)
 
 
-def _suffix(platform: Platform) -> str:
+def suffix_of(platform: Platform) -> str:
+    """Return what completes hosts that name none, "" if nothing does."""
     spec = platform.spec
     if spec.router.suffix is not None:
         return spec.router.suffix.rstrip(".")

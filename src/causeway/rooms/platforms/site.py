@@ -7,7 +7,8 @@ from causeway.cloud import octavia_providers
 from causeway.cloud.octavia_providers import Provider
 from causeway.kit.errors import Finding, Problem
 from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing, Networking
-from causeway.rooms.platforms.model import Platform, Range
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.ranges import Range
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from causeway.rooms.platforms import hot, routing
+from causeway.rooms.platforms import hot, registering, routing
 from causeway.rooms.platforms.groups import Group, LiveGroup
-from causeway.rooms.platforms.model import Platform, kubernetes_services, neutron_services
+from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki
+from causeway.rooms.platforms.ranges import kubernetes_services, neutron_services
 from causeway.rooms.platforms.site import Site
 
 JOIN_PARAMETERS = ("bootstrap_token", "bootstrap_master")
@@ -86,13 +87,23 @@ def render(
         several_masters=platform.masters.count > 1,
         several_routers=routing.nodes(platform) > 1,
         ssh_key=platform.spec.ssh_key,
+        registry=platform.spec.registry is not None,
         pki_files=authority,
     )
-    scripts = {"node": _text("node-up.sh"), "storage": _text("storage-up.sh")}
+    scripts = {
+        "node": _text("node-up.sh"),
+        "storage": _text("storage-up.sh"),
+        "registry": _text("registry-credentials.py"),
+    }
+    registry = {"host": registering.host_of(platform), "audience": registering.AUDIENCE}
     user_data = environment.get_template("user-data.yaml.j2")
     attached = {
         f"{role}.user-data.yaml": user_data.render(
-            role=role, scripts=scripts, pki_files=authority, ipv6=platform.spec.networks.ipv6 is not None
+            role=role,
+            scripts=scripts,
+            pki_files=authority,
+            ipv6=platform.spec.networks.ipv6 is not None,
+            registry=registry,
         )
         for role in sorted({group.role for group in groups})
     }
@@ -110,6 +121,8 @@ def render(
     }
     if platform.spec.ssh_key:
         parameters["key_name"] = platform.spec.ssh_key
+    if platform.spec.registry is not None:
+        parameters["registry_address"] = registering.address_of(site.services.cidr)
     if joining is not None:
         parameters["bootstrap_token"] = joining.token
         parameters["bootstrap_master"] = joining.bootstrap_master

@@ -4,11 +4,14 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from causeway.kube.resource import resource_of
 from causeway.rooms.platforms import addons, nodes
 from causeway.rooms.platforms.addons import Settings, Volumes
 from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, NAME, SIGNING_KEY, UPLOADS, Registering
+from causeway.rooms.platforms.registry import Registry
 from causeway.rooms.platforms.routing import Routing
 
 CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}
@@ -113,8 +116,8 @@ def test_sidecars_may_be_elsewhere_and_share_the_drivers_socket() -> None:
 
 def test_nobody_gets_rights_on_everything() -> None:
     for role in [
-        *of_kind("ClusterRole", addons.manifests(settings(volumes=volumes()))),
-        *of_kind("Role", addons.manifests(settings(volumes=volumes()))),
+        *of_kind("ClusterRole", addons.manifests(settings(volumes=volumes(), registry=registry()))),
+        *of_kind("Role", addons.manifests(settings(volumes=volumes(), registry=registry()))),
     ]:
         for rule in role["rules"]:
             named = [
@@ -171,6 +174,72 @@ def test_another_certificate_is_another_router() -> None:
 
     assert annotations("one") == annotations("one")
     assert annotations("one") != annotations("two")
+
+
+def registry(**chosen: Any) -> Registering:
+    keys = Registry.model_validate({"storage": "cinder", **chosen})
+    files = dict.fromkeys((CERTIFICATE, SIGNING_KEY, KEYS, UPLOADS), "a secret\n")
+    return Registering("registry.example", "172.30.0.11", keys, files)
+
+
+def test_a_registry_comes_only_where_it_is_wanted() -> None:
+    plain, more = addons.manifests(settings()), addons.manifests(settings(registry=registry()))
+    assert [each for each in more if each in plain] == plain
+    added = {(each["kind"], each["metadata"]["name"]) for each in more if each not in plain}
+    assert {
+        ("Deployment", NAME),
+        ("Service", NAME),
+        ("Route", NAME),
+        ("PersistentVolumeClaim", NAME),
+    } <= added
+    for each in more:
+        assert resource_of(each).kind == each["kind"]
+    assert "a secret" not in repr(settings(registry=registry()))
+
+
+def registry_of(chosen: Registering) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = [
+        each
+        for each in addons.manifests(settings(registry=chosen))
+        if each["metadata"]["name"] == NAME and each["kind"] in {"ConfigMap", "Deployment"}
+    ]
+    config, deployment = found
+    template: dict[str, Any] = deployment["spec"]["template"]
+    return yaml.safe_load(config["data"]["config.yml"]), template["spec"]
+
+
+def test_a_registry_on_a_volume_mounts_it_where_it_keeps_images() -> None:
+    config, spec = registry_of(registry(size=7))
+    (claim,) = [
+        each for each in addons.manifests(settings(registry=registry(size=7))) if "Claim" in each["kind"]
+    ]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "7Gi"
+    (program,) = [each for each in spec["containers"] if each["name"] == "registry"]
+    mounts = {each["mountPath"] for each in program["volumeMounts"]}
+    assert config["storage"]["filesystem"]["rootdirectory"] in mounts
+    assert config["auth"]["token"]["service"] == "registry.example"
+
+
+def test_a_registry_in_a_bucket_has_its_keys_from_the_secret_named_and_no_volume() -> None:
+    bucket = {"endpoint": "https://s3.example", "bucket": "images", "secret": "mine"}
+    config, spec = registry_of(registry(storage="s3", s3=bucket))
+    assert config["storage"]["s3"]["bucket"] == "images"
+    assert "filesystem" not in config["storage"]
+    (program,) = [each for each in spec["containers"] if each["name"] == "registry"]
+    keys = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in program["env"] if "valueFrom" in each}
+    assert keys["REGISTRY_STORAGE_S3_SECRETKEY"] == {"name": "mine", "key": "secret-key"}
+    assert not [each for each in spec["volumes"] if "persistentVolumeClaim" in each]
+
+
+def test_everybody_of_the_registrys_pod_is_confined() -> None:
+    _, spec = registry_of(registry())
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    for each in spec["containers"]:
+        assert each["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
 
 
 def pod(name: str, **meta: Any) -> dict[str, Any]:

@@ -256,6 +256,54 @@ WRONG = (
         "7:55",
         "either txtPrefix or txtSuffix",
     ),
+    edit(
+        "registry without a host",
+        "cloud: lab",
+        "cloud: lab\n  registry: {storage: cinder}",
+        "7:13",
+        "a host, as neither",
+        "Add registry.host",
+    ),
+    edit(
+        "registry of an unknown kind",
+        "cloud: lab",
+        "cloud: lab\n  registry: {storage: disk, host: registry.example.org}",
+        "7:23",
+        "cinder or s3",
+    ),
+    edit(
+        "bucket of a volume",
+        "cloud: lab",
+        "cloud: lab\n  registry: {storage: s3, host: registry.example.org}",
+        "7:13",
+        "storage s3 together with s3",
+        "storage s3 without s3",
+    ),
+    edit(
+        "bucket without a scheme",
+        "cloud: lab",
+        "cloud: lab\n  registry: {storage: s3, host: a.example.org, s3: {endpoint: s3, bucket: images}}",
+        "7:63",
+        "a URL such as",
+    ),
+    edit(
+        "bucket by no name",
+        "cloud: lab",
+        "cloud: lab\n  registry: {storage: s3, host: a.example.org, s3: {endpoint: 'http://s', bucket: A b}}",
+        "7:83",
+        "a bucket's name",
+    ),
+    Wrong(
+        "registry without what it needs",
+        BASE.replace("version: v1.35.4", "version: v1.33.2").replace(
+            "cloud: lab",
+            "cloud: lab\n  registry: {storage: cinder, host: a.example.org}\n  volumes: {install: false}",
+        ),
+        (
+            ("8:22", ("true, for a registry on a volume",)),
+            ("10:14", ("v1.34.0 or newer, for a registry",)),
+        ),
+    ),
     # Several at once
     Wrong(
         "several",

@@ -7,14 +7,14 @@ from typing import TypeVar
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms.checks import Check, Remark, blocker, listing, unreadable, warning
 from causeway.rooms.platforms.facts import CloudFacts, Network, Networking, Stack, Subnet
-from causeway.rooms.platforms.model import (
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.need import resources
+from causeway.rooms.platforms.ranges import (
     LARGEST_SERVICE_PREFIX,
     SMALLEST_SERVICE_PREFIX,
-    Platform,
     Range,
     neutron_services,
 )
-from causeway.rooms.platforms.need import resources
 
 SMALLEST_MTU = 1280
 

@@ -1,0 +1,99 @@
+"""What a platform's registry is: its host, its address inside, its certificate, and the key of its tokens."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Network
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.pki import Pki, key_pair, server_certificate, will_do
+from causeway.rooms.platforms.ranges import kubernetes_services
+from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.routing import suffix_of
+
+NAME = "causeway-registry"
+"""What the registry's Deployment, Service, Route, claim and Secret are called."""
+
+AUDIENCE = "registry.causeway.dev"
+"""Whom tokens are made for that a kubelet shows the registry; good for nothing else."""
+
+CERTIFICATE, SIGNING_KEY, KEYS, UPLOADS = "certificate.pem", "signing.key", "keys.json", "uploads"
+"""The keys of its Secret: certificate with private key, key of tokens, that as the registry reads it, and
+what states of uploads are signed with."""
+
+_PLACE = 11  # in the services' range: the cluster's DNS has the tenth address
+
+
+@dataclass(frozen=True)
+class Registering:
+    """The registry of a platform; ``files`` is the content of its Secret."""
+
+    host: str
+    address: str
+    chosen: Registry
+    files: Mapping[str, str] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Return what changes with the certificate."""
+        return hashlib.sha256(self.files[CERTIFICATE].encode()).hexdigest()[:16]
+
+
+def host_of(platform: Platform) -> str:
+    """Return the host images are named by, "" if the platform has no registry."""
+    chosen = platform.spec.registry
+    if chosen is None:
+        return ""
+    return chosen.host.rstrip(".") if chosen.host is not None else f"registry.{suffix_of(platform)}"
+
+
+def address_of(services: IPv4Network) -> str:
+    """Return where nodes and pods reach the registry, in the range of all services."""
+    return str(kubernetes_services(services)[_PLACE])
+
+
+def registering(
+    platform: Platform,
+    services: IPv4Network,
+    pki: Pki,
+    present: Mapping[str, str],
+    now: datetime | None = None,
+) -> Registering | None:
+    """Return the registry a platform has, None if none is asked for; ``present`` is its Secret so far."""
+    chosen = platform.spec.registry
+    if chosen is None:
+        return None
+    host, address = host_of(platform), address_of(services)
+    files = {each: present[each] for each in (SIGNING_KEY, KEYS, UPLOADS) if present.get(each)}
+    if SIGNING_KEY not in files or KEYS not in files:
+        pair = key_pair()
+        files |= {SIGNING_KEY: pair.private, KEYS: _key_set(pair.public)}
+    files.setdefault(UPLOADS, secrets.token_urlsafe(32))
+    hosts = [host, address]
+    certificate = present.get(CERTIFICATE, "")
+    if not will_do(certificate, pki.ca, hosts, now):
+        made = server_certificate(pki.ca, hosts, now)
+        certificate = made.public + made.private
+    return Registering(host, address, chosen, files | {CERTIFICATE: certificate})
+
+
+def _key_set(public: str) -> str:
+    """Return a public key (PEM) as a set of JSON web keys (RFC 7517)."""
+    key = serialization.load_pem_public_key(public.encode())
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise TypeError("the key of tokens is not an elliptic one")
+    numbers = key.public_numbers()
+    place = {
+        name: base64.urlsafe_b64encode(value.to_bytes(32, "big")).rstrip(b"=").decode()
+        for name, value in (("x", numbers.x), ("y", numbers.y))
+    }
+    identifier = hashlib.sha256(public.encode()).hexdigest()[:16]
+    described = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": identifier, **place}
+    return json.dumps({"keys": [described]})

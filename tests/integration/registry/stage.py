@@ -1,0 +1,226 @@
+"""The three processes of the registry's pod, configured as ``apply`` does, and skopeo as its client."""
+
+import asyncio
+import base64
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+from tests.integration.kube_api import KubeApi
+from tests.ports import free_port
+from tests.unit.rooms.platforms.examples import PKI, platform
+
+from causeway.kube.client import Client
+from causeway.kube.resource import ROLE_BINDINGS, SERVICE_ACCOUNTS
+from causeway.lab.images.oci import Entry, write_archive, write_layer
+from causeway.rooms.platforms import addons, registering
+from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.registering import Registering
+
+SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
+DEADLINE = 120.0
+
+
+class Storage(Protocol):
+    """Where images are: what the platform file says of it, and what the registry is told besides."""
+
+    def keys(self) -> dict[str, Any]:
+        """Return ``spec.registry`` without its host."""
+
+    def environment(self) -> dict[str, str]:
+        """Return variables of the registry's process, as its Secret gives them."""
+
+    def replaced(self) -> dict[str, str]:
+        """Return what stands elsewhere here than in a pod."""
+
+
+@dataclass
+class Disk:
+    """A directory in place of a volume of Cinder's, which a pod sees as one, too."""
+
+    directory: Path
+
+    def keys(self) -> dict[str, Any]:
+        return {"storage": "cinder"}
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def replaced(self) -> dict[str, str]:
+        return {"/var/lib/registry": str(self.directory)}
+
+
+class Stage:
+    """A registry, its token service and what stands before both."""
+
+    def __init__(self, directory: Path, api: KubeApi, admin: Client, program: Path, storage: Storage) -> None:
+        self.directory, self.api, self.admin, self.program = directory, api, admin, program
+        self.storage = storage
+        keys = {**storage.keys(), "host": "registry.example.test"}
+        made = registering.registering(platform(registry=keys), SERVICES, PKI, {})
+        assert made is not None
+        self.made: Registering = made
+        self.address = f"{made.address}:{free_port()}"
+        self._plain, self._tokens = free_port(), free_port()
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._trust = directory / "trust"
+        self._trust.mkdir()
+        (self._trust / "ca.crt").write_text(PKI.ca.public)
+
+    async def start(self) -> None:
+        """Start all three, as the containers of the pod."""
+        device = ["ip", "address", "replace", f"{self.made.address}/32", "dev", "lo"]
+        subprocess.run(device, check=True)  # noqa: ASYNC221  # it takes no time
+        keys, config = self.directory / "keys", self.directory / "config"
+        for place, files in ((keys, self.made.files), (config, self._config(keys))):
+            place.mkdir(exist_ok=True)
+            for name, text in files.items():
+                (place / name).write_text(text)
+        account = self.directory / "registry.kubeconfig"
+        token = await self.token("kube-system", "causeway-registry")
+        user = self.api.config(f"https://127.0.0.1:{self.api.port}", {"token": token})
+        account.write_text(yaml.safe_dump(user))
+        self._run([str(self.program), "serve", str(config / "config.yml")], self._registry_environment())
+        environment = {
+            "KUBECONFIG": str(account),
+            "CAUSEWAY_REGISTRY_HOST": self.made.host,
+            "CAUSEWAY_REGISTRY_KEYS": str(keys),
+            "CAUSEWAY_REGISTRY_AUTH_PORT": str(self._tokens),
+        }
+        self._run([sys.executable, "-m", "causeway", "serve", "registry-auth"], environment)
+        self._run(["haproxy", "-db", "-f", str(config / "haproxy.cfg")], {})
+        await self._until_healthy()
+
+    def stop(self) -> None:
+        """End all three, as a node that is lost does."""
+        for each in self._running:
+            each.kill()
+            each.wait(30)
+        self._running = []
+        device = ["ip", "address", "delete", f"{self.made.address}/32", "dev", "lo"]
+        subprocess.run(device, check=True)
+
+    def _config(self, keys: Path) -> dict[str, str]:
+        wanted = Settings({}, {}, 1, registry=self.made)
+        (found,) = (
+            each["data"]
+            for each in addons.manifests(wanted)
+            if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", registering.NAME)
+        )
+        places = {
+            "/etc/causeway/registry": str(keys),
+            "bind :8443": f"bind {self.address}",
+            "127.0.0.1:5000": f"127.0.0.1:{self._plain}",
+            "127.0.0.1:5001": f"127.0.0.1:{self._tokens}",
+            **self.storage.replaced(),
+        }
+        told = {}
+        for name, text in found.items():
+            told[name] = text
+            for here, there in places.items():
+                told[name] = told[name].replace(here, there)
+        return told
+
+    def _registry_environment(self) -> dict[str, str]:
+        secret = self.made.files[registering.UPLOADS]
+        return {"OTEL_TRACES_EXPORTER": "none", "REGISTRY_HTTP_SECRET": secret, **self.storage.environment()}
+
+    def _run(self, argv: list[str], environment: Mapping[str, str]) -> None:
+        with (self.directory / "log").open("ab") as sink:
+            self._running.append(
+                subprocess.Popen(argv, env={**os.environ, **environment}, stdout=sink, stderr=sink)
+            )
+
+    async def _until_healthy(self) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while await asyncio.to_thread(self.status, "/healthz") != 200:
+            log = (self.directory / "log").read_text()[-3000:]
+            assert all(each.poll() is None for each in self._running), log
+            assert time.monotonic() < deadline, log
+            await asyncio.sleep(0.1)
+
+    def status(self, path: str, headers: Mapping[str, str] = {}) -> int:
+        """Return the HTTP status the registry answers; 0 when it does not."""
+        trusting = ssl.create_default_context(cadata=PKI.ca.public)
+        request = urllib.request.Request(f"https://{self.address}{path}", headers=dict(headers))
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
+        )
+        try:
+            with opener.open(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    async def namespace(self, name: str, *accounts: str) -> None:
+        await self.admin.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, manager="t"
+        )
+        for each in accounts:
+            body = {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": each, "namespace": name},
+            }
+            await self.admin.apply(body, manager="t")
+
+    async def bind(self, namespace: str, role: str, subject: Mapping[str, str]) -> None:
+        """Give a role in a namespace."""
+        body = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": ROLE_BINDINGS.kind,
+            "metadata": {"name": role, "namespace": namespace},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [dict(subject)],
+        }
+        await self.admin.apply(body, manager="t")
+
+    async def unbind(self, namespace: str, role: str) -> None:
+        await self.admin.delete(ROLE_BINDINGS, role, namespace)
+
+    async def token(self, namespace: str, account: str, *audiences: str) -> str:
+        """Return a token of a service account, as ``kubectl create token`` does."""
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}
+        spec = {"spec": {"audiences": list(audiences)}}
+        path = SERVICE_ACCOUNTS.path(namespace, account, "token")
+        return str(json.loads(await self.admin.request("POST", path, body=body | spec))["status"]["token"])
+
+    def image(self, name: str) -> tuple[str, str]:
+        """Return an archive of a small image, and its digest."""
+        layer = write_layer([Entry("what", os.urandom(100_000))], self.directory / f"{name}.layer")
+        path = self.directory / f"{name}.tar"
+        return f"oci-archive:{path}", write_archive(f"localhost/{name}:1", [layer], {}, path)
+
+    async def skopeo(self, token: str, *words: str) -> tuple[int, str]:
+        """Run skopeo with a token as the password of any name; return its status and what it said.
+
+        With "" nobody is signed in. HOST in a word stands for the registry.
+        """
+        authority = self.directory / "auth.json"
+        password = base64.b64encode(f"any:{token}".encode()).decode()
+        authority.write_text(json.dumps({"auths": {self.address: {"auth": password}} if token else {}}))
+        verb, *rest = [each.replace("HOST", f"docker://{self.address}") for each in words]
+        prefix = ""
+        if verb == "copy":
+            prefix = "dest-" if rest[-1].startswith("docker:") else "src-"
+        argv = ["skopeo", "--insecure-policy", "--command-timeout=60s", verb]
+        argv += [f"--{prefix}cert-dir={self._trust}", f"--authfile={authority}", *rest]
+        ended = await asyncio.create_subprocess_exec(
+            *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await ended.communicate()
+        assert ended.returncode is not None
+        return ended.returncode, said.decode()

@@ -1,0 +1,130 @@
+"""The registry a platform has: host, address, certificate, keys; and how its nodes sign in."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from ipaddress import IPv4Network, ip_address
+from typing import Any
+
+import pytest
+from cryptography import x509
+from tests.unit.rooms.platforms import examples
+from tests.unit.rooms.platforms.examples import PKI, platform
+
+from causeway.rooms.platforms import hot, registering
+from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE
+from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, SIGNING_KEY, UPLOADS, Registering
+from causeway.rooms.registry import reviews
+
+NOW = datetime(2026, 11, 29, tzinfo=UTC)
+SERVICES = IPv4Network("172.30.0.0/16")
+WANTED: dict[str, Any] = {"storage": "cinder"}
+SUFFIX: dict[str, Any] = {"router": {"suffix": "apps.example.org."}}
+
+
+def made(present: dict[str, str] | None = None, now: datetime = NOW, **spec: Any) -> Registering:
+    chosen = {"registry": WANTED, **SUFFIX, **spec}
+    found = registering.registering(platform(**chosen), SERVICES, PKI, present or {}, now)
+    assert found is not None
+    return found
+
+
+def test_no_registry_unless_asked_for() -> None:
+    assert registering.registering(platform(**SUFFIX), SERVICES, PKI, {}, NOW) is None
+    assert registering.host_of(platform(**SUFFIX)) == ""
+
+
+@pytest.mark.parametrize(
+    ("spec", "host"),
+    [
+        ({}, "registry.apps.example.org"),
+        ({"registry": {**WANTED, "host": "images.example.org."}}, "images.example.org"),
+        ({"router": {}, "names": {"zone": "shop.example."}}, "registry.apps.shop.example"),
+    ],
+)
+def test_the_host_is_given_or_below_the_routers_suffix(spec: dict[str, Any], host: str) -> None:
+    assert made(**spec).host == host
+
+
+def test_it_shows_that_it_is_its_host_and_its_address() -> None:
+    one = made()
+    assert one.address == "172.30.0.11"
+    certificate = x509.load_pem_x509_certificate(one.files[CERTIFICATE].encode())
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(PKI.ca.public.encode()))
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["registry.apps.example.org"]
+    assert names.get_values_for_type(x509.IPAddress) == [ip_address("172.30.0.11")]
+    assert "PRIVATE" not in repr(one)
+
+
+def test_keys_stay_and_a_certificate_until_it_is_old_or_of_another_host() -> None:
+    first = made()
+    renewed = NOW + SERVER_LIFE - RENEWED_BEFORE
+    again = made(dict(first.files), renewed - timedelta(minutes=1))
+    assert again == first
+    for later, spec in ((renewed, {}), (NOW, {"router": {"suffix": "other.example"}})):
+        other = made(dict(first.files), later, **spec)
+        assert other.digest != first.digest
+        assert all(other.files[each] == first.files[each] for each in (SIGNING_KEY, KEYS, UPLOADS))
+
+
+def test_a_key_without_its_set_is_made_anew() -> None:
+    first = made()
+    half = made({SIGNING_KEY: first.files[SIGNING_KEY]})
+    assert half.files[SIGNING_KEY] != first.files[SIGNING_KEY]
+
+
+def user_data(role: str, **spec: Any) -> dict[str, Any]:
+    stack = examples.stack(platform(**spec))
+    found: dict[str, Any] = hot.parse(stack.files[f"{role}.user-data.yaml"])
+    return {each["path"]: each["content"] for each in found["write_files"]}
+
+
+@pytest.mark.parametrize("role", ["master", "infra", "compute"])
+def test_every_node_pulls_by_name_at_an_address_and_signs_in_as_the_pod(role: str) -> None:
+    found = user_data(role, registry=WANTED, **SUFFIX)
+    mirror = found["/etc/containerd/certs.d/registry.apps.example.org/hosts.toml"]
+    assert 'server = "https://@REGISTRY@"' in mirror
+    (provider,) = hot.parse(found["/etc/causeway/registry/credentials.yaml"])["providers"]
+    assert provider["matchImages"] == ["registry.apps.example.org"]
+    assert provider["tokenAttributes"]["serviceAccountTokenAudience"] == reviews.AUDIENCE
+    assert f"/usr/local/lib/causeway/credential-providers/{provider['name']}" in found
+    kubelet = found["/etc/kubernetes/causeway-join.yaml"]
+    assert "image-credential-provider-config, value: /etc/causeway/registry/credentials.yaml" in kubelet
+    assert "image-credential-provider-bin-dir, value: /usr/local/lib/causeway/credential-provider" in kubelet
+
+
+def test_without_a_registry_nodes_hear_nothing_of_it() -> None:
+    assert not [path for path in user_data("compute") if "registry" in path]
+    assert "registry_address" not in examples.stack(platform()).parameters
+
+
+def test_nodes_are_told_the_services_address() -> None:
+    stack = examples.stack(platform(registry=WANTED, **SUFFIX))
+    assert stack.parameters["registry_address"] == made().address
+
+
+def test_what_a_kubelet_runs_answers_with_the_accounts_token() -> None:
+    """Run as the kubelet does: the request on standard input, the answer on standard output."""
+    program = (files("causeway.rooms.platforms") / "templates/registry-credentials.py").read_text()
+    request = {
+        "apiVersion": "credentialprovider.kubelet.k8s.io/v1",
+        "kind": "CredentialProviderRequest",
+        "image": "registry.apps.example.org/shop/front:1",
+        "serviceAccountToken": "a-token",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(request), capture_output=True, text=True, check=True
+    )
+    answer = json.loads(done.stdout)
+    assert answer["kind"] == "CredentialProviderResponse"
+    assert answer["apiVersion"] == request["apiVersion"]
+    assert answer["auth"] == {
+        "registry.apps.example.org": {"username": "serviceaccount", "password": "a-token"}
+    }
+
+
+def test_nodes_and_token_service_mean_the_same_audience() -> None:
+    assert registering.AUDIENCE == reviews.AUDIENCE
