@@ -26,6 +26,7 @@ from causeway.kube.resource import ROLE_BINDINGS, SERVICE_ACCOUNTS
 from causeway.lab.images.oci import Entry, write_archive, write_layer
 from causeway.rooms.platforms import addons, registering
 from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.registering import Registering
 
 SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
@@ -38,8 +39,8 @@ class Storage(Protocol):
     def keys(self) -> dict[str, Any]:
         """Return ``spec.registry`` without its host."""
 
-    def environment(self) -> dict[str, str]:
-        """Return variables of the registry's process, as its Secret gives them."""
+    def store(self) -> ImageStore | None:
+        """Return the container in Swift, where that is where images are."""
 
     def replaced(self) -> dict[str, str]:
         """Return what stands elsewhere here than in a pod."""
@@ -54,8 +55,8 @@ class Disk:
     def keys(self) -> dict[str, Any]:
         return {"storage": "cinder"}
 
-    def environment(self) -> dict[str, str]:
-        return {}
+    def store(self) -> ImageStore | None:
+        return None
 
     def replaced(self) -> dict[str, str]:
         return {"/var/lib/registry": str(self.directory)}
@@ -68,7 +69,7 @@ class Stage:
         self.directory, self.api, self.admin, self.program = directory, api, admin, program
         self.storage = storage
         keys = {**storage.keys(), "host": "registry.example.test"}
-        made = registering.registering(platform(registry=keys), SERVICES, PKI, {})
+        made = registering.registering(platform(registry=keys), SERVICES, PKI, {}, store=storage.store())
         assert made is not None
         self.made: Registering = made
         self.address = f"{made.address}:{free_port()}"
@@ -97,6 +98,7 @@ class Stage:
             "CAUSEWAY_REGISTRY_HOST": self.made.host,
             "CAUSEWAY_REGISTRY_KEYS": str(keys),
             "CAUSEWAY_REGISTRY_AUTH_PORT": str(self._tokens),
+            "CAUSEWAY_REGISTRY_URL": f"http://127.0.0.1:{self._plain}/",
         }
         self._run([sys.executable, "-m", "causeway", "serve", "registry-auth"], environment)
         self._run(["haproxy", "-db", "-f", str(config / "haproxy.cfg")], {})
@@ -133,8 +135,13 @@ class Stage:
         return told
 
     def _registry_environment(self) -> dict[str, str]:
-        secret = self.made.files[registering.UPLOADS]
-        return {"OTEL_TRACES_EXPORTER": "none", "REGISTRY_HTTP_SECRET": secret, **self.storage.environment()}
+        """Return what the pod has of its Secret."""
+        files = self.made.files
+        found = {"OTEL_TRACES_EXPORTER": "none", "REGISTRY_HTTP_SECRET": files[registering.UPLOADS]}
+        if registering.ACCESS in files:
+            found["REGISTRY_STORAGE_S3_ACCESSKEY"] = files[registering.ACCESS]
+            found["REGISTRY_STORAGE_S3_SECRETKEY"] = files[registering.SECRET]
+        return found
 
     def _run(self, argv: list[str], environment: Mapping[str, str]) -> None:
         with (self.directory / "log").open("ab") as sink:
@@ -216,6 +223,7 @@ class Stage:
         prefix = ""
         if verb == "copy":
             prefix = "dest-" if rest[-1].startswith("docker:") else "src-"
+            rest = ["--preserve-digests", *rest]
         argv = ["skopeo", "--insecure-policy", "--command-timeout=60s", verb]
         argv += [f"--{prefix}cert-dir={self._trust}", f"--authfile={authority}", *rest]
         ended = await asyncio.create_subprocess_exec(

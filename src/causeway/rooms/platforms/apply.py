@@ -23,6 +23,7 @@ from causeway.rooms.platforms import (
     cluster,
     credential,
     forwarding,
+    image_store,
     nodes,
     plan,
     registering,
@@ -33,6 +34,7 @@ from causeway.rooms.platforms import (
 )
 from causeway.rooms.platforms.addons import Settings, Volumes
 from causeway.rooms.platforms.cluster import Component
+from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.pki import make_token
 from causeway.rooms.platforms.stack import LiveStack, StackResource
 from causeway.rooms.platforms.state import State
@@ -294,12 +296,20 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             surveyed.site.services.cidr,
             surveyed.kept.pki,
             await cluster.secret_files(client, registering.NAME),
+            store=_image_store(work),
         ),
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
     await forwarding.forward(client, names)
+
+
+def _image_store(work: _Work) -> ImageStore | None:
+    chosen = work.surveyed.platform.spec.registry
+    if chosen is None or chosen.storage != "swift":
+        return None
+    return image_store.ensure(work.cloud, work.surveyed.kept.cluster_id)
 
 
 def _balancers(cloud: Connection, cluster_id: str) -> list[Component]:

@@ -23,7 +23,7 @@ from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
 from causeway.kube.resource import DEPLOYMENTS
-from causeway.rooms.platforms import causes, credential, stack, state, stored, stored_removal
+from causeway.rooms.platforms import causes, credential, image_store, stack, state, stored, stored_removal
 from causeway.rooms.platforms.addons import NAMESPACE
 from causeway.rooms.platforms.belongings import (
     Belonging,
@@ -71,6 +71,7 @@ def destroy(
             live = None  # another platform has taken the name
         with progress.phase("credential and controllers") as phase:
             credential.revoke(cloud, credential.name_of(platform.name, cluster_id))
+            image_store.revoke(cloud, cluster_id)
             if live is not None and kept is not None and kept.started:
                 phase.waiting_for("the controllers to stop")
                 _stop_controllers(platform, kept, live)
@@ -97,6 +98,9 @@ def destroy(
                     cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for
                 )
             data = []
+        if delete_volumes:
+            with progress.phase("images in the object store"):
+                image_store.delete(cloud, cluster_id)
         with progress.phase("a last look"):
             remaining = belongings(cloud, platform.name, cluster_id)
     if remaining or stuck:

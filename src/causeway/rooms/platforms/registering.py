@@ -12,10 +12,11 @@ from ipaddress import IPv4Network
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, key_pair, server_certificate, will_do
 from causeway.rooms.platforms.ranges import kubernetes_services
-from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.registry import Bucket, Registry
 from causeway.rooms.platforms.routing import suffix_of
 
 NAME = "causeway-registry"
@@ -28,6 +29,9 @@ CERTIFICATE, SIGNING_KEY, KEYS, UPLOADS = "certificate.pem", "signing.key", "key
 """The keys of its Secret: certificate with private key, key of tokens, that as the registry reads it, and
 what states of uploads are signed with."""
 
+AUTHORITY, ACCESS, SECRET = "cacert.pem", "access-key", "secret-key"
+"""Further keys of it for images in Swift: whom its certificate is of, and what it lets the registry in by."""
+
 _PLACE = 11  # in the services' range: the cluster's DNS has the tenth address
 
 
@@ -39,11 +43,18 @@ class Registering:
     address: str
     chosen: Registry
     files: Mapping[str, str] = field(repr=False)
+    bucket: Bucket | None = None
 
     @property
     def digest(self) -> str:
-        """Return what changes with the certificate."""
-        return hashlib.sha256(self.files[CERTIFICATE].encode()).hexdigest()[:16]
+        """Return what changes with the certificate and with where images are."""
+        text = self.files[CERTIFICATE] + (self.bucket.model_dump_json() if self.bucket else "")
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def trusts(self) -> bool:
+        """Return whether there is an authority of the object store's."""
+        return AUTHORITY in self.files
 
 
 def host_of(platform: Platform) -> str:
@@ -65,8 +76,13 @@ def registering(
     pki: Pki,
     present: Mapping[str, str],
     now: datetime | None = None,
+    *,
+    store: ImageStore | None = None,
 ) -> Registering | None:
-    """Return the registry a platform has, None if none is asked for; ``present`` is its Secret so far."""
+    """Return the registry a platform has, None if none is asked for; ``present`` is its Secret so far.
+
+    ``store`` is where images are with storage swift.
+    """
     chosen = platform.spec.registry
     if chosen is None:
         return None
@@ -81,7 +97,14 @@ def registering(
     if not will_do(certificate, pki.ca, hosts, now):
         made = server_certificate(pki.ca, hosts, now)
         certificate = made.public + made.private
-    return Registering(host, address, chosen, files | {CERTIFICATE: certificate})
+    files[CERTIFICATE] = certificate
+    if store is None:
+        return Registering(host, address, chosen, files, chosen.s3)
+    files |= {ACCESS: store.access, SECRET: store.secret}
+    if store.authority:
+        files[AUTHORITY] = store.authority
+    bucket = Bucket.model_validate({"endpoint": store.endpoint, "bucket": store.container, "secret": NAME})
+    return Registering(host, address, chosen, files, bucket)
 
 
 def _key_set(public: str) -> str:

@@ -28,8 +28,8 @@ class Bucket(Record):
 class Registry(Record):
     """A registry that pods' images are pushed to and pulled from."""
 
-    storage: Literal["cinder", "s3"] = Field(
-        description="Where images are: on a volume of the cloud, or in a bucket."
+    storage: Literal["cinder", "swift", "s3"] = Field(
+        description="Where images are: on a volume of the cloud, in its object store, or in a bucket."
     )
     size: Annotated[int, Field(ge=1, le=16384)] = Field(20, description="Size of the volume in GiB.")
     s3: Bucket | None = Field(None, description="The bucket; with storage s3 alone.")

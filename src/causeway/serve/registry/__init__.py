@@ -12,7 +12,7 @@ import signal
 from datetime import UTC, datetime
 
 import structlog
-from aiohttp import BasicAuth, hdrs, web
+from aiohttp import BasicAuth, ClientError, ClientSession, ClientTimeout, hdrs, web
 
 from causeway.kit import logging, trace
 from causeway.kube.access import discover
@@ -23,6 +23,7 @@ from causeway.rooms.registry.tokens import LIFE, Signer
 from causeway.serve.registry.settings import Settings
 
 PATH = "/auth/token"
+_SECONDS = 4.0  # the registry may take to say that it works
 
 log = structlog.get_logger()
 
@@ -43,7 +44,7 @@ async def _serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     signer = Signer.read(settings.service, settings.directory)
     async with Client(discover()) as client:
-        runner = web.AppRunner(application(client, signer), access_log=None)
+        runner = web.AppRunner(application(client, signer, settings.registry), access_log=None)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", settings.port).start()
@@ -52,8 +53,8 @@ async def _serve(settings: Settings) -> None:
             await runner.cleanup()
 
 
-def application(client: Client, signer: Signer) -> web.Application:
-    """Return the service: tokens at ``/auth/token``, and ``/healthz``."""
+def application(client: Client, signer: Signer, registry: str) -> web.Application:
+    """Return the service: tokens at ``/auth/token``; ``/healthz`` says whether the registry (URL) works."""
 
     async def token(request: web.Request) -> web.Response:
         given = _password(request.headers.get(hdrs.AUTHORIZATION, ""))
@@ -75,7 +76,15 @@ def application(client: Client, signer: Signer) -> web.Application:
 
     async def alive(request: web.Request) -> web.Response:
         del request
-        return web.Response(text="ok\n")
+        try:
+            async with (
+                ClientSession(timeout=ClientTimeout(_SECONDS)) as session,
+                session.get(registry) as answer,
+            ):
+                status = answer.status
+        except (ClientError, TimeoutError) as error:
+            return web.Response(status=503, text=f"the registry does not answer: {error}\n")
+        return web.Response(status=status, text=f"the registry answers with status {status}\n")
 
     made = web.Application()
     made.router.add_get(PATH, token)

@@ -11,11 +11,12 @@ _PREFIX = "CAUSEWAY_REGISTRY_"
 
 @dataclass(frozen=True)
 class Settings:
-    """``service`` is what the registry calls itself, ``directory`` where its keys are."""
+    """``service`` is what the registry calls itself, ``registry`` its URL, ``directory`` where keys are."""
 
     service: str
     directory: Path
     port: int
+    registry: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -27,7 +28,8 @@ class Settings:
         if not (port.isascii() and port.isdigit()):
             raise _wrong("AUTH_PORT", f"{port!r} is not a number", "Give a port.")
         directory = environment.get(f"{_PREFIX}KEYS", "/etc/causeway/registry")
-        return cls(service, Path(directory), int(port))
+        registry = environment.get(f"{_PREFIX}URL", "http://127.0.0.1:5000/")
+        return cls(service, Path(directory), int(port), registry)
 
 
 def _wrong(name: str, cause: str, remedy: str) -> Problem:

@@ -179,7 +179,7 @@ def test_another_certificate_is_another_router() -> None:
 def registry(**chosen: Any) -> Registering:
     keys = Registry.model_validate({"storage": "cinder", **chosen})
     files = dict.fromkeys((CERTIFICATE, SIGNING_KEY, KEYS, UPLOADS), "a secret\n")
-    return Registering("registry.example", "172.30.0.11", keys, files)
+    return Registering("registry.example", "172.30.0.11", keys, files, keys.s3)
 
 
 def test_a_registry_comes_only_where_it_is_wanted() -> None:

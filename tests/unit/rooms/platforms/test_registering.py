@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from ipaddress import IPv4Network, ip_address
@@ -14,6 +15,7 @@ from tests.unit.rooms.platforms import examples
 from tests.unit.rooms.platforms.examples import PKI, platform
 
 from causeway.rooms.platforms import hot, registering
+from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.registry import reviews
@@ -68,6 +70,22 @@ def test_keys_stay_and_a_certificate_until_it_is_old_or_of_another_host() -> Non
         other = made(dict(first.files), later, **spec)
         assert other.digest != first.digest
         assert all(other.files[each] == first.files[each] for each in (SIGNING_KEY, KEYS, UPLOADS))
+
+
+def test_in_swift_the_registry_is_let_in_by_its_own_secret() -> None:
+    store = ImageStore("https://swift.example", "causeway-registry-u", "access", "a-secret", "AUTHORITY")
+    wanted = platform(**SUFFIX, registry={"storage": "swift"})
+    found = registering.registering(wanted, SERVICES, PKI, {}, NOW, store=store)
+    assert found is not None
+    assert found.bucket is not None
+    assert (found.bucket.bucket, found.bucket.secret) == ("causeway-registry-u", registering.NAME)
+    assert (found.files["access-key"], found.files["secret-key"]) == ("access", "a-secret")
+    assert found.trusts
+    assert "a-secret" not in repr(found)
+    elsewhere = replace(store, endpoint="https://other.example")
+    moved = registering.registering(wanted, SERVICES, PKI, dict(found.files), NOW, store=elsewhere)
+    assert moved is not None
+    assert moved.digest != found.digest
 
 
 def test_a_key_without_its_set_is_made_anew() -> None:

@@ -269,7 +269,7 @@ WRONG = (
         "cloud: lab",
         "cloud: lab\n  registry: {storage: disk, host: registry.example.org}",
         "7:23",
-        "cinder or s3",
+        "cinder, swift or s3",
     ),
     edit(
         "bucket of a volume",

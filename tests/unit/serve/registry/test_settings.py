@@ -8,7 +8,9 @@ from causeway.serve.registry.settings import Settings
 
 def test_the_host_is_enough() -> None:
     found = Settings.from_environment({"CAUSEWAY_REGISTRY_HOST": "registry.example"})
-    assert found == Settings("registry.example", Path("/etc/causeway/registry"), 5001)
+    assert found == Settings(
+        "registry.example", Path("/etc/causeway/registry"), 5001, "http://127.0.0.1:5000/"
+    )
 
 
 @pytest.mark.parametrize(

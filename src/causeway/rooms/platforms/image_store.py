@@ -1,0 +1,124 @@
+"""A registry's images in Swift: a container, and the keys by which Swift's S3 interface lets the registry in.
+
+The keys are an EC2 credential of Keystone for whoever applies, in the platform's project. Its identifier
+follows from the platform's, so that one made by a run that ended too early is found again. It may do all that
+its user may: rules bind application credentials alone.
+"""
+
+import hashlib
+import json
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from openstack import exceptions as sdk
+from openstack.connection import Connection
+
+from causeway.cloud.connection import explained
+from causeway.kit.errors import Problem
+
+_PLACE = "registry.storage: swift"
+_PARALLEL = 8
+_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Where the registry finds its container; ``authority`` is what the store's certificate is of, or ""."""
+
+    endpoint: str
+    container: str
+    access: str
+    secret: str = field(repr=False)
+    authority: str = field(repr=False, default="")
+
+
+def container_of(cluster_id: str) -> str:
+    """Return the name of a platform's container of images."""
+    return f"causeway-registry-{cluster_id}"
+
+
+def ensure(cloud: Connection, cluster_id: str) -> ImageStore:
+    """Return the store of a platform, made where it is not there; raises ``Problem``."""
+    with explained(_PLACE):
+        url = cloud.endpoint_for("object-store")
+        if not url:
+            raise Problem.of(_PLACE, "the cloud has no object store", "Use cinder, or s3 with a bucket.")
+        container = container_of(cluster_id)
+        owner = {"X-Container-Meta-Causeway-Cluster": cluster_id}
+        sdk.raise_from_response(cloud.object_store.put(f"/{container}", headers=owner))
+        place = urlsplit(str(url))
+        access = _access(cluster_id)
+        verify, _ = cloud.config.get_requests_verify_args()
+        return ImageStore(
+            endpoint=f"{place.scheme}://{place.netloc}",
+            container=container,
+            access=access,
+            secret=_secret(cloud, access),
+            authority=Path(verify).read_text() if isinstance(verify, str) else "",
+        )
+
+
+def revoke(cloud: Connection, cluster_id: str) -> None:
+    """Delete the keys of a platform; none is no error."""
+    for each in _credentials(cloud, _access(cluster_id)):
+        _gone(cloud.identity.delete(f"/credentials/{each['id']}"))
+
+
+def delete(cloud: Connection, cluster_id: str) -> None:
+    """Delete the container of a platform with all its images; none is no error."""
+    if not cloud.endpoint_for("object-store"):
+        return
+    path = f"/{container_of(cluster_id)}"
+    while True:
+        listed = cloud.object_store.get(path, params={"format": "json", "limit": str(_PAGE)})
+        if listed.status_code == 404:
+            return
+        sdk.raise_from_response(listed)
+        names = [each["name"] for each in (listed.json() if listed.content else [])]
+        if not names:
+            break
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            answers = list(pool.map(lambda name: cloud.object_store.delete(f"{path}/{quote(name)}"), names))
+        for each in answers:
+            _gone(each)
+    _gone(cloud.object_store.delete(path))
+
+
+def _gone(response: Any) -> None:
+    if response.status_code != 404:
+        sdk.raise_from_response(response)
+
+
+def _access(cluster_id: str) -> str:
+    return cluster_id.replace("-", "")
+
+
+def _credentials(cloud: Connection, access: str) -> list[dict[str, Any]]:
+    """Return the credential of an access key among those of the user, if it is there.
+
+    Not asked for by its identifier: where there is none of that, Keystone says that one may not see it.
+    """
+    query = {"user_id": cloud.current_user_id, "type": "ec2"}
+    response = cloud.identity.get("/credentials", params=query)
+    sdk.raise_from_response(response)
+    identifier = hashlib.sha256(access.encode()).hexdigest()  # as Keystone makes it
+    return [each for each in response.json()["credentials"] if each["id"] == identifier]
+
+
+def _secret(cloud: Connection, access: str) -> str:
+    """Return the secret key of an access key, made where there is none."""
+    for each in _credentials(cloud, access):
+        return str(json.loads(each["blob"])["secret"])
+    secret = secrets.token_hex(32)
+    wanted = {
+        "type": "ec2",
+        "user_id": cloud.current_user_id,
+        "project_id": cloud.current_project_id,
+        "blob": json.dumps({"access": access, "secret": secret}),
+    }
+    sdk.raise_from_response(cloud.identity.post("/credentials", json={"credential": wanted}))
+    return secret
