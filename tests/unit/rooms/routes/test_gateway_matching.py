@@ -1,5 +1,6 @@
 """The precedence of HTTPRoute, against a direct reading of the specification."""
 
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from hypothesis import given
@@ -41,7 +42,7 @@ def _first(named: tuple[ValueMatch, ...], *, lower: bool) -> dict[str, str]:
     return found
 
 
-def _met(match: HTTPMatch, request: dict[str, object]) -> bool:
+def _met(match: HTTPMatch, request: Mapping[str, object]) -> bool:
     path, value = str(request["path"]), match.path.value
     if match.path.type == "Exact":
         if path != value:
@@ -58,10 +59,10 @@ def _met(match: HTTPMatch, request: dict[str, object]) -> bool:
     )
 
 
-def _direct(candidates: list[Candidate], request: dict[str, object]) -> str:
+def _direct(candidates: list[Candidate], request: Mapping[str, object]) -> str:
     """Return the rule the specification's words give a request to, read one after the other."""
     left = [each for each in candidates if _met(each.match, request)]
-    steps = [
+    steps: list[Callable[[Candidate], int]] = [
         lambda each: each.match.path.type == "Exact",
         lambda each: len(each.match.path.value.rstrip("/")),
         lambda each: bool(each.match.method),
@@ -74,7 +75,7 @@ def _direct(candidates: list[Candidate], request: dict[str, object]) -> str:
     return min(left, key=lambda each: each.age).rule if left else ""
 
 
-def chosen(found: Entries, request: dict[str, object]) -> str:
+def chosen(found: Entries, request: Mapping[str, object]) -> str:
     """Return the rule HAProxy's maps and its look at candidates give a request to."""
     path = str(request["path"])
     value = found.exact.get(path)
@@ -90,7 +91,7 @@ def chosen(found: Entries, request: dict[str, object]) -> str:
     return ""
 
 
-def _holds(words: list[str], request: dict[str, object]) -> bool:
+def _holds(words: list[str], request: Mapping[str, object]) -> bool:
     kind, *rest = words
     name, *value = [unquote(each) for each in rest]
     if kind == "m":
@@ -102,7 +103,7 @@ def _holds(words: list[str], request: dict[str, object]) -> bool:
 
 @given(CANDIDATES, REQUEST)
 def test_maps_and_candidates_choose_as_the_specification_does(
-    candidates: list[Candidate], request: dict[str, object]
+    candidates: list[Candidate], request: Mapping[str, object]
 ) -> None:
     assert chosen(entries(candidates), request) == _direct(candidates, request)
 
