@@ -16,10 +16,12 @@ from causeway.kube.gateways import (
     GATEWAYS,
     GRANTS,
     HTTP_ROUTES,
+    TLS_ROUTES,
     Gateway,
     GatewayClass,
     Grant,
     HTTPRoute,
+    TLSRoute,
 )
 from causeway.kube.ingresses import INGRESSES, Ingress, IngressClass
 from causeway.kube.interfaces import ATTACHMENT_DEFINITIONS, AttachmentDefinition
@@ -193,6 +195,11 @@ class Informers:
     def http_routes(self) -> Reflector[HTTPRoute]:
         """HTTPRoutes."""
         return self._keep(WhereDefined(self._source(HTTP_ROUTES, HTTPRoute)))
+
+    @cached_property
+    def tls_routes(self) -> Reflector[TLSRoute]:
+        """TLSRoutes."""
+        return self._keep(WhereDefined(self._source(TLS_ROUTES, TLSRoute)))
 
     @cached_property
     def grants(self) -> Reflector[Grant]:

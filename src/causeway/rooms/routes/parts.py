@@ -42,7 +42,8 @@ class Target(msgspec.Struct, frozen=True):
 class Rule(Part, gc=False, frozen=True, kw_only=True):
     """Who answers, and how: ``orders`` are for HAProxy's ``filter``, ``timeout`` is milliseconds, 0 for none.
 
-    ``lost`` is the share of requests whose backend cannot be had, of the sum of all shares.
+    ``lost`` is the share of requests whose backend cannot be had, of the sum of all shares. ``passthrough``
+    rules have connections instead of requests.
     """
 
     targets: tuple[Target, ...] = ()
@@ -50,6 +51,7 @@ class Rule(Part, gc=False, frozen=True, kw_only=True):
     lost: int = 0
     answers: bool = False
     timeout: int = 0
+    passthrough: bool = False
 
 
 class Table(Part, gc=False, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from tests.unit.rooms.routes.examples import certificate
 
-from causeway.kube.gateways import Gateway, Grant, HTTPRoute
+from causeway.kube.gateways import Gateway, Grant, HTTPRoute, TLSRoute
 from causeway.kube.ingresses import Secret
 from causeway.kube.objects import Namespace, Service
 from causeway.rooms.routes.gateway.deriving import Derived, World, derive
@@ -50,6 +50,11 @@ def http(*rules: Object, name: str = "shop", namespace: str = "one", age: int = 
     return msgspec.convert({"metadata": meta(name, namespace, age), "spec": spec}, HTTPRoute)
 
 
+def tls(name: str = "bank", age: int = 0, **given: Any) -> TLSRoute:
+    spec = {"parentRefs": [{"name": "edge"}], "rules": [rule(name)]} | given
+    return msgspec.convert({"metadata": meta(name, age=age), "spec": spec}, TLSRoute)
+
+
 def grant(namespace: str, kind: str, origin: str, to: Object) -> Grant:
     source = {"group": "gateway.networking.k8s.io", "kind": kind, "namespace": origin}
     return msgspec.convert(
@@ -69,7 +74,9 @@ def secret(name: str, namespace: str = "one", host: str = "www.example") -> Secr
     )
 
 
-def world(*things: Gateway | HTTPRoute | Grant | Secret, labels: Mapping[str, Object] | None = None) -> World:
+def world(
+    *things: Gateway | HTTPRoute | TLSRoute | Grant | Secret, labels: Mapping[str, Object] | None = None
+) -> World:
     """Return a world in which every service but ``nobody`` has a port 80."""
     service = msgspec.convert({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}, Service)
     secrets = {
@@ -77,7 +84,7 @@ def world(*things: Gateway | HTTPRoute | Grant | Secret, labels: Mapping[str, Ob
     }
     return World(
         gateways=tuple(each for each in things if isinstance(each, Gateway)),
-        routes=tuple(each for each in things if isinstance(each, HTTPRoute)),
+        routes=tuple(each for each in things if isinstance(each, HTTPRoute | TLSRoute)),
         namespaces={
             name: msgspec.convert({"metadata": {"name": name, "labels": some}}, Namespace)
             for name, some in (labels or {}).items()
@@ -88,7 +95,7 @@ def world(*things: Gateway | HTTPRoute | Grant | Secret, labels: Mapping[str, Ob
     )
 
 
-def derived(*things: Gateway | HTTPRoute | Grant | Secret, **given: Any) -> Derived:
+def derived(*things: Gateway | HTTPRoute | TLSRoute | Grant | Secret, **given: Any) -> Derived:
     return derive(world(*things, **given))
 
 
@@ -105,11 +112,11 @@ def rules(found: Derived) -> list[Rule]:
     return [part for part in found.parts.values() if isinstance(part, Rule)]
 
 
-def accepted(found: Derived, key: str = "one/shop") -> list[str]:
+def accepted(found: Derived, key: str = "one/shop", kind: str = "HTTPRoute") -> list[str]:
     """Return the reasons at each parent, "" for accepted."""
-    return [each.accepted.reason if each.accepted else "" for each in found.attached[key]]
+    return [each.accepted.reason if each.accepted else "" for each in found.attached[f"{kind} {key}"]]
 
 
-def resolved(found: Derived, key: str = "one/shop") -> str:
-    (only,) = found.attached[key]
+def resolved(found: Derived, key: str = "one/shop", kind: str = "HTTPRoute") -> str:
+    (only,) = found.attached[f"{kind} {key}"]
     return only.resolved.reason if only.resolved else ""

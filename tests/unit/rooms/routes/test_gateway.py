@@ -19,6 +19,7 @@ from tests.unit.rooms.routes.gateway_examples import (
     rules,
     secret,
     tables,
+    tls,
 )
 
 from causeway.kube.objects import key_of
@@ -79,7 +80,7 @@ def test_namespaces_a_listener_takes_routes_from(allowed: dict[str, Any], reason
 
 
 def test_a_route_of_no_gateway_of_ours_is_not_looked_at() -> None:
-    assert "one/shop" not in derived(gateway(), http(parentRefs=[{"name": "other"}])).attached
+    assert "HTTPRoute one/shop" not in derived(gateway(), http(parentRefs=[{"name": "other"}])).attached
 
 
 @pytest.mark.parametrize(
@@ -158,6 +159,23 @@ def test_the_narrowest_listener_has_a_host() -> None:
     assert accepted(found) == [""]
     assert tables(found)["one/gateway:a.example"] == {"prefix pa.example/": "404"}
     assert tables(found)["one/gateway:b.example"]["prefix pb.example/"].startswith("@one/httproute:shop:")
+
+
+def test_connections_are_passed_through_by_the_name_they_ask_for() -> None:
+    found = derived(
+        gateway(listener("TLS", hostname="*.example", tls={"mode": "Passthrough"})),
+        tls(hostnames=["bank.example", "*.many.example"]),
+        tls("younger", age=9, hostnames=["bank.example"]),
+    )
+    assert accepted(found, "one/bank", "TLSRoute") == [""]
+    made = {each.metadata.name.split(":")[1]: each for each in rules(found)}
+    assert tables(found) == {
+        "one/gateway:bank.example": {"passthrough bank.example": f"@{key_of(made['bank'])}"},
+        "one/gateway:*.many.example": {"passthrough-wildcard **.many.example": f"@{key_of(made['bank'])}"},
+    }
+    entry = compile_rule(made["bank"], lambda *_: [slice_of({"10.0.0.1": True})], "random", "causeway")
+    assert entry.backend is not None
+    assert entry.backend.kind.mode == "tcp"
 
 
 def test_references_that_cannot_be_followed() -> None:

@@ -51,7 +51,7 @@ def test_nothing_that_is_served_and_addresses_of_others() -> None:
 
 
 def test_our_entries_stand_beside_others_and_a_transition_is_a_change() -> None:
-    (attached,) = derived(gateway(), http()).attached["one/shop"]
+    (attached,) = derived(gateway(), http()).attached["HTTPRoute one/shop"]
     others = {"controllerName": "else.dev/x", "parentRef": {"name": "edge"}, "conditions": []}
     first = parents([others], [(attached, None)], 1, NOW)
     assert first[0] == others

@@ -22,8 +22,10 @@ def compile_rule(rule: Rule, slices: SlicesOf, balance: str, cookie: str) -> Ent
     each = weights(shares, {number: len(found) for number, found in addresses.items()})
     servers: dict[str, tuple[str, int, str]] = {}
     for number, found in addresses.items():
+        if rule.passthrough and not each.get(number):
+            continue  # nobody can be held to a server without a cookie
         for address in found:
-            detail = address.place + (" proto h2" if address.h2c else "")
+            detail = address.place + (" proto h2" if address.h2c and not rule.passthrough else "")
             server = f"s{certificates.digest(rule.metadata.uid, number, detail)[:16]}"
             servers[server] = (server, each[number], detail)
     alive = sum(shares[number] for number, found in addresses.items() if found)
@@ -31,6 +33,9 @@ def compile_rule(rule: Rule, slices: SlicesOf, balance: str, cookie: str) -> Ent
     if rule.timeout:
         options.append(("timeout", "", str(rule.timeout)))
     several = sum(weight > 0 for weight in shares.values()) > 1
+    if rule.passthrough:
+        tcp = Kind("tcp", "roundrobin" if several else "source")
+        return Entry(key, Backend(tcp, tuple(sorted(servers.values())), tuple(options)), found_by_owner=True)
     kind = Kind("http", "roundrobin" if several else balance, cookie, options=bool(rule.timeout))
     orders = "&".join(filter(None, [_failing(rule, sum(shares.values()), alive), rule.orders]))
     return Entry(

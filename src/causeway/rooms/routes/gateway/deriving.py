@@ -8,23 +8,18 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from causeway.kube.gateways import HTTP_ROUTES, Gateway, HTTPRoute, HTTPRule, ParentReference
+from causeway.kube.gateways import AnyRoute, Gateway, ParentReference
 from causeway.kube.objects import Meta, Namespace, key_of
 from causeway.kube.routes import RouteSpec, RouteTarget
-from causeway.rooms.routes.certificates import digest
-from causeway.rooms.routes.checking import PATH
-from causeway.rooms.routes.gateway.backends import ServiceOf, resolve
+from causeway.rooms.routes.gateway.backends import ServiceOf
 from causeway.rooms.routes.gateway.binding import Binding, Bound, bind, nearest, parent_of
-from causeway.rooms.routes.gateway.filters import filter_orders, timeout
 from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.gateway.listeners import Judged, SecretOf, judge
 from causeway.rooms.routes.gateway.matching import Candidate, entries
+from causeway.rooms.routes.gateway.rules import Made, is_of, kind_of, named, rules_of
 from causeway.rooms.routes.model import MapName, Refusal, Refused
-from causeway.rooms.routes.parts import Part, Rule, Table, name_of_rule, name_of_table
+from causeway.rooms.routes.parts import Part, Table, name_of_table
 
-_METHODS = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
-)
 _LATEST = "9999"  # of a listener that nobody is attached to: who has routes is older
 
 
@@ -32,7 +27,7 @@ class World(msgspec.Struct, frozen=True):
     """Everything it depends on. ``gateways`` are those of classes of ours."""
 
     gateways: tuple[Gateway, ...]
-    routes: tuple[HTTPRoute, ...]
+    routes: tuple[AnyRoute, ...]
     namespaces: Mapping[str, Namespace]
     services: ServiceOf
     secrets: SecretOf
@@ -49,7 +44,7 @@ class Attached(msgspec.Struct, frozen=True):
 
 
 class Derived(msgspec.Struct, frozen=True):
-    """Parts by key; listeners by gateway, with how many routes each has; references by route."""
+    """Parts by key; listeners by gateway, with how many routes each has; references by route's ``named``."""
 
     parts: Mapping[str, Part]
     listeners: Mapping[str, tuple[tuple[Judged, int], ...]]
@@ -90,7 +85,7 @@ class _Deriving:
                         host.pem |= dict.fromkeys(each.pem)
 
     def derived(self) -> Derived:
-        attached = {key_of(route): self._attach(route) for route in self._world.routes}
+        attached = {named(route): self._attach(route) for route in self._world.routes}
         crowded: set[str] = set()
         for (namespace, host), collected in self._hosts.items():
             if not host and not collected.candidates:
@@ -102,7 +97,7 @@ class _Deriving:
         attached = {
             key: tuple(
                 msgspec.structs.replace(each, accepted=full)
-                if each.accepted is None and any(rule.startswith(_rules_of(key)) for rule in crowded)
+                if each.accepted is None and any(is_of(rule, key) for rule in crowded)
                 else each
                 for each in references
             )
@@ -120,24 +115,21 @@ class _Deriving:
 
     # routes
 
-    def _attach(self, route: HTTPRoute) -> tuple[Attached, ...]:
+    def _attach(self, route: AnyRoute) -> tuple[Attached, ...]:
         namespace = route.metadata.namespace
         ours = [each for each in route.spec.parent_refs if parent_of(each, namespace) in self._judged]
         if not ours:
             return ()
-        resolved: Refusal | None = None
         try:
-            rules = [self._rule(route, rule) for rule in route.spec.rules]
+            rules, resolved = rules_of(route, self._world.services, self._world.grants)
         except Refused as error:
             refused = Refusal("UnsupportedValue", str(error))
             return tuple(Attached(each, refused, None) for each in ours)
-        resolved = next((wrong for _, wrong in rules if wrong is not None), None)
-        named = _numbered([rule for rule, _ in rules])
         found: list[Attached] = []
         for each in ours:
             gateway = parent_of(each, namespace)
             bound = bind(
-                Binding(HTTP_ROUTES.kind, namespace, route.spec.hostnames),
+                Binding(kind_of(route), namespace, route.spec.hostnames),
                 each,
                 self._judged[gateway],
                 self._world.namespaces,
@@ -145,15 +137,15 @@ class _Deriving:
             if isinstance(bound, Refusal):
                 found.append(Attached(each, bound, resolved))
                 continue
-            found.append(Attached(each, None, resolved, tuple(self._enter(route, named, bound))))
+            found.append(Attached(each, None, resolved, tuple(self._enter(route, rules, bound))))
         return tuple(found)
 
-    def _enter(self, route: HTTPRoute, rules: list[Rule], bound: Iterable[Bound]) -> Iterable[str]:
+    def _enter(self, route: AnyRoute, rules: Made, bound: Iterable[Bound]) -> Iterable[str]:
         """Enter the rules of a route for its hosts at listeners; yield the keys of the hosts' tables."""
         for each in bound:
             listener = each.listener
             at = (listener.gateway, listener.listener.name)
-            self._routes_at.setdefault(at, set()).add(key_of(route))
+            self._routes_at.setdefault(at, set()).add(named(route))
             if not listener.serves:
                 continue
             namespace = listener.gateway.partition("/")[0]
@@ -166,55 +158,15 @@ class _Deriving:
                     collected.pem |= dict.fromkeys(listener.pem)  # else shown for the wildcard
                 collected.age = min(collected.age, _age(route.metadata))
                 candidates = collected.candidates.setdefault(listener.scheme, {})
-                candidates[key_of(route)] = list(_candidates(route, rules))
-                self._parts |= {key_of(rule): rule for rule in rules}
+                candidates[named(route)] = list(_candidates(route, rules))
+                self._parts |= {key_of(made): made for _, made in rules}
                 yield f"{namespace}/{name_of_table(host)}"
 
-    def _rule(self, route: HTTPRoute, rule: HTTPRule) -> tuple[Rule, Refusal | None]:
-        """Return a rule as a part that has no number yet, and what it refers to in vain."""
-        for match in rule.matches:
-            kinds = [match.path.type, *(each.type for each in (*match.headers, *match.query_params))]
-            if "RegularExpression" in kinds:
-                raise Refused("matches: regular expressions are not supported")
-            if match.method and match.method not in _METHODS:
-                raise Refused(f"matches: method {match.method} is not known")
-            if not PATH.fullmatch(match.path.value):
-                raise Refused(f"matches: {match.path.value!r} is no path that can be had")
-        meta = route.metadata
-        world = self._world
-        backends = resolve(HTTP_ROUTES.kind, meta.namespace, rule.backend_refs, world.services, world.grants)
-        orders, wait = filter_orders(rule), timeout(rule)
-        # A rule that does something else is another one: until all of it is there, the former has requests.
-        whom = sorted(f"{each.service} {each.port}" for each in backends.targets)
-        name = name_of_rule(HTTP_ROUTES.kind, meta.name, digest(orders, str(wait), *whom)[:12])
-        made = Rule(
-            metadata=Meta(name=name, namespace=meta.namespace, uid=f"{meta.uid}/{name}"),
-            spec=RouteSpec(to=RouteTarget("")),
-            targets=backends.targets,
-            orders=orders,
-            lost=backends.lost,
-            answers=any(each.type == "RequestRedirect" for each in rule.filters),
-            timeout=wait,
-        )
-        return made, backends.wrong
 
-
-def _numbered(rules: list[Rule]) -> list[Rule]:
-    """Return rules with names of their own, also those that do the same with other shares."""
-    seen: dict[str, int] = {}
-    found: list[Rule] = []
-    for each in rules:
-        meta = each.metadata
-        number = seen[meta.name] = seen.get(meta.name, -1) + 1
-        meta = msgspec.structs.replace(meta, name=f"{meta.name}.{number}")
-        found.append(msgspec.structs.replace(each, metadata=meta))
-    return found
-
-
-def _candidates(route: HTTPRoute, rules: list[Rule]) -> Iterable[Candidate]:
+def _candidates(route: AnyRoute, rules: Made) -> Iterable[Candidate]:
     created, name = _age(route.metadata)
-    for number, (rule, made) in enumerate(zip(route.spec.rules, rules, strict=True)):
-        for place, match in enumerate(rule.matches):
+    for number, (matches, made) in enumerate(rules):
+        for place, match in enumerate(matches):
             yield Candidate(key_of(made), match, (created, name, number, place))
 
 
@@ -224,7 +176,12 @@ def _table(namespace: str, host: str, collected: _Host) -> tuple[Table, frozense
     found: list[tuple[MapName, str, str]] = []
     crowded: frozenset[str] = frozenset()
     for scheme in sorted(collected.schemes):
-        made = entries(each for some in collected.candidates.get(scheme, {}).values() for each in some)
+        candidates = [each for some in collected.candidates.get(scheme, {}).values() for each in some]
+        if scheme == "t":
+            by_name: MapName = "passthrough-wildcard" if host.startswith("*.") else "passthrough"
+            found.append((by_name, place, f"@{min(candidates, key=lambda each: each.age).rule}"))
+            continue
+        made = entries(candidates)
         found += [("exact", f"{scheme}{place}{path}", value) for path, value in made.exact.items()]
         found += [("prefix", f"{scheme}{place}{path}", value) for path, value in made.prefix.items()]
         crowded |= made.crowded
@@ -247,8 +204,3 @@ def _table(namespace: str, host: str, collected: _Host) -> tuple[Table, frozense
 
 def _age(meta: Meta) -> tuple[str, str]:
     return meta.creation_timestamp or "", f"{meta.namespace}/{meta.name}"
-
-
-def _rules_of(route: str) -> str:
-    namespace, _, name = route.partition("/")
-    return f"{namespace}/{name_of_rule(HTTP_ROUTES.kind, name, '')}"

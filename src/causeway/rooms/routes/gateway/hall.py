@@ -13,9 +13,10 @@ from causeway.kube.gateways import (
     GATEWAY_CLASSES,
     GATEWAYS,
     HTTP_ROUTES,
+    TLS_ROUTES,
+    AnyRoute,
     Gateway,
     GatewayClass,
-    HTTPRoute,
 )
 from causeway.kube.informers import Informers
 from causeway.kube.objects import Cached, Service, key_of, split_key
@@ -25,6 +26,7 @@ from causeway.rooms.routes.classes import CONTROLLER
 from causeway.rooms.routes.gateway.deriving import Derived, World, derive
 from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.gateway.listeners import secrets_of
+from causeway.rooms.routes.gateway.rules import kind_of, named
 from causeway.rooms.routes.gateway.statuses import class_status, gateway_status, parents, usable
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Rule
@@ -32,6 +34,8 @@ from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
 
 _TOGETHER = 0.02  # seconds in which changes come that are taken in together
+
+_RESOURCES = {each.kind: each for each in (HTTP_ROUTES, TLS_ROUTES)}
 
 Status = Mapping[str, Any]
 
@@ -68,34 +72,35 @@ class Hall:
     ) -> None:
         self._client, self._router, self._allowed, self._canonical = client, router, allowed, canonical
         self._classes, self._gateways = informers.gateway_classes, informers.gateways(labels)
-        self._routes, self._grants = informers.http_routes, informers.grants
+        self._http_routes, self._tls_routes = informers.http_routes, informers.tls_routes
+        self._grants = informers.grants
         self._services, self._namespaces = informers.services, informers.namespaces
         self._secrets = Secrets(secret, lambda _: self.look())
         self._derived = Derived({}, {}, {})
-        self._seen: dict[str, Gateway | HTTPRoute] = {}  # what it was derived from, by key of the queue
+        self._seen: dict[str, Gateway | AnyRoute] = {}  # what it was derived from, by key of the queue
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
         self._begun = asyncio.Event()
         self.controller = Controller("gateways", self, workers=2, kind="gateway", subject=_subject)
-        for informer, kind in (
-            (self._gateways, "gateway"),
-            (self._routes, "route"),
-            (self._classes, "class"),
-        ):
-            self._follow(informer, kind)
+        self._follow(self._classes, GATEWAY_CLASSES)
+        self._follow(self._gateways, GATEWAYS)
+        self._follow(self._http_routes, HTTP_ROUTES)
+        self._follow(self._tls_routes, TLS_ROUTES)
         self._grants.follow(self._any_changed)
         self._namespaces.follow(self._any_changed)
         self._services.follow(self._service_changed)
 
     # what is followed
 
-    def _follow(self, informer: Any, kind: str) -> None:
+    def _follow(self, informer: Any, resource: Resource) -> None:
         def changed(change: Change[Any]) -> None:
             old, new = change.old, change.new
             if old is None or new is None or _version(old) != _version(new):
                 self.look()
             if new is not None:
-                self.controller.queue.add(f"{kind} {change.key}")  # or somebody may have written its status
+                self.controller.queue.add(
+                    f"{resource.kind} {change.key}"
+                )  # or somebody may have written its status
 
         informer.follow(changed)
 
@@ -116,7 +121,7 @@ class Hall:
         if self._begun.is_set():
             for route, attached in self._derived.attached.items():
                 if any(key in each.tables for each in attached):
-                    self.controller.queue.add(f"route {route}")
+                    self.controller.queue.add(route)
 
     # the work
 
@@ -125,7 +130,7 @@ class Hall:
 
         Needs ``run`` meanwhile. A router that began earlier would take away what a HAProxy that runs has.
         """
-        for each in (self._classes, self._gateways, self._routes, self._grants):
+        for each in (self._classes, self._gateways, self._http_routes, self._tls_routes, self._grants):
             await each.synced.wait()
         await self._services.synced.wait()
         await self._namespaces.synced.wait()
@@ -170,9 +175,10 @@ class Hall:
         return all(self._secrets.known(each) for each in wanted)
 
     def _derive(self) -> Derived:
-        gateways, routes = self._ours(), self._routes.store.all()
-        self._seen = {f"gateway {key_of(each)}": each for each in gateways}
-        self._seen |= {f"route {key_of(each)}": each for each in routes}
+        gateways = self._ours()
+        routes: list[AnyRoute] = [*self._http_routes.store.all(), *self._tls_routes.store.all()]
+        self._seen = {f"{GATEWAYS.kind} {key_of(each)}": each for each in gateways}
+        self._seen |= {named(each): each for each in routes}
         return derive(
             World(
                 gateways=tuple(gateways),
@@ -205,10 +211,10 @@ class Hall:
         before, self._derived = self._derived, derived
         for key in derived.listeners:
             if self._begun.is_set() is False or before.listeners.get(key) != derived.listeners[key]:
-                self.controller.queue.add(f"gateway {key}")
+                self.controller.queue.add(f"{GATEWAYS.kind} {key}")
         for key in before.attached.keys() | derived.attached.keys():
             if before.attached.get(key) != derived.attached.get(key):
-                self.controller.queue.add(f"route {key}")
+                self.controller.queue.add(key)
 
     # what is written
 
@@ -216,24 +222,24 @@ class Hall:
         """Write what came of a class, a gateway or a route into its status."""
         kind, _, name = key.partition(" ")
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if kind == "class":
+        if kind == GATEWAY_CLASSES.kind:
             found = self._classes.store.get(name)
             if found is not None and is_ours(found):
                 generation = found.metadata.generation
                 await self._write(
                     GATEWAY_CLASSES, found, lambda status: class_status(status, generation, now)
                 )
-        elif kind == "gateway":
+        elif kind == GATEWAYS.kind:
             await self._write_gateway(name, now)
         else:
-            await self._write_route(name, now)
+            await self._write_route(key, now)
         return DONE
 
     async def failed(self, key: str, error: Exception) -> None:
         """Do nothing more: the log has it."""
 
     async def _write_gateway(self, name: str, now: str) -> None:
-        gateway, listeners = self._seen.get(f"gateway {name}"), self._derived.listeners.get(name)
+        gateway, listeners = self._seen.get(f"{GATEWAYS.kind} {name}"), self._derived.listeners.get(name)
         if not isinstance(gateway, Gateway) or listeners is None:
             return
         generation = gateway.metadata.generation
@@ -247,8 +253,8 @@ class Hall:
         )
 
     async def _write_route(self, name: str, now: str) -> None:
-        route = self._seen.get(f"route {name}")
-        if not isinstance(route, HTTPRoute):
+        route = self._seen.get(name)
+        if route is None or isinstance(route, Gateway):
             return
         attached = self._derived.attached.get(name, ())
         outcomes = {table: self._router.outcome(table) for each in attached for table in each.tables}
@@ -263,7 +269,7 @@ class Hall:
         if told or any(
             each.get("controllerName") == CONTROLLER for each in route.status.get("parents") or ()
         ):
-            await self._write(HTTP_ROUTES, route, status)
+            await self._write(_RESOURCES[kind_of(route)], route, status)
 
     async def _write(
         self, resource: Resource, thing: Any, status: Callable[[Status], dict[str, Any]]

@@ -36,6 +36,7 @@ FEATURES = (
     "HTTPRouteResponseHeaderModification",
     "HTTPRouteSchemeRedirect",
     "ReferenceGrant",
+    "TLSRoute",
 )
 """What a GatewayClass says is supported, in the words of Gateway API; sorted."""
 
