@@ -14,6 +14,7 @@ from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.parts import Rule, Table
 
 Object = dict[str, Any]
+Thing = Gateway | HTTPRoute | TLSRoute | Grant | Secret
 
 
 def meta(name: str, namespace: str = "one", age: int = 0) -> Object:
@@ -95,7 +96,7 @@ def world(
     )
 
 
-def derived(*things: Gateway | HTTPRoute | TLSRoute | Grant | Secret, **given: Any) -> Derived:
+def derived(*things: Thing, **given: Any) -> Derived:
     return derive(world(*things, **given))
 
 
