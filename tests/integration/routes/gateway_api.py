@@ -11,4 +11,5 @@ VERSION = "v1.6.3"  # the newest that builds with the Go others of ours build wi
 def definitions(cache: Path, log: Path) -> list[Path]:
     """Return the files of the standard channel's definitions, downloaded unless the cache has them."""
     home = Toolchain(cache, log).published(MODULE, VERSION).directory
-    return sorted((home / "config" / "crd" / "standard").glob("gateway.networking.k8s.io_*s.yaml"))
+    files = (home / "config" / "crd" / "standard").glob("gateway.networking.k8s.io_*.yaml")
+    return sorted(each for each in files if "_vap_" not in each.name)  # that one is no definition
