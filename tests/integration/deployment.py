@@ -30,13 +30,16 @@ async def deploy(admin: Client) -> None:
     ]
     for manifest in manifests:
         await admin.apply(manifest, manager="causeway")
-    served = [
-        _until(partial(_is_served, admin, each["spec"]), f"serves {each['metadata']['name']}")
-        for each in manifests
-        if each["kind"] == "CustomResourceDefinition"
+    defined = [
+        served(admin, each["spec"]) for each in manifests if each["kind"] == "CustomResourceDefinition"
     ]
     allowed = [_until(partial(_is_allowed, admin, each), f"allows {each}") for each in _granted(manifests)]
-    await asyncio.gather(*served, *allowed)
+    await asyncio.gather(*defined, *allowed)
+
+
+async def served(admin: Client, spec: Object) -> None:
+    """Wait until the API serves what a definition with this spec defines."""
+    await _until(partial(_is_served, admin, spec), f"serves {spec['names']['plural']}")
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -50,6 +53,8 @@ async def _is_served(admin: Client, spec: Object) -> bool:
     group, plural = spec["group"], spec["names"]["plural"]
     try:
         for version in spec["versions"]:
+            if not version["served"]:
+                continue
             await admin.request("GET", f"/apis/{group}/{version['name']}/{plural}")
     except (NotFound, TooManyRequests, Unavailable):  # not known yet, or its storage is being initialized
         return False

@@ -10,6 +10,19 @@ from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 
 from causeway.kube.client import Client
+from causeway.kube.defined import WhereDefined
+from causeway.kube.gateways import (
+    GATEWAY_CLASSES,
+    GATEWAYS,
+    GRANTS,
+    HTTP_ROUTES,
+    TLS_ROUTES,
+    Gateway,
+    GatewayClass,
+    Grant,
+    HTTPRoute,
+    TLSRoute,
+)
 from causeway.kube.ingresses import INGRESSES, Ingress, IngressClass
 from causeway.kube.interfaces import ATTACHMENT_DEFINITIONS, AttachmentDefinition
 from causeway.kube.objects import (
@@ -168,6 +181,30 @@ class Informers:
     def ingress_classes(self) -> Reflector[IngressClass]:
         """IngressClasses."""
         return self._keep(self._source(INGRESS_CLASSES, IngressClass))
+
+    @cached_property
+    def gateway_classes(self) -> Reflector[GatewayClass]:
+        """GatewayClasses; like all of Gateway API none as long as it is not installed."""
+        return self._keep(WhereDefined(self._source(GATEWAY_CLASSES, GatewayClass)))
+
+    def gateways(self, labels: str | None) -> Reflector[Gateway]:
+        """Return an informer of the Gateways that ``labels`` select."""
+        return self._keep(WhereDefined(self._source(GATEWAYS, Gateway, labels=labels)))
+
+    @cached_property
+    def http_routes(self) -> Reflector[HTTPRoute]:
+        """HTTPRoutes."""
+        return self._keep(WhereDefined(self._source(HTTP_ROUTES, HTTPRoute)))
+
+    @cached_property
+    def tls_routes(self) -> Reflector[TLSRoute]:
+        """TLSRoutes."""
+        return self._keep(WhereDefined(self._source(TLS_ROUTES, TLSRoute)))
+
+    @cached_property
+    def grants(self) -> Reflector[Grant]:
+        """ReferenceGrants."""
+        return self._keep(WhereDefined(self._source(GRANTS, Grant)))
 
     def selected_namespaces(self, labels: str) -> Reflector[Namespace]:
         """Return an informer of the namespaces that ``labels`` select."""

@@ -187,6 +187,7 @@ class Router:
         path: str = "/",
         *,
         tls: bool = False,
+        method: str = "GET",
         headers: Mapping[str, str] | None = None,
         context: ssl.SSLContext | None = None,
     ) -> Answer:
@@ -198,7 +199,8 @@ class Router:
         jar = aiohttp.DummyCookieJar()
         async with (
             aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session,
-            session.get(
+            session.request(
+                method,
                 f"{scheme}://127.0.0.1:{port}{path}",
                 headers={"Host": host, **(headers or {})},
                 server_hostname=host if tls else None,

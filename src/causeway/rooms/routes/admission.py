@@ -5,13 +5,13 @@ is in its way. That is where OpenShift's router arrives, too, event by event.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.model import Refusal
-from causeway.rooms.routes.parts import Part, called, claim
+from causeway.rooms.routes.parts import Part, Table, called, claim
 
 SUBDOMAIN = "Subdomain"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
@@ -60,7 +60,7 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
     policy, host = route.spec.wildcard_policy, host_of(route, rules)
     if policy not in ("", "None", SUBDOMAIN):
         return Refusal("RouteNotAdmitted", f"unknown wildcard policy {policy}")
-    if policy == SUBDOMAIN and not rules.wildcards:
+    if policy == SUBDOMAIN and not rules.wildcards and not isinstance(route, Table):
         return Refusal("RouteNotAdmitted", "wildcard routes are not allowed")
     if isinstance(route, Part):
         if not host:
@@ -101,24 +101,60 @@ def _claimed(
     route: Route, host: str, same: Iterable[Route], wildcards: Iterable[Route], exact: Iterable[Route]
 ) -> Refusal | None:
     """Return what older, accepted routes forbid: those of the same host, and those of its domain."""
-    namespace, name = route.metadata.namespace, called(route).partition(" ")[2]
+    rivals = [*same, *(wildcards if is_wildcard(route) else ())]
+    if isinstance(route, Table):
+        return _whole_claimed(route, host, rivals, wildcards)
+    if any(isinstance(each, Table) for each in rivals):
+        return _refusal(f"a route of Gateway API holds {host or 'every host'} and is older")
+    return (
+        _claimed_at_host(route, host, same)
+        or _claimed_by_wildcard(route, host, _no_tables(wildcards))
+        or _claimed_beside(route, host, _no_tables(exact))
+    )
+
+
+def _claimed_at_host(route: Route, host: str, same: Iterable[Route]) -> Refusal | None:
+    """Return what routes of the same host forbid."""
+    held, name = host or "every host", called(route).partition(" ")[2]
     for other in same:
-        if other.metadata.namespace != namespace:
-            return _refusal(
-                f"a route in another namespace holds {host or 'every host'} and is older than {name}"
-            )
+        if other.metadata.namespace != route.metadata.namespace:
+            return _refusal(f"a route in another namespace holds {held} and is older than {name}")
         if claim(other) == claim(route) or _passthrough_beside(other, route):
-            return _refusal(f"{called(other)} already exposes {host or 'every host'} and is older")
-    wild = is_wildcard(route)
+            return _refusal(f"{called(other)} already exposes {held} and is older")
+    return None
+
+
+def _claimed_by_wildcard(route: Route, host: str, wildcards: Iterable[Route]) -> Refusal | None:
+    """Return what wildcards of the host's domain forbid."""
     for other in wildcards:
-        if other.metadata.namespace != namespace:
+        if other.metadata.namespace != route.metadata.namespace:
             return _refusal(f"a route in another namespace holds host {host}")
-        if wild and claim(other) == claim(route):
+        if is_wildcard(route) and claim(other) == claim(route):
             held = f"*.{domain_of(host)}"
             return _refusal(f"wildcard route {key_of(other)} has host {held}, blocking {host}")
-    if wild and any(other.metadata.namespace != namespace for other in exact):
+    return None
+
+
+def _claimed_beside(route: Route, host: str, exact: Iterable[Route]) -> Refusal | None:
+    """Return what routes of hosts forbid a wildcard that would stand for them."""
+    if is_wildcard(route) and any(each.metadata.namespace != route.metadata.namespace for each in exact):
         return _refusal(f"a route in another namespace holds host {host}")
     return None
+
+
+def _whole_claimed(
+    table: Table, host: str, rivals: Sequence[Route], wildcards: Iterable[Route]
+) -> Refusal | None:
+    """Return what forbids a table: whoever has any of its host, for it has the whole."""
+    if rivals:
+        return _refusal(f"{called(rivals[0])} holds {host or 'every host'} and is older")
+    if any(other.metadata.namespace != table.metadata.namespace for other in _no_tables(wildcards)):
+        return _refusal(f"a route in another namespace holds host {host}")
+    return None
+
+
+def _no_tables(routes: Iterable[Route]) -> list[Route]:
+    return [each for each in routes if not isinstance(each, Table)]
 
 
 def _passthrough_beside(one: Route, other: Route) -> bool:

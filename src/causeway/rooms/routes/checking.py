@@ -7,7 +7,7 @@ from causeway.rooms.routes.endpoints import MOST_WEIGHT
 from causeway.rooms.routes.model import Refused
 
 _ALTERNATES = 3
-_PATH = re.compile(r"/[!$-:<=>@-\[\]-_a-~]*", re.ASCII)  # printable, without " # ; ? \ and `
+PATH = re.compile(r"/[!$-:<=>@-\[\]-_a-~]*", re.ASCII)  # printable, without " # ; ? \ and `
 _TERMINATIONS = ("edge", "passthrough", "reencrypt")
 _POLICIES = ("", "None", "Allow", "Redirect")
 
@@ -21,7 +21,7 @@ def check(spec: RouteSpec) -> None:
             raise Refused(f"spec: the weight of {target.name} is not within 0 to {MOST_WEIGHT}")
     if len(spec.alternate_backends) > _ALTERNATES:
         raise Refused(f"spec.alternateBackends: more than {_ALTERNATES}")
-    if spec.path and not _PATH.fullmatch(spec.path):
+    if spec.path and not PATH.fullmatch(spec.path):
         raise Refused('spec.path: must begin with / and have no spaces and none of ? # ; " \\ `')
     if spec.tls is not None:
         _check_tls(spec.tls)

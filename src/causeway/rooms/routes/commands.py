@@ -47,6 +47,11 @@ class Files(NamedTuple):
         return self.directory / "certificates.list"
 
     @property
+    def script(self) -> Path:
+        """Return the program for what maps alone cannot decide."""
+        return self.directory / "gateway.lua"
+
+    @property
     def configuration(self) -> Path:
         """Return the configuration."""
         return self.directory / "haproxy.cfg"

@@ -1,19 +1,20 @@
 """An admitted route, its endpoints and the router's own settings make an ``Entry``: pure."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from causeway.kube.objects import EndpointSlice, key_of
+from causeway.kube.objects import key_of
 from causeway.kube.routes import Route, RouteTLS
 from causeway.rooms.routes import annotations, certificates
 from causeway.rooms.routes.admission import Rules, domain_of, host_of, is_wildcard
 from causeway.rooms.routes.allowing import prefixes
 from causeway.rooms.routes.annotations import Options
 from causeway.rooms.routes.checking import check
-from causeway.rooms.routes.endpoints import Address, ready, targets, weights
+from causeway.rooms.routes.endpoints import SlicesOf, ready, targets, weights
+from causeway.rooms.routes.gateway.compiling import compile_rule, compile_table
 from causeway.rooms.routes.headers import header_line
 from causeway.rooms.routes.model import (
     PRESENT,
@@ -31,13 +32,10 @@ from causeway.rooms.routes.model import (
     Way,
     Wish,
 )
-from causeway.rooms.routes.parts import Part, claim
+from causeway.rooms.routes.parts import Part, Rule, Table, claim
 from causeway.rooms.routes.ways import rewriting, ways
 
 _USUAL: set[MapName] = {"owner", "sticky"}
-
-SlicesOf = Callable[[str, str], Iterable[EndpointSlice]]
-"""Returns the slices of a service, by namespace and name."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -56,6 +54,10 @@ class Offer(msgspec.Struct, frozen=True):
 
 def compile_route(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refusal:
     """Return what HAProxy needs for an admitted route, or why it cannot have it."""
+    if isinstance(route, Rule):
+        return compile_rule(route, slices, offer.balance, offer.cookie)
+    if isinstance(route, Table):
+        return compile_table(route)
     try:
         return _Compiler(route, slices, offer).entry()
     except (Refused, annotations.Misread, certificates.Unusable) as error:
@@ -174,7 +176,7 @@ class _Compiler:
                 continue  # nobody can be held to a server without a cookie
             extra = self._server_options(name, options, authority)
             for address in addresses:
-                detail = " ".join([_place(address), *extra])
+                detail = " ".join([address.place, *extra])
                 if address.h2c and self._termination in ("", "edge"):
                     detail += " proto h2"
                 server = f"s{certificates.digest(self._route.metadata.uid, detail)[:16]}"
@@ -248,17 +250,18 @@ class _Compiler:
 
 def wishes(entry: Entry, backend: str) -> Iterable[tuple[Item, Wish]]:
     """Return all items an entry needs once it has ``backend``."""
-    for server, weight, detail in entry.backend.servers:
-        yield ServerKey(backend, server), Wish(weight, detail)
-    for name, key, value in entry.backend.options:
-        yield MapKey(name, f"{backend}{key}"), Wish(value)
+    if entry.backend is not None:
+        for server, weight, detail in entry.backend.servers:
+            yield ServerKey(backend, server), Wish(weight, detail)
+        for name, key, value in entry.backend.options:
+            yield MapKey(name, f"{backend}{key}"), Wish(value)
+    if entry.found_by_owner:
+        yield MapKey("place", entry.owner), Wish(backend)
+    for name, key, value in entry.texts:
+        yield MapKey(name, key), Wish(value)
     for way in entry.ways:
         yield MapKey(way.map, way.key), Wish(f"{backend}:redirect" if way.redirect else backend, "", way.rank)
     for certificate, text in entry.certificates:
         yield certificate, Wish(PRESENT, text)
     for authority, text in entry.authorities:
         yield authority, Wish(PRESENT, text)
-
-
-def _place(address: Address) -> str:
-    return f"[{address.ip}]:{address.port}" if ":" in address.ip else f"{address.ip}:{address.port}"

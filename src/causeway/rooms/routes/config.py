@@ -6,6 +6,7 @@ found in trees, a wildcard by the host without its first label, what is for ever
 """
 
 import hashlib
+import importlib.resources
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,7 @@ from causeway.rooms.routes.model import (
     ServerKey,
     Wish,
 )
-from causeway.rooms.routes.ways import DEEPEST
+from causeway.rooms.routes.ways import DEEPEST, LABELS
 
 _TEMPLATES = Environment(
     loader=PackageLoader("causeway.rooms.routes"),
@@ -81,7 +82,7 @@ def backends_of_kinds(names: Iterable[str]) -> dict[str, int]:
 
 def base(front: Front, files: Files) -> str:
     """Return a digest of everything but the backends; one that runs under another is out of date."""
-    text = configuration(front, files, {}, {}, "")
+    text = configuration(front, files, {}, {}, "") + _script()
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -101,6 +102,7 @@ def configuration(front: Front, files: Files, layout: Layout, wanted: Mapping[It
         names=backend_names,
         servers=servers,
         depths=range(DEEPEST + 1),
+        labels=range(2, LABELS + 2),
     )
 
 
@@ -122,7 +124,12 @@ def contents(
                 found[files.authority(item)] = wish.detail
     found |= {files.map(name): _lines(maps[name]) for name in MAPS}
     found[files.list] = _lines(listed)
+    found[files.script] = _script()
     return found
+
+
+def _script() -> str:
+    return (importlib.resources.files("causeway.rooms.routes") / "templates" / "gateway.lua").read_text()
 
 
 def _lines(lines: Iterable[str]) -> str:

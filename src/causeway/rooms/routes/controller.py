@@ -20,8 +20,9 @@ from causeway.rooms.routes.admission import generated_host
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.entrance import Entrance
+from causeway.rooms.routes.gateway.hall import Hall
 from causeway.rooms.routes.model import Refusal
-from causeway.rooms.routes.parts import ingress_of
+from causeway.rooms.routes.parts import ingress_of, of_gateways
 from causeway.rooms.routes.router import Proxy, Router
 from causeway.rooms.routes.secrets import SourceOfSecret
 from causeway.rooms.routes.statuses import Identity, entry, merged
@@ -39,7 +40,7 @@ class Selection(msgspec.Struct, frozen=True):
 class Room:
     """Follows routes and their endpoints, holds HAProxy to them and writes what came of it.
 
-    ``secret`` is where a Secret an Ingress names comes from.
+    ``secret`` is where a Secret comes from that an Ingress or a Gateway names.
     """
 
     def __init__(
@@ -75,6 +76,15 @@ class Room:
             allowed=self._allowed,
             canonical=identity.canonical,
         )
+        self.hall = Hall(
+            client,
+            informers,
+            self.router,
+            secret=secret,
+            labels=selection.routes or None,
+            allowed=self._allowed,
+            canonical=identity.canonical,
+        )
         self._routes.follow(self._route_changed)
         self._slices.follow(self._slice_changed)
 
@@ -88,14 +98,18 @@ class Room:
                 self._take(route)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.entrance.run())
+            group.create_task(self.hall.run())
             await self.entrance.begin()
+            await self.hall.begin()
             group.create_task(self.router.run())
             group.create_task(self.controller.run())
 
     def _tell(self, key: str) -> None:
         """Have what came of a route, or of a part of an Ingress, written."""
         ingress = ingress_of(key)
-        if ingress:
+        if of_gateways(key):
+            self.hall.told(key)
+        elif ingress:
             self.entrance.controller.queue.add(ingress)
         else:
             self.controller.queue.add(key)
@@ -137,6 +151,7 @@ class Room:
             if route.metadata.namespace == change.key:
                 self._take(route)
         self.entrance.look_at_all(change.key)
+        self.hall.look()
 
     # what is written
 

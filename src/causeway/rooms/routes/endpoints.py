@@ -1,12 +1,16 @@
 """The servers behind a route: the ready endpoints of its services, and what share each gets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from causeway.kube.objects import EndpointSlice
-from causeway.kube.routes import RouteSpec, RouteTarget
+from causeway.kube.routes import Route, RouteSpec, RouteTarget
+from causeway.rooms.routes.parts import Rule, Table
 
 MOST_WEIGHT = 256
+
+SlicesOf = Callable[[str, str], Iterable[EndpointSlice]]
+"""Returns the slices of a service, by namespace and name."""
 
 
 class Address(NamedTuple):
@@ -16,10 +20,24 @@ class Address(NamedTuple):
     port: int
     h2c: bool = False
 
+    @property
+    def place(self) -> str:
+        """Return it as HAProxy writes it."""
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
 
 def targets(spec: RouteSpec) -> dict[str, int]:
     """Return the services of a route with their weights."""
     return {each.name: _weight(each) for each in (*spec.alternate_backends, spec.to)}
+
+
+def services_of(route: Route) -> list[str]:
+    """Return the keys of the services whose endpoints a route needs."""
+    if isinstance(route, Rule):
+        return [each.service for each in route.targets]
+    if isinstance(route, Table):
+        return []
+    return [f"{route.metadata.namespace}/{name}" for name in targets(route.spec)]
 
 
 def _weight(target: RouteTarget) -> int:

@@ -5,7 +5,7 @@ import re
 from causeway.kube.routes import Header
 from causeway.rooms.routes.model import Refused
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _UNTOUCHABLE = frozenset({"strict-transport-security", "proxy", "host", "cookie", "set-cookie"})
 _TEXT = re.compile(r"[ -~]+", re.ASCII)
 
@@ -13,7 +13,7 @@ _TEXT = re.compile(r"[ -~]+", re.ASCII)
 def header_line(direction: str, header: Header) -> str:
     """Return the line for a header of a ``direction`` (request, response); raises ``Refused``."""
     name, action = header.name, header.action
-    if not _TOKEN.fullmatch(name) or name.lower() in _UNTOUCHABLE:
+    if not TOKEN.fullmatch(name) or name.lower() in _UNTOUCHABLE:
         raise Refused(f"spec.httpHeaders: header {name!r} cannot be changed")
     if action.type == "Delete":
         return f"http-{direction} del-header {_quoted(name)}"

@@ -21,6 +21,8 @@ MapName = Literal[
     "passthrough",
     "passthrough-wildcard",
     "owner",
+    "place",
+    "filter",
     "sticky",
     "timeout",
     "tunnel",
@@ -31,7 +33,7 @@ MapName = Literal[
     "rewrite",
 ]
 ROUTING: tuple[MapName, ...] = ("exact", "prefix", "passthrough", "passthrough-wildcard")
-"""The maps that lead to a backend; all others are about a backend."""
+"""The maps that lead to a backend."""
 OPTIONS: tuple[MapName, ...] = (
     "owner",
     "sticky",
@@ -43,7 +45,9 @@ OPTIONS: tuple[MapName, ...] = (
     "forwarded",
     "rewrite",
 )
-MAPS = ROUTING + OPTIONS
+RULES: tuple[MapName, ...] = ("place", "filter")
+"""The maps about rules of Gateway API: which backend one has, and what its filters do."""
+MAPS = ROUTING + OPTIONS + RULES
 
 
 class MapKey(NamedTuple):
@@ -124,13 +128,19 @@ class Way(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An admitted route as HAProxy is to have it; ``owner`` is namespace/name."""
+    """An admitted route as HAProxy is to have it; ``owner`` is namespace/name.
+
+    ``texts`` are (map, key, value) of entries that name no backend. One without a backend has only those.
+    If it is ``found_by_owner``, ways name the owner instead of the backend.
+    """
 
     owner: str
-    backend: Backend
-    ways: tuple[Way, ...]
+    backend: Backend | None
+    ways: tuple[Way, ...] = ()
     certificates: tuple[tuple[CertificateKey, str], ...] = ()
     authorities: tuple[tuple[AuthorityKey, str], ...] = ()
+    texts: tuple[tuple[MapName, str, str], ...] = ()
+    found_by_owner: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -1,14 +1,22 @@
-"""A part of an Ingress, one path of one host, as a route: what admits and compiles routes takes it as one."""
+"""Parts of objects that are no Routes, as routes: what admits and compiles routes takes them as such.
+
+Of an Ingress that is one path of one host (``Part``). Of Gateway API a rule of a route is a part that claims
+nothing (``Rule``); what leads to rules is another, all of one host together (``Table``).
+"""
 
 from typing import Literal
 
+import msgspec
+
 from causeway.kube.ingresses import INGRESSES
 from causeway.kube.routes import ROUTES, Route
+from causeway.rooms.routes.model import MapName
 
 Match = Literal["prefix", "exact", "default"]
 """Which requests: to the path and below it, to the path alone, or those that nobody else of the host has."""
 
 _MARK = "ingress:"  # no name of an object has a colon
+_TABLE = "gateway:"
 
 
 class Part(Route, gc=False, frozen=True, kw_only=True):
@@ -21,6 +29,36 @@ class Part(Route, gc=False, frozen=True, kw_only=True):
     match: Match = "prefix"
     rewrite: str = ""
     wrong: str = ""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A service's key, the name of the port of its endpoints (None for the only one), and its share."""
+
+    service: str
+    port: str | None
+    weight: int = 1
+
+
+class Rule(Part, gc=False, frozen=True, kw_only=True):
+    """Who answers, and how: ``orders`` are for HAProxy's ``filter``, ``timeout`` is milliseconds, 0 for none.
+
+    ``lost`` is the share of requests whose backend cannot be had, of the sum of all shares. ``passthrough``
+    rules have connections instead of requests.
+    """
+
+    targets: tuple[Target, ...] = ()
+    orders: str = ""
+    lost: int = 0
+    answers: bool = False
+    timeout: int = 0
+    passthrough: bool = False
+
+
+class Table(Part, gc=False, frozen=True, kw_only=True):
+    """All of a host: entries of routing maps, and (host, PEM text) of certificates."""
+
+    entries: tuple[tuple[MapName, str, str], ...] = ()
+    certificates: tuple[tuple[str, str], ...] = ()
 
 
 def claim(route: Route) -> tuple[str, Match]:
@@ -39,9 +77,27 @@ def ingress_of(key: str) -> str:
     return f"{namespace}/{name.split(':')[1]}" if name.startswith(_MARK) else ""
 
 
+def name_of_rule(kind: str, name: str, digest: str) -> str:
+    """Return the name of a rule of a route of Gateway API."""
+    return f"{kind.lower()}:{name}:{digest}"
+
+
+def name_of_table(host: str) -> str:
+    """Return the name of the part that has a host."""
+    return f"{_TABLE}{host or 'every-host'}"
+
+
+def of_gateways(key: str) -> bool:
+    """Return whether a key is of a part of Gateway API."""
+    _, _, name = key.partition("/")
+    return ":" in name and not name.startswith(_MARK)
+
+
 def called(route: Route) -> str:
     """Return what people call a route: its kind and the name of its object."""
     name = route.metadata.name
+    if isinstance(route, Table):
+        return "Gateway API"
     if isinstance(route, Part):
         return f"{INGRESSES.kind} {name.split(':')[1]}"
     return f"{ROUTES.kind.lower()} {name}"

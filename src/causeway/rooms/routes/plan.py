@@ -61,6 +61,9 @@ def apply_to(state: dict[Item, Value], step: Step) -> None:
         state[step.item] = RETIRING if step.verb == "retire" else step.value
 
 
+_OF_MAPS = {"restricted": (3, 8), "place": (3, 9)}  # whom one lets in, and all of a backend, is known before
+
+
 def _turn(step: Step) -> int:  # a table
     """Return the place of a step in the order."""
     item, ends = step.item, step.verb in ("remove", "retire", "drop")
@@ -73,6 +76,5 @@ def _turn(step: Step) -> int:  # a table
             return 7 if ends else 4
         case MapKey(name, _) if name in ROUTING:
             return 6 if ends else 5
-        case MapKey("restricted", _):  # whom it lets in is known before it keeps others out
-            return 8 if ends else 3
-    return 9 if ends else 2
+        case MapKey(name, _):
+            return _OF_MAPS.get(name, (2, 9))[ends]

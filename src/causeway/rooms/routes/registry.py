@@ -4,6 +4,7 @@ from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.admission import Rules, admit, domain_of, host_of, is_wildcard
 from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.parts import Rule
 
 
 class Registry:
@@ -67,6 +68,9 @@ class Registry:
         return changed
 
     def _index(self, key: str, route: Route, *, add: bool) -> None:
+        self._changed.add(key)
+        if isinstance(route, Rule):  # claims nothing
+            return
         host = host_of(route, self._rules)
         domain = domain_of(host)
         places = [(self._hosts, host), (self._domains, domain)]
@@ -82,4 +86,3 @@ class Registry:
                 if not index[place]:
                     del index[place]
         self._touched_hosts.add(host)
-        self._changed.add(key)

@@ -16,7 +16,7 @@ import structlog
 from causeway.kit.errors import Problem
 from causeway.kube.routes import Route
 from causeway.rooms.routes.commands import BUSY, Command, Files, commands, questions, state_of
-from causeway.rooms.routes.compiling import Offer, SlicesOf, compile_route, wishes
+from causeway.rooms.routes.compiling import Offer, compile_route, wishes
 from causeway.rooms.routes.config import (
     Front,
     backend_names,
@@ -26,7 +26,7 @@ from causeway.rooms.routes.config import (
     contents,
     kind_name,
 )
-from causeway.rooms.routes.endpoints import targets
+from causeway.rooms.routes.endpoints import SlicesOf, services_of
 from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal
 from causeway.rooms.routes.plan import Step, plan
 from causeway.rooms.routes.registry import Registry
@@ -104,7 +104,7 @@ class Router:
         key = f"{route.metadata.namespace}/{route.metadata.name}"
         self._forget_services(key)
         self.registry.put(route)
-        for service in self._services_of(route):
+        for service in services_of(route):
             self._services.setdefault(service, set()).add(key)
         self._wake.set()
 
@@ -122,12 +122,9 @@ class Router:
             self._dirty |= routes
             self._wake.set()
 
-    def _services_of(self, route: Route) -> list[str]:
-        return [f"{route.metadata.namespace}/{name}" for name in targets(route.spec)]
-
     def _forget_services(self, key: str) -> None:
         route = self.registry.get(key)
-        for service in self._services_of(route) if route is not None else ():
+        for service in services_of(route) if route is not None else ():
             keys = self._services.get(service, set())
             keys.discard(key)
             if not keys:
@@ -221,8 +218,9 @@ class Router:
             if route is None:
                 continue
             verdict = self.registry.verdict(key) or compile_route(route, self._slices, self._offer)
-            if isinstance(verdict, Entry) and verdict.backend.kind in self._bad:
-                verdict = Refusal("ExtendedValidationFailed", self._bad[verdict.backend.kind])
+            kind = _kind_of(verdict) if isinstance(verdict, Entry) else None
+            if kind in self._bad:
+                verdict = Refusal("ExtendedValidationFailed", self._bad[kind])
             if isinstance(verdict, Entry):
                 self._entries[key] = verdict
             else:
@@ -234,12 +232,14 @@ class Router:
         short: set[str] = set()
         for key in keys:
             entry = self._entries.get(key)
-            if entry is None:
+            kind = _kind_of(entry) if entry is not None else None
+            if entry is None or kind is None:
                 self._slots.take(key)
-                touched |= self._wanted.put(key, {})
-                self._placed.discard(key)
+                touched |= self._wanted.put(key, dict(wishes(entry, "")) if entry else {})
+                if entry is None:
+                    self._placed.discard(key)
                 continue
-            backend = self._slots.give(key, kind_name(entry.backend.kind, self._front.cookie))
+            backend = self._slots.give(key, kind_name(kind, self._front.cookie))
             if backend is None:
                 short.add(key)  # what it had, it keeps until there is one of the other kind
                 continue
@@ -285,7 +285,7 @@ class Router:
             for options in (False, True)
         ]
         usual += [Kind("tcp", balance) for balance in _BALANCES]
-        needed = [entry.backend.kind for entry in self._entries.values()]
+        needed = filter(None, map(_kind_of, self._entries.values()))
         return {kind_name(kind, cookie): kind for kind in [*usual, *needed]}
 
     async def _grow(self) -> None:
@@ -293,8 +293,8 @@ class Router:
         kinds = self._kinds()
         await self._leave_out_bad(kinds)
         needed: dict[str, int] = dict.fromkeys(kinds, 0)
-        for entry in self._entries.values():
-            needed[kind_name(entry.backend.kind, self._front.cookie)] += 1
+        for kind in filter(None, map(_kind_of, self._entries.values())):
+            needed[kind_name(kind, self._front.cookie)] += 1
         main = kind_name(Kind("http", self._offer.balance, self._front.cookie), self._front.cookie)
         counts = {
             name: max(self._slots.counts.get(name, 0), count + max(self._spares_of(name, main), count // 4))
@@ -331,7 +331,7 @@ class Router:
             if wrong:
                 self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
                 del kinds[name]
-        bad = [key for key, entry in self._entries.items() if entry.backend.kind in self._bad]
+        bad = [key for key, entry in self._entries.items() if _kind_of(entry) in self._bad]
         self._compile(bad)
         self._place(bad)
         for key in bad:
@@ -364,6 +364,10 @@ class Router:
                 if _done(step, replies):
                     running.apply(step)
         self._slots.sweep(running)
+
+
+def _kind_of(entry: Entry) -> Kind | None:
+    return entry.backend.kind if entry.backend is not None else None
 
 
 def _done(step: Step, replies: Sequence[tuple[Command, str]]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from causeway.rooms.routes.model import Refused, Way
 from causeway.rooms.routes.parts import Match
 
+LABELS = 6  # that a wildcard of Gateway API can stand for
 DEEPEST = 8  # segments of a path in front of which another can be put
 
 

@@ -16,7 +16,7 @@ from causeway.kube.objects import EndpointSlice
 from causeway.kube.routes import Route
 from causeway.rooms.routes.admission import Rules
 from causeway.rooms.routes.compiling import Offer, compile_route
-from causeway.rooms.routes.model import Entry, Refusal
+from causeway.rooms.routes.model import Backend, Entry, Refusal
 
 OFFER = Offer(directory=Path("/run/router"), rules=Rules(wildcards=True, suffix="apps.example"))
 
@@ -64,6 +64,12 @@ def entry(given: Route, offer: Offer = OFFER, **services: list[EndpointSlice]) -
     found = compiled(given, offer, **services)
     assert isinstance(found, Entry), found
     return found
+
+
+def behind(given: Entry) -> Backend:
+    """Return the backend of an entry that has one."""
+    assert given.backend is not None
+    return given.backend
 
 
 def refused(given: Route, offer: Offer = OFFER) -> str:

@@ -2,7 +2,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.rooms.routes.examples import OFFER, certificate, compiled, entry, refused, route, slice_of
+from tests.unit.rooms.routes.examples import (
+    OFFER,
+    behind,
+    certificate,
+    compiled,
+    entry,
+    refused,
+    route,
+    slice_of,
+)
 
 from causeway.rooms.routes.model import Kind, Refusal, Way
 
@@ -14,10 +23,10 @@ def test_a_plain_route() -> None:
     found = entry(route())
     assert found.owner == "one/shop"
     assert found.ways == (Way("prefix", "pwww.apps.example/"),)
-    assert found.backend.kind == Kind("http", "random", "causeway")
-    ((_, weight, detail),) = found.backend.servers
+    assert behind(found).kind == Kind("http", "random", "causeway")
+    ((_, weight, detail),) = behind(found).servers
     assert (weight, detail) == (1, "10.0.0.1:8080")
-    assert found.backend.options == (("owner", "", "one/shop"), ("sticky", "", "; path=/; HttpOnly"))
+    assert behind(found).options == (("owner", "", "one/shop"), ("sticky", "", "; path=/; HttpOnly"))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,7 @@ def test_certificates_go_by_what_they_are() -> None:
 
 def test_reencrypted_servers_are_verified() -> None:
     found = entry(route(tls={"termination": "reencrypt", "destinationCACertificate": CERTIFICATE}))
-    ((_, _, detail),) = found.backend.servers
+    ((_, _, detail),) = behind(found).servers
     ((authority, _),) = found.authorities
     assert (
         f"ssl alpn h2,http/1.1 verify required ca-file /run/router/authorities/{authority[0]}.pem" in detail
@@ -75,7 +84,7 @@ def test_the_routers_own_authorities_verify_the_services_name() -> None:
     reencrypt = route(tls={"termination": "reencrypt"})
     assert "destinationCACertificate: is needed" in refused(reencrypt)
     offer = msgspec.structs.replace(OFFER, authorities=CERTIFICATE)
-    ((_, _, detail),) = entry(reencrypt, offer).backend.servers
+    ((_, _, detail),) = behind(entry(reencrypt, offer)).servers
     assert detail.endswith("verifyhost shop.one.svc")
 
 
@@ -84,8 +93,8 @@ def test_shares_of_several_services() -> None:
     a = [slice_of({"10.0.0.1": True, "10.0.0.2": True, "10.0.0.9": False})]
     b = [slice_of({f"10.0.1.{number}": True for number in range(4)})]
     found = entry(several, a=a, b=b)
-    assert found.backend.kind.balance == "roundrobin"
-    shares = {detail: weight for _, weight, detail in found.backend.servers}
+    assert behind(found).kind.balance == "roundrobin"
+    shares = {detail: weight for _, weight, detail in behind(found).servers}
     assert shares == {"10.0.0.1:8080": 256, "10.0.0.2:8080": 256} | {
         f"10.0.1.{number}:8080": 64 for number in range(4)
     }
@@ -97,29 +106,29 @@ def test_a_service_without_share_keeps_its_sessions_but_not_through_tls() -> Non
         "alternateBackends": [{"name": "b", "weight": 1}],
     }
     b = [slice_of({"10.0.1.1": True})]
-    assert [each[1] for each in sorted(entry(route(**spec), b=b).backend.servers, key=lambda s: s[2])] == [
+    assert [each[1] for each in sorted(behind(entry(route(**spec), b=b)).servers, key=lambda s: s[2])] == [
         0,
         1,
     ]
     through = entry(route(tls={"termination": "passthrough"}, **spec), b=b)
-    assert [each[2] for each in through.backend.servers] == ["10.0.1.1:8080"]
+    assert [each[2] for each in behind(through).servers] == ["10.0.1.1:8080"]
 
 
 def test_ports_by_name_and_number() -> None:
     two = [slice_of({"10.0.0.1": True}, 8080), slice_of({"10.0.0.1": True}, 9090, name="admin")]
     for port, expected in ((None, 2), ("web", 1), ("admin", 1), (9090, 1), ("9090", 1), (1, 0)):
         spec: dict[str, Any] = {} if port is None else {"port": {"targetPort": port}}
-        assert len(entry(route(**spec), shop=two).backend.servers) == expected
+        assert len(behind(entry(route(**spec), shop=two)).servers) == expected
 
 
 def test_http_2_without_tls_is_spoken_to_who_says_so() -> None:
     found = entry(route(), shop=[slice_of({"10.0.0.1": True}, appProtocol="kubernetes.io/h2c")])
-    assert found.backend.servers[0][2] == "10.0.0.1:8080 proto h2"
+    assert behind(found).servers[0][2] == "10.0.0.1:8080 proto h2"
 
 
 def test_ipv6() -> None:
     one = msgspec.structs.replace(slice_of({"fd00::1": True}), address_type="IPv6")
-    assert entry(route(), shop=[one]).backend.servers[0][2] == "[fd00::1]:8080"
+    assert behind(entry(route(), shop=[one])).servers[0][2] == "[fd00::1]:8080"
 
 
 def test_annotations_become_options() -> None:
@@ -138,9 +147,9 @@ def test_annotations_become_options() -> None:
         "example.com/other": "x",
     }
     found = entry(route(path="/a", annotations=annotations, tls={"termination": "edge"}))
-    assert found.backend.kind == Kind("http", "leastconn", "causeway", options=True)
-    assert found.backend.servers[0][2] == "10.0.0.1:8080 maxconn 7 check inter 2000ms"
-    assert set(found.backend.options) == {
+    assert behind(found).kind == Kind("http", "leastconn", "causeway", options=True)
+    assert behind(found).servers[0][2] == "10.0.0.1:8080 maxconn 7 check inter 2000ms"
+    assert set(behind(found).options) == {
         ("owner", "", "one/shop"),
         ("timeout", "", "5000"),
         ("tunnel", "", "7200000"),
@@ -156,18 +165,18 @@ def test_annotations_become_options() -> None:
 
 def test_what_only_the_configuration_can_say_makes_a_kind() -> None:
     limits = {f"{HAPROXY}rate-limit-connections": "true", f"{HAPROXY}rate-limit-connections.rate-http": "5"}
-    kind = entry(route(annotations=limits | {"router.openshift.io/cookie_name": "mine"})).backend.kind
+    kind = behind(entry(route(annotations=limits | {"router.openshift.io/cookie_name": "mine"}))).kind
     assert kind.cookie == "mine"
     assert "tcp-request content reject if { src_http_req_rate ge 5 }" in kind.lines
     headers = {"actions": {"request": [{"name": "X-A", "action": {"type": "Set", "set": {"value": "it's"}}}]}}
-    assert entry(route(httpHeaders=headers)).backend.kind.lines == (
+    assert behind(entry(route(httpHeaders=headers))).kind.lines == (
         "http-request set-header 'X-A' 'it'\\''s'",
     )
 
 
 def test_cookies_can_be_done_without() -> None:
     found = entry(route(annotations={f"{HAPROXY}disable_cookies": "true"}))
-    assert found.backend.options == (("owner", "", "one/shop"),)
+    assert behind(found).options == (("owner", "", "one/shop"),)
 
 
 @pytest.mark.parametrize(

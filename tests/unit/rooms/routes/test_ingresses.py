@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.rooms.routes.examples import certificate, route
+from tests.unit.rooms.routes.examples import behind, certificate, route
 from tests.unit.rooms.routes.ingress_examples import (
     NGINX,
     compiled,
@@ -105,7 +105,7 @@ def test_what_is_not_there_has_no_endpoint_and_is_told() -> None:
     for services, port, reason in (({}, 80, "ServiceNotFound"), ({"shop": service()}, 81, "PortNotFound")):
         found = derived(ingress(rules=[rule("", path("/", port=port))]), services=services)
         assert [each.reason for each in found.notes] == [reason]
-        assert entry(found.parts[0]).backend.servers == ()
+        assert behind(entry(found.parts[0])).servers == ()
 
 
 def test_a_backend_that_is_no_service_is_told() -> None:

@@ -1,4 +1,5 @@
 import pytest
+from tests.unit.rooms.routes.examples import behind
 from tests.unit.rooms.routes.ingress_examples import (
     NGINX,
     compiled,
@@ -114,7 +115,7 @@ def test_paths_are_rewritten(text: str, target: str, where: str, rewrite: str) -
     named = {f"{NGINX}rewrite-target": target, f"{NGINX}use-regex": "true"}
     only = part(ingress(annotations=named, rules=[rule("a.example", path(text, "ImplementationSpecific"))]))
     assert only.spec.path == where
-    assert ("rewrite", "", rewrite) in entry(only).backend.options
+    assert ("rewrite", "", rewrite) in behind(entry(only)).options
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,189 @@
+"""What of a gateway is served: each listener judged by itself and beside the others. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from causeway.kube.gateways import (
+    GATEWAYS,
+    GROUP,
+    Gateway,
+    KindReference,
+    Listener,
+    SecretReference,
+)
+from causeway.kube.ingresses import Secret
+from causeway.kube.objects import Namespace
+from causeway.kube.policies import matches
+from causeway.rooms.routes import certificates
+from causeway.rooms.routes.gateway.grants import Grants
+from causeway.rooms.routes.model import Refusal
+
+SecretOf = Callable[[str], Secret | str]
+"""Returns a Secret by its key, or why it cannot be had."""
+
+_KINDS = {"HTTP": "HTTPRoute", "HTTPS": "HTTPRoute", "TLS": "TLSRoute"}
+_PORTS = {"HTTP": 80, "HTTPS": 443, "TLS": 443}
+
+
+class Condition(NamedTuple):
+    """A condition as far as it does not depend on when it is written."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str = ""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A listener: ``wrong`` says why it is not accepted, ``unresolved`` which reference cannot be followed.
+
+    ``kinds`` are those of routes it takes; ``pem`` are its certificates.
+    """
+
+    gateway: str
+    listener: Listener
+    kinds: tuple[str, ...] = ()
+    wrong: Refusal | None = None
+    conflict: bool = False
+    unresolved: Refusal | None = None
+    pem: tuple[str, ...] = ()
+
+    @property
+    def scheme(self) -> str:
+        """Return how its requests come: p plain, s by TLS, t by TLS that is passed through."""
+        return {"HTTP": "p", "HTTPS": "s", "TLS": "t"}.get(self.listener.protocol, "")
+
+    @property
+    def hostname(self) -> str:
+        """Return whom it is for, "" for every host."""
+        return self.listener.hostname.lower()
+
+    @property
+    def serves(self) -> bool:
+        """Return whether requests come through it."""
+        return self.wrong is None and (self.scheme != "s" or bool(self.pem))
+
+    def takes(self, kind: str, namespace: str, namespaces: Mapping[str, Namespace]) -> bool:
+        """Return whether routes of a kind in a namespace may attach."""
+        if kind not in self.kinds:
+            return False
+        allowed = self.listener.allowed_routes.namespaces
+        if allowed.origin == "All":
+            return True
+        if allowed.origin == "Same":
+            return namespace == self.gateway.partition("/")[0]
+        found = namespaces.get(namespace)
+        if allowed.origin != "Selector" or allowed.selector is None or found is None:
+            return False
+        return matches(allowed.selector, found.metadata.labels)
+
+
+def secrets_of(gateway: Gateway) -> frozenset[str]:
+    """Return the keys of all Secrets a gateway names."""
+    return frozenset(
+        _key(each, gateway.metadata.namespace)
+        for listener in gateway.spec.listeners
+        if listener.tls is not None
+        for each in listener.tls.certificate_refs
+        if (each.group, each.kind) == ("", "Secret")
+    )
+
+
+def judge(gateway: Gateway, secrets: SecretOf, grants: Grants) -> list[Judged]:
+    """Return what becomes of each listener of a gateway, in their order."""
+    found: list[Judged] = []
+    for listener in gateway.spec.listeners:
+        kinds, bad = _kinds(listener)
+        wrong = _wrong(listener)
+        pem: tuple[str, ...] = ()
+        if wrong is None and listener.protocol == "HTTPS":
+            pem, unresolved = _certificates(gateway, listener, secrets, grants)
+            bad = bad or unresolved
+        clash = _clash(listener, found) if wrong is None else None
+        found.append(
+            Judged(
+                gateway=f"{gateway.metadata.namespace}/{gateway.metadata.name}",
+                listener=listener,
+                kinds=kinds,
+                wrong=wrong or clash,
+                conflict=clash is not None,
+                unresolved=bad,
+                pem=pem,
+            )
+        )
+    return found
+
+
+def _wrong(listener: Listener) -> Refusal | None:
+    protocol, tls = listener.protocol, listener.tls
+    if protocol not in _KINDS:
+        return Refusal("UnsupportedProtocol", f"protocol {protocol} is none of {', '.join(_KINDS)}")
+    if listener.port != _PORTS[protocol]:
+        return Refusal("PortUnavailable", f"{protocol} is served on port {_PORTS[protocol]} only")
+    if protocol == "TLS" and (tls is None or tls.mode != "Passthrough"):
+        return Refusal("UnsupportedValue", "TLS is passed through: its mode must be Passthrough")
+    if protocol == "HTTPS" and (tls is None or tls.mode != "Terminate"):
+        return Refusal("UnsupportedValue", "TLS of HTTPS ends at the router: its mode must be Terminate")
+    return None
+
+
+def _kinds(listener: Listener) -> tuple[tuple[str, ...], Refusal | None]:
+    """Return the kinds of routes a listener takes, and what is wrong with those it names."""
+    ours = _KINDS.get(listener.protocol)
+    named = listener.allowed_routes.kinds or ((KindReference(ours),) if ours else ())
+    good = tuple(dict.fromkeys(each.kind for each in named if (each.group, each.kind) == (GROUP, ours)))
+    bad = [each.kind for each in named if (each.group, each.kind) != (GROUP, ours)]
+    if ours and bad:
+        return good, Refusal("InvalidRouteKinds", f"routes of kind {', '.join(bad)} cannot attach here")
+    return good, None
+
+
+def _clash(listener: Listener, before: Iterable[Judged]) -> Refusal | None:
+    """Return why a listener cannot be beside those named before it."""
+    for each in before:
+        if each.wrong is None and (each.listener.port, each.hostname) == (
+            listener.port,
+            listener.hostname.lower(),
+        ):
+            shown = listener.hostname or "every host"
+            return Refusal("HostnameConflict", f"listener {each.listener.name} has {shown} on this port")
+    return None
+
+
+def _certificates(
+    gateway: Gateway, listener: Listener, secrets: SecretOf, grants: Grants
+) -> tuple[tuple[str, ...], Refusal | None]:
+    """Return the certificates with their keys that can be had, and why one cannot."""
+    pem: list[str] = []
+    wrong: Refusal | None = None
+    references = listener.tls.certificate_refs if listener.tls else ()
+    if not references:
+        return (), Refusal("InvalidCertificateRef", "tls.certificateRefs: none is named")
+    for each in references:
+        key = _key(each, gateway.metadata.namespace)
+        try:
+            if (each.group, each.kind) != ("", "Secret"):
+                wrong = wrong or Refusal("InvalidCertificateRef", f"{each.kind} {each.name} is no Secret")
+                continue
+            if not grants.allow(GATEWAYS.kind, gateway.metadata.namespace, "", "Secret", key):
+                wrong = wrong or Refusal("RefNotPermitted", f"no ReferenceGrant allows Secret {key}")
+                continue
+            pem.append(_text(secrets(key)))
+        except certificates.Unusable as error:
+            wrong = wrong or Refusal("InvalidCertificateRef", f"Secret {key}: {error}")
+    return tuple(pem), wrong
+
+
+def _text(secret: Secret | str) -> str:
+    if isinstance(secret, str):
+        raise certificates.Unusable(secret)
+    texts = [secret.data.get(name, b"").decode(errors="replace") for name in ("tls.crt", "tls.key")]
+    if not all(texts):
+        raise certificates.Unusable("has no tls.crt and tls.key")
+    return certificates.chain_with_key(texts[0], texts[1], "")
+
+
+def _key(reference: SecretReference, namespace: str) -> str:
+    return f"{reference.namespace or namespace}/{reference.name}"

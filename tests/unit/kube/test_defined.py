@@ -1,0 +1,67 @@
+"""Kinds that need not be defined."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from causeway.kube.client import Listing, WatchEvent
+from causeway.kube.defined import WhereDefined
+from causeway.kube.errors import Gone, NotFound
+from causeway.kube.objects import Meta, Namespace
+from causeway.kube.reflector import Reflector
+from causeway.kube.store import Change, Store
+
+
+class Kind:
+    """A kind that may be defined; a watch ends when it no longer is."""
+
+    def __init__(self) -> None:
+        self.defined = False
+        self.asked = 0
+        self.asked_often = asyncio.Event()
+
+    def __str__(self) -> str:
+        return "things"
+
+    async def list(self) -> Listing[Namespace]:
+        self.asked += 1
+        if self.asked > 3:
+            self.asked_often.set()
+        if not self.defined:
+            raise NotFound("things", "not defined")
+        return Listing([Namespace(Meta(name="one", resource_version="1"))], "1")
+
+    async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[Namespace]]:
+        assert resource_version == "1"
+        while self.defined:
+            await asyncio.sleep(0.001)
+            yield WatchEvent("BOOKMARK", None, "1")
+        raise NotFound("things", "not defined")
+
+
+async def test_it_has_nothing_until_it_is_defined_and_nothing_after() -> None:
+    kind = Kind()
+    source = WhereDefined(kind, look=0.001)
+    assert str(source) == "things"
+    reflector: Reflector[Namespace] = Reflector(source, Store())
+    changes: asyncio.Queue[Change[Namespace]] = asyncio.Queue()
+    reflector.follow(changes.put_nowait)
+    running = asyncio.create_task(reflector.run())
+    try:
+        async with asyncio.timeout(10):
+            await reflector.synced.wait()
+            await kind.asked_often.wait()
+            assert changes.empty()
+            kind.defined = True
+            assert (await changes.get()).new is not None
+            kind.defined = False
+            assert (await changes.get()).new is None
+    finally:
+        running.cancel()
+
+
+async def test_its_end_is_a_version_that_is_no_longer_kept() -> None:
+    with pytest.raises(Gone):
+        async for _ in WhereDefined(Kind()).watch("1"):
+            pass

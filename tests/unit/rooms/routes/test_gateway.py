@@ -1,0 +1,343 @@
+"""What is made of gateways and routes."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.rooms.routes.examples import route, slice_of
+from tests.unit.rooms.routes.gateway_examples import (
+    accepted,
+    derived,
+    gateway,
+    grant,
+    http,
+    listener,
+    resolved,
+    rule,
+    rules,
+    secret,
+    tables,
+    tls,
+)
+
+from causeway.kube.objects import key_of
+from causeway.rooms.routes.admission import Rules, admit
+from causeway.rooms.routes.gateway.binding import hosts_at, nearest, within
+from causeway.rooms.routes.gateway.compiling import compile_rule
+from causeway.rooms.routes.gateway.filters import filter_orders, timeout
+from causeway.rooms.routes.model import Refused
+from causeway.rooms.routes.parts import Rule, Table, Target
+
+SHOP = "one/gateway:shop.example"
+TLS = {"certificateRefs": [{"name": "shown"}]}
+
+
+def test_a_route_is_entered_for_its_hosts_at_the_listener() -> None:
+    found = derived(gateway(listener(hostname="*.example")), http(hostnames=["shop.example", "else.test"]))
+    assert accepted(found) == [""]
+    (only,) = rules(found)
+    assert only.targets == (Target("one/shop", None, 1),)
+    assert tables(found)[SHOP] == {"prefix pshop.example/": f"@{key_of(only)}"}
+    assert tables(found)["one/gateway:*.example"] == {"prefix p**.example/": "404"}
+    assert found.listeners["one/edge"][0][1] == 1
+
+
+@pytest.mark.parametrize(
+    ("listeners", "spec", "reason"),
+    [
+        ([listener()], {"parentRefs": [{"name": "edge", "sectionName": "else"}]}, "NoMatchingParent"),
+        ([listener()], {"parentRefs": [{"name": "edge", "port": 81}]}, "NoMatchingParent"),
+        ([listener(port=81)], {}, "NoMatchingParent"),
+        ([listener(hostname="a.example")], {"hostnames": ["b.example"]}, "NoMatchingListenerHostname"),
+        ([listener(allowedRoutes={"kinds": [{"kind": "TLSRoute"}]})], {}, "NotAllowedByListeners"),
+        ([listener("TLS", tls={"mode": "Passthrough"})], {}, "NotAllowedByListeners"),
+        ([listener()], {}, ""),
+        ([listener(hostname="a.example"), listener(name="b", hostname="b.example")], {}, ""),
+    ],
+)
+def test_why_a_route_does_not_attach(listeners: list[Any], spec: dict[str, Any], reason: str) -> None:
+    assert accepted(derived(gateway(*listeners), http(**spec))) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "reason"),
+    [
+        ({"from": "Same"}, "NotAllowedByListeners"),
+        ({"from": "All"}, ""),
+        ({"from": "Selector", "selector": {"matchLabels": {"team": "two"}}}, ""),
+        ({"from": "Selector", "selector": {"matchLabels": {"team": "one"}}}, "NotAllowedByListeners"),
+    ],
+)
+def test_namespaces_a_listener_takes_routes_from(allowed: dict[str, Any], reason: str) -> None:
+    found = derived(
+        gateway(listener(allowedRoutes={"namespaces": allowed})),
+        http(namespace="two", parentRefs=[{"name": "edge", "namespace": "one"}]),
+        labels={"two": {"team": "two"}},
+    )
+    assert accepted(found, "two/shop") == [reason]
+
+
+def test_a_route_of_no_gateway_of_ours_is_not_looked_at() -> None:
+    assert "HTTPRoute one/shop" not in derived(gateway(), http(parentRefs=[{"name": "other"}])).attached
+
+
+@pytest.mark.parametrize(
+    ("given_", "accepted_", "resolved_"),
+    [
+        (listener("UDP"), "UnsupportedProtocol", ""),
+        (listener(port=8080), "PortUnavailable", ""),
+        (listener("HTTPS", tls={"mode": "Passthrough"}), "UnsupportedValue", ""),
+        (listener("TLS", tls={"mode": "Terminate"}), "UnsupportedValue", ""),
+        (listener("HTTPS", tls=TLS), "", ""),
+        (listener("HTTPS", tls={"certificateRefs": [{"name": "none"}]}), "", "InvalidCertificateRef"),
+        (
+            listener("HTTPS", tls={"certificateRefs": [{"name": "shown", "kind": "Other"}]}),
+            "",
+            "InvalidCertificateRef",
+        ),
+        (
+            listener("HTTPS", tls={"certificateRefs": [{"name": "far", "namespace": "two"}]}),
+            "",
+            "RefNotPermitted",
+        ),
+        (
+            listener("HTTPS", tls={"certificateRefs": [{"name": "granted", "namespace": "three"}]}),
+            "",
+            "",
+        ),
+        (listener(allowedRoutes={"kinds": [{"kind": "GRPCRoute"}]}), "", "InvalidRouteKinds"),
+    ],
+)
+def test_what_becomes_of_a_listener(given_: dict[str, Any], accepted_: str, resolved_: str) -> None:
+    allowed = grant("three", "Gateway", "one", {"kind": "Secret"})
+    found = derived(
+        gateway(given_), secret("shown"), secret("far", "two"), secret("granted", "three"), allowed
+    )
+    ((judged, _),) = found.listeners["one/edge"]
+    assert (judged.wrong.reason if judged.wrong else "") == accepted_
+    assert (judged.unresolved.reason if judged.unresolved else "") == resolved_
+    assert judged.serves == (not accepted_ and (not resolved_ or resolved_ == "InvalidRouteKinds"))
+
+
+def test_two_listeners_of_a_hostname_on_a_port_conflict() -> None:
+    found = derived(
+        gateway(
+            listener("HTTPS", hostname="a.example", tls=TLS),
+            listener("TLS", hostname="a.example", tls={"mode": "Passthrough"}),
+        ),
+        secret("shown"),
+    )
+    first, second = (each for each, _ in found.listeners["one/edge"])
+    assert first.serves
+    assert second.conflict
+    assert second.wrong is not None
+    assert second.wrong.reason == "HostnameConflict"
+
+
+def test_certificates_are_shown_for_the_hosts_that_are_named() -> None:
+    found = derived(
+        gateway(
+            listener("HTTPS", name="any", tls=TLS),
+            listener("HTTPS", name="wild", hostname="*.wild.example", tls=TLS),
+        ),
+        http(hostnames=["shop.example", "a.wild.example", "b.a.wild.example"]),
+        secret("shown"),
+    )
+    shown = {
+        part.spec.host: len(part.certificates) for part in found.parts.values() if isinstance(part, Table)
+    }
+    assert shown == {"*.wild.example": 1, "shop.example": 1, "a.wild.example": 0, "b.a.wild.example": 1}
+
+
+def test_the_narrowest_listener_has_a_host() -> None:
+    found = derived(
+        gateway(listener(name="wide", hostname="*.example"), listener(name="narrow", hostname="a.example")),
+        http(parentRefs=[{"name": "edge", "sectionName": "wide"}], hostnames=["a.example", "b.example"]),
+    )
+    assert accepted(found) == [""]
+    assert tables(found)["one/gateway:a.example"] == {"prefix pa.example/": "404"}
+    assert tables(found)["one/gateway:b.example"]["prefix pb.example/"].startswith("@one/httproute:shop:")
+
+
+def test_connections_are_passed_through_by_the_name_they_ask_for() -> None:
+    found = derived(
+        gateway(listener("TLS", hostname="*.example", tls={"mode": "Passthrough"})),
+        tls(hostnames=["bank.example", "*.many.example"]),
+        tls("younger", age=9, hostnames=["bank.example"]),
+    )
+    assert accepted(found, "one/bank", "TLSRoute") == [""]
+    made = {each.metadata.name.split(":")[1]: each for each in rules(found)}
+    assert tables(found) == {
+        "one/gateway:bank.example": {"passthrough bank.example": f"@{key_of(made['bank'])}"},
+        "one/gateway:*.many.example": {"passthrough-wildcard **.many.example": f"@{key_of(made['bank'])}"},
+    }
+    entry = compile_rule(made["bank"], lambda *_: [slice_of({"10.0.0.1": True})], "random", "causeway")
+    assert entry.backend is not None
+    assert entry.backend.kind.mode == "tcp"
+
+
+def test_references_that_cannot_be_followed() -> None:
+    assert resolved(derived(gateway(), http(rule("nobody")))) == "BackendNotFound"
+    away = rule(backendRefs=[{"name": "shop", "namespace": "two", "port": 80}])
+    assert resolved(derived(gateway(), http(away))) == "RefNotPermitted"
+    allowed = grant("two", "HTTPRoute", "one", {"kind": "Service", "name": "shop"})
+    assert resolved(derived(gateway(), http(away), allowed)) == ""
+    other = grant("two", "HTTPRoute", "one", {"kind": "Service", "name": "other"})
+    assert resolved(derived(gateway(), http(away), other)) == "RefNotPermitted"
+    wrong = rule(backendRefs=[{"name": "shop", "port": 81}])
+    assert resolved(derived(gateway(), http(wrong))) == "BackendNotFound"
+    kind = rule(backendRefs=[{"name": "shop", "kind": "Bucket", "group": "x"}])
+    found = derived(gateway(), http(kind))
+    assert resolved(found) == "InvalidKind"
+    assert rules(found)[0].lost == 1
+
+
+@pytest.mark.parametrize(
+    "given_",
+    [
+        rule("shop", matches=[{"path": {"type": "RegularExpression", "value": "/.*"}}]),
+        rule("shop", matches=[{"headers": [{"name": "a", "value": "b", "type": "RegularExpression"}]}]),
+        rule("shop", path="/a;b"),
+        rule("shop", filters=[{"type": "RequestMirror"}]),
+        rule("shop", filters=[{"type": "CORS"}]),
+        rule(backendRefs=[{"name": "shop", "port": 80, "filters": [{"type": "RequestHeaderModifier"}]}]),
+    ],
+)
+def test_what_is_not_supported_is_refused_and_concerns_nobody_else(given_: dict[str, Any]) -> None:
+    found = derived(gateway(), http(given_), http(name="good", hostnames=["good.example"]))
+    assert accepted(found) == ["UnsupportedValue"]
+    assert accepted(found, "one/good") == [""]
+
+
+def test_a_rule_that_does_something_else_is_another_and_one_with_other_shares_is_not() -> None:
+    def name(given_: dict[str, Any]) -> str:
+        return rules(derived(gateway(), http(given_)))[0].metadata.name
+
+    refs = [{"name": "a", "port": 80, "weight": 3}, {"name": "b", "port": 80}]
+    assert name(rule("a", "b")) == name(rule(backendRefs=refs))
+    assert name(rule("a", "b")) != name(rule("a", "c"))
+    assert name(rule("a")) != name(rule("a", timeouts={"request": "1s"}))
+    twice = rules(derived(gateway(), http(rule("a", path="/a"), rule("a", path="/b"))))
+    assert len({each.metadata.name for each in twice}) == 2
+
+
+def _rule(given_: dict[str, Any]) -> Any:
+    return http(given_).spec.rules[0]
+
+
+def test_orders_of_filters() -> None:
+    prefix = {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/n"}
+    made = filter_orders(
+        _rule(rule(path="/o", filters=[{"type": "URLRewrite", "urlRewrite": {"path": prefix}}]))
+    )
+    assert made == "prefix=/o=/n"
+    redirect = {"hostname": "h", "port": 81}
+    made = filter_orders(_rule(rule(filters=[{"type": "RequestRedirect", "requestRedirect": redirect}])))
+    assert made == "redirect=302==h=81"
+    with pytest.raises(Refused, match="one prefix"):
+        filter_orders(
+            _rule(
+                rule(
+                    matches=[{"path": {"value": "/a"}}, {"path": {"value": "/b"}}],
+                    filters=[{"type": "URLRewrite", "urlRewrite": {"path": prefix}}],
+                )
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("given_", "milliseconds"),
+    [
+        ({}, 0),
+        ({"request": "1m30s"}, 90_000),
+        ({"request": "2s", "backendRequest": "500ms"}, 500),
+        ({"request": "0s"}, 86_400_000),
+    ],
+)
+def test_timeouts(given_: dict[str, str], milliseconds: int) -> None:
+    assert timeout(_rule(rule(timeouts=given_))) == milliseconds
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=3),
+    st.integers(0, 3),
+)
+def test_shares_of_requests_are_those_asked_for(targets: list[tuple[int, int]], lost: int) -> None:
+    """Of all requests each service has its share; those of services without endpoints fail."""
+    made = Rule(
+        metadata=route().metadata,
+        spec=route().spec,
+        targets=tuple(Target(f"one/s{number}", None, weight) for number, (weight, _) in enumerate(targets)),
+        lost=lost,
+    )
+    counts = {f"s{number}": count for number, (_, count) in enumerate(targets)}
+
+    def slices(_namespace: str, name: str) -> Any:
+        place = name[1:]
+        return [slice_of({f"10.0.{place}.{host}": True for host in range(counts[name])})]
+
+    found = compile_rule(made, slices, "random", "causeway")
+    assert found.backend is not None
+    orders = "&".join(text for _, _, text in found.texts)
+    failing = {
+        words[1]: int(words[2])
+        for words in (each.split("=") for each in orders.split("&"))
+        if words[0] == "fail"
+    }
+    weights = sum(weight for weight, _ in targets)
+    alive = sum(weight for weight, count in targets if count)
+    if not weights + lost:
+        assert failing == {"500": 1}
+        return
+    assert failing.get("500", 0) == lost
+    assert failing.get("503", 0) == (weights - alive if alive or lost else 0)
+    served: dict[str, int] = {}
+    for _, weight, detail in found.backend.servers:
+        place = f"s{detail.split('.')[2]}"
+        served[place] = served.get(place, 0) + weight
+    total = sum(served.values())
+    for number, (weight, count) in enumerate(targets):
+        if count and alive:
+            assert served[f"s{number}"] / total == pytest.approx(weight / alive, abs=0.02)
+
+
+HOST = st.sampled_from(["", "*.a", "*.b.a", "b.a", "c.b.a", "a", "*.c.b.a"])
+
+
+@given(HOST, HOST, st.sampled_from(["a", "b.a", "c.b.a", "d.c.b.a", "x"]))
+def test_hosts_are_those_of_both(one: str, other: str, asked: str) -> None:
+    def means(host: str) -> bool:
+        return not host or asked == host or (host.startswith("*.") and asked.endswith(host[1:]))
+
+    both = hosts_at([one] if one else [], other)
+    assert any(map(means, both)) == (means(one) and means(other))
+    if within(one, other) and means(one):
+        assert means(other)
+
+
+def test_the_narrowest_host() -> None:
+    assert nearest("c.b.a", ["", "*.a", "*.b.a"]) == "*.b.a"
+    assert nearest("b.a", ["", "*.a", "b.a"]) == "b.a"
+    assert nearest("x", ["*.a"]) is None
+
+
+def test_who_was_first_has_a_host_whether_a_route_or_a_gateway() -> None:
+    found = derived(gateway(), http(age=5, hostnames=["www.apps.example"])).parts
+    (table,) = (each for each in found.values() if isinstance(each, Table))
+    younger, older = route(age=9), route("older", age=1)
+    verdicts = admit([younger, table], Rules())
+    assert verdicts[key_of(table)] is None
+    assert verdicts["one/shop"] is not None
+    verdicts = admit([older, table], Rules())
+    assert verdicts["one/older"] is None
+    refusal = verdicts[key_of(table)]
+    assert refusal is not None
+    assert refusal.reason == "HostAlreadyClaimed"
+    again = msgspec.structs.replace(
+        table, metadata=msgspec.structs.replace(table.metadata, namespace="two", uid="z")
+    )
+    verdicts = admit([again, table], Rules())
+    assert verdicts[key_of(table)] is None
+    assert verdicts[key_of(again)] is not None
