@@ -10,9 +10,9 @@ from causeway.host.instance import Instance
 from causeway.rooms.volumes.access import why_not
 from causeway.rooms.volumes.model import Reason, Refused
 from causeway.rooms.volumes.node import NodeVolumes
-from causeway.serve.csi import convert, server
-from causeway.serve.csi.convert import required
+from causeway.serve.csi import convert, requests, server
 from causeway.serve.csi.registration import registered
+from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, NodeSettings
 from causeway.serve.csi.spec import csi_pb2 as csi
 
@@ -76,7 +76,7 @@ class Node:
             staging_target_path=request.staging_target_path,
             volume_capability=request.HasField("volume_capability"),
         )
-        capability = convert.capability(request.volume_capability)
+        capability = requests.capability(request.volume_capability)
         if cause := why_not(capability, multiattach=True):
             raise Refused(Reason.INVALID, f"volume {request.volume_id}", cause, "Ask for another way.")
         await asyncio.to_thread(
@@ -108,7 +108,7 @@ class Node:
             volume_capability=request.HasField("volume_capability"),
             staging_target_path=request.staging_target_path,
         )
-        capability = convert.capability(request.volume_capability)
+        capability = requests.capability(request.volume_capability)
         await asyncio.to_thread(
             self._volumes.publish,
             request.volume_id,
