@@ -42,7 +42,7 @@ unit: setup
 	$(PY) -m pytest --durations=5 tests/unit
 
 test-lab: setup
-	$(TEST_ENV) $(CAUSEWAY) lab up --with dns
+	$(TEST_ENV) $(CAUSEWAY) lab up --with dns,ceph
 	$(TEST_ENV) $(CAUSEWAY) lab image
 
 test-lab-down: setup
