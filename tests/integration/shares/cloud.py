@@ -1,25 +1,14 @@
-"""Manila as its administrator and its users see it: the type shares are of, and what is there."""
+"""Manila as its users see it: the types of shares, and what is there."""
 
 from typing import Any
 
 from tests.integration.projects import until
 
 VERSION = "2.55"
-TYPE = "causeway-tests"
+TYPE, CEPHFS = "default", "cephfs"
+"""The lab's share types: shares of NFS that hold nothing, and real ones of CephFS."""
 PARAMETERS = {"type": TYPE}
-
-
-def ensure_type(admin: Any) -> None:
-    """Have a share type of which snapshots can be taken and made shares of."""
-    manila = admin.shared_file_system
-    listed = manila.get("/types", microversion=VERSION).json()["share_types"]
-    if TYPE in {each["name"] for each in listed}:
-        return
-    specs = {"driver_handles_share_servers": "False", "snapshot_support": "True"}
-    specs |= {"create_share_from_snapshot_support": "True", "share_backend_name": "dummy"}
-    body = {"share_type": {"name": TYPE, "share_type_access:is_public": True, "extra_specs": specs}}
-    answer = manila.post("/types", json=body, microversion=VERSION)
-    assert answer.ok, answer.text
+ON_CEPH = {"type": CEPHFS, "protocol": "CEPHFS"}
 
 
 def shares(cloud: Any, name: str = "") -> list[dict[str, Any]]:

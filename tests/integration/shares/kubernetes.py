@@ -49,3 +49,34 @@ class Kubernetes(kubernetes.Kubernetes):
     def delete(self, volume: str) -> None:
         """Have no such share."""
         self.call("DeleteVolume", volume_id=volume)
+
+    def stage(self, volume: str, given: dict[str, str]) -> None:
+        """Have a share mounted on the node that ``given`` opened it to."""
+        self.call(
+            "NodeStageVolume",
+            volume_id=volume,
+            staging_target_path=self.staged(volume),
+            volume_capability=MANY,
+            publish_context=given,
+        )
+
+    def show(self, volume: str, pod: str = "pod", *, readonly: bool = False) -> str:
+        """Have a staged share at a pod's path, and return that."""
+        self.call(
+            "NodePublishVolume",
+            volume_id=volume,
+            staging_target_path=self.staged(volume),
+            target_path=self.target(volume, pod),
+            volume_capability=MANY,
+            readonly=readonly,
+        )
+        return self.target(volume, pod)
+
+    def hide(self, volume: str, pod: str = "pod") -> None:
+        """Have nothing at a pod's path."""
+        self.call("NodeUnpublishVolume", volume_id=volume, target_path=self.target(volume, pod))
+
+    def away(self, volume: str) -> None:
+        """Have a share neither mounted on the node nor open to it."""
+        self.unmount(volume)
+        self.close(volume)

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,14 @@ PROGRAM = (sys.executable, "-c", "from causeway.main import main; main()", "serv
 class Driver:
     """The two services, each a process of its own; all that is of them is in ``directory``.
 
-    ``prefix`` is what the commands that serve them begin with.
+    ``prefix`` is what the commands that serve them begin with, ``around`` brings the node service to where it
+    mounts.
     """
 
     directory: Path
     environment: Mapping[str, str]
     prefix: str = "csi"
+    around: Sequence[str] = ("unshare", "--mount")
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -55,7 +57,7 @@ class Driver:
         socket.unlink(missing_ok=True)
         with log.open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                [*(("unshare", "--mount") if name == "node" else ()), *PROGRAM, f"{self.prefix}-{name}"],
+                [*(self.around if name == "node" else ()), *PROGRAM, f"{self.prefix}-{name}"],
                 env={**self.environment, "CSI_ENDPOINT": f"unix://{socket}"},
                 stdout=output,
                 stderr=output,

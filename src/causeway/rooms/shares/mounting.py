@@ -12,6 +12,7 @@ MOUNTERS = ("", FUSE, KERNEL)
 """How CephFS is mounted; "" by the kernel where it can, else by a program."""
 _FILESYSTEMS = frozenset({"nfs", "nfs4", "ceph", "fuse.ceph-fuse"})
 _KEYFILE = "KEYFILE"
+_SECONDS = "30"  # until the program gives up to reach Ceph
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,19 @@ def mounting(entry: Entry, path: str, options: Options, *, by_kernel: bool, plac
         raise Refused(Reason.FAILED, place, cause, "Have the cloud's administrator look at it.")
     return Mounting(
         (
-            *("ceph-fuse", path, "-n", f"client.{entry.user}", "--keyring", _KEYFILE),
-            *("-m", monitors, "-r", f"/{root}", *_with([*options.fuse, *flags])),
+            *("ceph-fuse", path, "--id", entry.user, "--conf", _KEYFILE, "--keyring", _KEYFILE),
+            *("--mon-host", monitors, "--client-mountpoint", f"/{root}", "--client-mount-timeout", _SECONDS),
+            *_with([*options.fuse, *flags]),
         ),
         stays=True,
     )
 
 
 def keyring(entry: Entry, *, by_program: bool) -> str:
-    """Return what the file with the key holds: a keyring for the program, the key alone for the kernel."""
+    """Return what the file with the key holds: the key alone for the kernel, a section for the program.
+
+    It takes that for its keyring and, as it insists on one, for its configuration.
+    """
     return f"[client.{entry.user}]\n\tkey = {entry.key}\n" if by_program else entry.key
 
 

@@ -48,7 +48,7 @@ class NodeShares(NodeStorage):
             if not entry.key:
                 run(*how.words)
                 return
-            file = self._write_key(identifier, mounting.keyring(entry, by_program=how.stays))
+            file = _write_key(path, mounting.keyring(entry, by_program=how.stays))
             try:
                 self._mount(how, file, path, place)
             finally:
@@ -100,19 +100,10 @@ class NodeShares(NodeStorage):
         mounts.unmount(path, lazily=True)
         return True
 
-    def _write_key(self, identifier: str, content: str) -> Path:
-        KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = KEYS / hashlib.sha256(identifier.encode()).hexdigest()[:32]
-        file.unlink(missing_ok=True)  # of a life that was killed
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(content)
-        return file
-
     def _mount(self, how: Mounting, key: Path, path: Path, place: str) -> None:
         words: Sequence[str] = how.with_keyfile(str(key))
         if how.stays and self._in_pod:
-            unit = f"causeway-share-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+            unit = f"causeway-share-{_name(path)}"
             kept = (
                 "systemd-run",
                 "--quiet",
@@ -136,3 +127,18 @@ def knows_ceph() -> bool:
     """Return whether this kernel can mount CephFS."""
     known = _KERNEL_KNOWS.read_text().split()
     return "ceph" in known or succeeds("modprobe", "--quiet", "ceph")
+
+
+def _write_key(path: Path, content: str) -> Path:
+    KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = KEYS / _name(path)
+    file.unlink(missing_ok=True)  # of a life that was killed
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(content)
+    return file
+
+
+def _name(path: Path) -> str:
+    """Return a name for what is mounted at a path."""
+    return hashlib.sha256(str(path).encode()).hexdigest()[:16]

@@ -35,8 +35,8 @@ def test_cephfs_is_mounted_by_the_kernel_where_it_can(mounter: str, by_kernel: b
     assert how.stays == (program == "ceph-fuse")
     assert not [each for each in words if CEPH.key in each], "an argument is seen by everybody"
     if how.stays:
-        assert words[words.index("-m") + 1] == "10.0.0.1:6789,[fd00::2]:6789"
-        assert words[words.index("-r") + 1] == "/volumes/_nogroup/a"
+        assert words[words.index("--mon-host") + 1] == "10.0.0.1:6789,[fd00::2]:6789"
+        assert words[words.index("--client-mountpoint") + 1] == "/volumes/_nogroup/a"
         assert words[words.index("--keyring") + 1] == "/run/key"
         assert words[words.index("-o") + 1] == "f"
     else:
