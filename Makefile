@@ -45,7 +45,7 @@ lint-unit: lint
 	@$(MAKE) --no-print-directory unit
 
 test-lab: setup
-	$(TEST_ENV) $(CAUSEWAY) lab up --with dns,objects
+	$(TEST_ENV) $(CAUSEWAY) lab up --with dns,objects,ceph
 	$(TEST_ENV) $(CAUSEWAY) lab image
 
 test-lab-down: setup

@@ -90,3 +90,30 @@ def registry_auth() -> None:
     from causeway.serve.registry.settings import Settings
 
     run(Settings.from_environment(os.environ))
+
+
+@app.command(
+    epilog="Example: CAUSEWAY_CLUSTER_ID=mine OS_CLOUD=lab CSI_ENDPOINT=unix:///run/csi/shares.sock "
+    "causeway serve csi-shares-controller"
+)
+def csi_shares_controller() -> None:
+    """Make, open and delete shares of Manila for Kubernetes' storage sidecars, until SIGTERM.
+
+    Settings come from the environment: CAUSEWAY_CLUSTER_ID is required.
+    """
+    from causeway.serve.csi import settings
+    from causeway.serve.csi.shares.controller import run
+
+    run(settings.controller(os.environ, settings.SHARES))
+
+
+@app.command(epilog="Example: CSI_ENDPOINT=unix:///run/csi/shares-node.sock causeway serve csi-shares-node")
+def csi_shares_node() -> None:
+    """Mount shares of Manila on this node for its kubelet, until SIGTERM.
+
+    Needs root on the node. Settings come from the environment.
+    """
+    from causeway.serve.csi import settings
+    from causeway.serve.csi.shares.node import run
+
+    run(settings.node(os.environ, settings.SHARES))

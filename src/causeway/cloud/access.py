@@ -2,8 +2,9 @@
 
 These are the lists of what Causeway may do in a project. ``RULES`` is the platform's controller's: ``apply``
 hands it to Keystone, and whoever steals that credential can do this and nothing else, no servers, no images,
-no volumes. ``VOLUME_RULES`` is the volume driver's, which has a credential of its own. A door that learns a
-new call has to be added here; a test calls every method of every door and compares.
+no volumes. ``VOLUME_RULES`` is the volume driver's and ``SHARE_RULES`` that of the driver of shares: each has
+a credential of its own. A door that learns a new call has to be added here; a test calls every method of
+every door and compares.
 
 Keystone's rules know ``*`` for one part of a path. The services check them where their administrators have
 told them their own type (``service_type`` in ``[keystone_authtoken]``).
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 NETWORK, BALANCING, COMPUTE, DNS, VOLUMES = "network", "load-balancer", "compute", "dns", "block-storage"
+SHARES = "shared-file-system"
 
 # Collections of which objects are made, read, changed and deleted; PUT below one is for tags, subports,
 # interfaces and addresses.
@@ -79,6 +81,8 @@ VOLUME_PROBES: Mapping[str, str] = {
     VOLUMES: "/v3/{project}/types",
 }
 """The same for the volume driver's credential; ``{project}`` is the project's id."""
+SHARE_PROBES: Mapping[str, str] = {SHARES: "/v2/{project}/messages"}
+"""The same for the credential of the driver of shares."""
 
 
 @dataclass(frozen=True, order=True)
@@ -120,6 +124,23 @@ VOLUME_RULES: tuple[Rule, ...] = tuple(
         (COMPUTE, "/v2.1/servers/*", ("GET",)),
         (COMPUTE, "/v2.1/servers/*/os-volume_attachments", ("POST",)),
         (COMPUTE, "/v2.1/servers/*/os-volume_attachments/*", ("DELETE",)),
+    )
+    for method in methods
+)
+SHARE_RULES: tuple[Rule, ...] = tuple(
+    Rule(service, path, method)
+    for service, path, methods in (
+        (SHARES, "/v2/*/messages", ("GET",)),
+        (SHARES, "/v2/*/share-access-rules", ("GET",)),
+        (SHARES, "/v2/*/share-access-rules/*/metadata", ("PUT",)),
+        (SHARES, "/v2/*/shares", ("POST",)),
+        (SHARES, "/v2/*/shares/*", ("DELETE", "GET")),  # "detail" is such a part as well
+        (SHARES, "/v2/*/shares/*/action", ("POST",)),
+        (SHARES, "/v2/*/shares/*/export_locations", ("GET",)),
+        (SHARES, "/v2/*/shares/*/metadata", ("POST",)),
+        (SHARES, "/v2/*/snapshots", ("POST",)),
+        (SHARES, "/v2/*/snapshots/*", ("DELETE", "GET")),
+        (COMPUTE, "/v2.1/servers/*", ("GET",)),
     )
     for method in methods
 )

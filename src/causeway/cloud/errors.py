@@ -181,6 +181,11 @@ _BY_WORDS: tuple[tuple[frozenset[int], tuple[str, ...], type[CloudError]], ...] 
     (frozenset({403, 409, 413}), ("quota",), Quota),  # 413: Cinder, with a Retry-After that means nothing
     (frozenset({409}), ("immutable", "invalid state"), Immutable),
     (
+        frozenset({403}),
+        ("invalid share",),
+        BadRequest,
+    ),  # Manila: the share's state is wrong, not a role
+    (
         frozenset({400, 409, 500}),
         (
             *("no more ip addresses", "unable to find any ip address", "no free addresses"),

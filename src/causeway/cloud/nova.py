@@ -55,6 +55,25 @@ class Nova:
         return await self._cloud.region(_SERVICE)
 
 
+class Addresses:
+    """Where servers are on their networks: the part of Nova the driver of shares needs."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    async def fixed(self, server_id: str) -> list[str] | None:
+        """Return the fixed addresses of a server's own ports, None when the project has no such server."""
+        if not is_id(server_id):
+            return None
+        try:
+            answer = await self._cloud.call(_SERVICE, "GET", f"/v2.1/servers/{server_id}", headers=_HEADERS)
+        except errors.NotFound:
+            return None
+        server = msgspec.json.decode(answer, type=dict[str, Server])["server"]
+        found = (each for addresses in server.addresses.values() for each in addresses)
+        return sorted({each.addr for each in found if each.type == "fixed"})
+
+
 class Attachments:
     """Volumes at servers: the part of Nova the volume driver needs."""
 

@@ -56,6 +56,11 @@ def table() -> list[MountPoint]:
     return parse(_TABLE.read_text(errors="surrogateescape"))
 
 
+def at(mounts: Sequence[MountPoint], path: str) -> MountPoint | None:
+    """Return what is mounted at ``path``; of several on top of each other the one that is seen."""
+    return next((each for each in reversed(mounts) if each.path == path), None)
+
+
 def block_devices(mounts: Iterable[MountPoint]) -> dict[str, int]:
     """Return the paths at which block devices are mounted as files, with the devices' numbers."""
     found = {}
@@ -88,9 +93,9 @@ def make_read_only(path: Path) -> None:
     run("mount", "--no-canonicalize", "-o", "remount,bind,ro", path)
 
 
-def unmount(path: Path) -> None:
-    """Take a mount away; raises ``CommandFailed``, also while somebody uses it."""
-    run("umount", "--no-canonicalize", path)
+def unmount(path: Path, *, lazily: bool = False) -> None:
+    """Take a mount away; raises ``CommandFailed``, also while somebody uses it, unless ``lazily``."""
+    run("umount", "--no-canonicalize", *(("--lazy",) if lazily else ()), path)
 
 
 def _plain(field: str) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Collection
 
 SUITE = "trixie"
-EXTRAS = ("dns", "shares", "objects", "baremetal")
+EXTRAS = ("dns", "shares", "objects", "baremetal", "ceph")
+# Extras that are of no use without others.
+BRINGS = {"ceph": ("shares",)}
 
 BASE = (
     "ca-certificates",
@@ -71,7 +73,26 @@ OF_EXTRA = {
     "shares": ("manila-api", "manila-scheduler", "manila-share", "manila-common", "python3-manilaclient"),
     "objects": ("swift-proxy", "swift-account", "swift-container", "swift-object", "python3-swiftclient"),
     "baremetal": ("ironic-api", "ironic-conductor", "ironic-common", "python3-ironicclient"),
+    "ceph": (
+        "ceph-mon",
+        "ceph-mgr",
+        "ceph-osd",
+        "ceph-mds",
+        "radosgw",
+        "ceph-common",
+        "ceph-fuse",
+        # what Manila's driver speaks to it with
+        "python3-rados",
+        "python3-cephfs",
+        "python3-ceph-argparse",
+    ),
 }
+
+
+def with_needed(extras: Collection[str]) -> tuple[str, ...]:
+    """Return ``extras`` and those they bring, in a fixed order."""
+    wanted = {each for extra in extras for each in (extra, *BRINGS.get(extra, ()))}
+    return tuple(extra for extra in EXTRAS if extra in wanted)
 
 
 def of_extras(extras: Collection[str]) -> tuple[str, ...]:

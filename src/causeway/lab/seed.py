@@ -1,13 +1,15 @@
 """Filling the new cloud as its administrator would, through its own APIs; everything can be repeated.
 
 Run by the supervisor in the lab's network: ``python -m causeway.lab.seed WHAT DIRECTORY``, where WHAT is
-``identities``, ``resources`` or the name of an extra, whose identities are made.
+``identities``, ``resources``, ``share-types`` or the name of an extra, whose identities are made.
 """
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from openstack import exceptions
 
 from causeway.lab import settings
 from causeway.lab.settings import Settings
@@ -29,6 +31,7 @@ EXTRA_ENDPOINTS = {
     "shares": {"shared-file-system": ("manila", "8786/v2"), "sharev2": ("manila", "8786/v2")},
     "objects": {"object-store": ("swift", "8080/v1/AUTH_%(tenant_id)s")},
     "baremetal": {"baremetal": ("ironic", "6385")},
+    "ceph": {"s3": ("radosgw", "7480")},
 }
 ROLES = (
     "service",
@@ -44,6 +47,7 @@ USER_ROLES = ("member", "load-balancer_member", "heat_stack_owner", "swiftoperat
 ADMIN_ROLES = ("admin", "member", "load-balancer_admin")
 # Name to processors, MiB of memory, GiB of disk.
 FLAVORS = {"m1.small": (1, 1024, 10), "m1.medium": (2, 2048, 20), "m1.large": (2, 4096, 20)}
+SHARE_TYPES_VERSION = "2.50"
 
 
 def identities(lab: Settings, secrets: Mapping[str, str], wanted: Mapping[str, tuple[str, str]]) -> None:
@@ -116,11 +120,31 @@ def resources(lab: Settings) -> None:
         )
 
 
+def share_types(lab: Settings) -> None:
+    """Make a type of share for each back end; ``default`` is what is taken when none is asked for."""
+    manila = connect(lab, "lab-admin").shared_file_system
+    types = manila.get("/types", microversion=SHARE_TYPES_VERSION).json()["share_types"]
+    there = {kind["name"] for kind in types}
+    backends = {"default": "dummy"} | ({"cephfs": "cephfs"} if "ceph" in lab.extras else {})
+    for name in backends.keys() - there:
+        specs = {
+            "driver_handles_share_servers": "False",
+            "share_backend_name": backends[name],
+            "snapshot_support": "True",
+            "create_share_from_snapshot_support": "True",
+        }
+        body = {"share_type": {"name": name, "share_type_access:is_public": True, "extra_specs": specs}}
+        answer = manila.post("/types", json=body, microversion=SHARE_TYPES_VERSION)
+        exceptions.raise_from_response(answer)
+
+
 def main() -> None:
     """Do what the first argument says for the lab in the directory given as the second."""
     what, lab = sys.argv[1], settings.load(Path(sys.argv[2]))
     if what == "resources":
         resources(lab)
+    elif what == "share-types":
+        share_types(lab)
     else:
         wanted = ENDPOINTS if what == "identities" else EXTRA_ENDPOINTS[what]
         identities(lab, settings.passwords(lab.directory), wanted)

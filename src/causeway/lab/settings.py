@@ -8,6 +8,7 @@ import ipaddress
 import json
 import os
 import secrets as tokens
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,11 @@ class Settings:
     def key(self) -> str:
         """A short name of this lab, unique on the machine by its directory."""
         return hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
+
+    @property
+    def cluster_id(self) -> str:
+        """The name of this lab's Ceph, as Ceph wants it: a UUID."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, self.directory.as_uri()))
 
     @property
     def link(self) -> str:
@@ -163,7 +169,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, extras: tuple[
         cache=Path(environment.get("CAUSEWAY_CACHE_DIR") or CACHE).absolute(),
         network=_range(environment, "CAUSEWAY_LAB_NETWORK", NETWORK),
         external=_range(environment, "CAUSEWAY_LAB_EXTERNAL", EXTERNAL),
-        extras=extras,
+        extras=packages.with_needed(extras),
     )
     try:
         if not (directory / "settings.json").exists():
@@ -183,7 +189,7 @@ def from_environment(environment: Mapping[str, str] = os.environ, extras: tuple[
                 "Unset it, or run `causeway lab destroy` first, or choose another CAUSEWAY_LAB_DIR.",
                 exit_code=Exit.USAGE,
             )
-    together = tuple(extra for extra in packages.EXTRAS if extra in (*made.extras, *extras))
+    together = packages.with_needed((*made.extras, *extras))
     return Settings(directory, wanted.cache, made.network, made.external, together)
 
 

@@ -114,6 +114,15 @@ def _baremetal(cloud: Any) -> None:
     list(cloud.baremetal.nodes())
 
 
+def _ceph(cloud: Any) -> None:
+    path = "/scheduler-stats/pools/detail"
+    pools = cloud.shared_file_system.get(path, microversion="2.50").json()["pools"]
+    if not any(pool["backend"] == "cephfs" for pool in pools):
+        raise NotYet("Manila has no file system of Ceph yet")
+    # Nobody's list of buckets.
+    cloud.session.get("/", endpoint_filter={"service_type": "s3"}, authenticated=False)
+
+
 def _all_up(wanted: set[str], services: Any) -> None:
     up = {service.binary for service in services if service.state == "up"}
     if wanted - up:
@@ -135,10 +144,12 @@ EXTRA_NAMES = {
     "shares": "shared-file-system",
     "objects": "object-store",
     "baremetal": "baremetal",
+    "ceph": "s3",
 }
 EXTRA_CALLS: dict[str, Callable[[Any], None]] = {
     "dns": _dns,
     "shares": _shares,
     "objects": _objects,
     "baremetal": _baremetal,
+    "ceph": _ceph,
 }

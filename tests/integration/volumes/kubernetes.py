@@ -52,6 +52,13 @@ class Kubernetes:
         self.driver.start("controller")
         self.channels["Controller"] = grpc.insecure_channel(self.driver.controller)
 
+    def kill_node(self) -> None:
+        """End the node service at once, and start another where it was."""
+        self.driver.processes["node"].kill()
+        self.channels["Node"].close()
+        self.driver.start("node")
+        self.channels["Node"] = grpc.insecure_channel(self.driver.node)
+
     def refused(self, rpc: str, /, **fields: Any) -> tuple[Any, str]:
         with pytest.raises(grpc.RpcError) as refused:
             self.call(rpc, **fields)

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,16 @@ PROGRAM = (sys.executable, "-c", "from causeway.main import main; main()", "serv
 
 @dataclass
 class Driver:
-    """The two services, each a process of its own; all that is of them is in ``directory``."""
+    """The two services, each a process of its own; all that is of them is in ``directory``.
+
+    ``prefix`` is what the commands that serve them begin with, ``around`` brings the node service to where it
+    mounts.
+    """
 
     directory: Path
     environment: Mapping[str, str]
+    prefix: str = "csi"
+    around: Sequence[str] = ("unshare", "--mount")
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -51,7 +57,7 @@ class Driver:
         socket.unlink(missing_ok=True)
         with log.open("ab") as output:
             self.processes[name] = subprocess.Popen(
-                [*(("unshare", "--mount") if name == "node" else ()), *PROGRAM, f"csi-{name}"],
+                [*(self.around if name == "node" else ()), *PROGRAM, f"{self.prefix}-{name}"],
                 env={**self.environment, "CSI_ENDPOINT": f"unix://{socket}"},
                 stdout=output,
                 stderr=output,
@@ -70,14 +76,14 @@ class Driver:
         return ["nsenter", "--target", str(pid), "--mount", *map(str, command)]
 
 
-def boot(lab: Settings, cloud: Any, name: str) -> Any:
-    """Return a small server that runs, on no network."""
+def boot(lab: Settings, cloud: Any, name: str, networks: Any = "none") -> Any:
+    """Return a small server that runs, on no network or on these."""
     path = small_image.build(lab.cache, lab.logs / "small-image.log")
     image = cloud.image.create_image(
         name, filename=str(path), disk_format="raw", container_format="bare", validate_checksum=False
     )
     flavor = cloud.compute.find_flavor("m1.small")
-    made = cloud.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, networks="none")
+    made = cloud.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, networks=networks)
     cloud.compute.wait_for_server(made, wait=240, interval=0.5)
     cloud.image.delete_image(image)
     return made

@@ -13,15 +13,32 @@ import msgspec
 import pytest
 
 import causeway.cloud
-from causeway.cloud.access import NAMES, PROBES, RULES, VOLUME_PROBES, VOLUME_RULES, Rule, allows, below
+from causeway.cloud.access import (
+    NAMES,
+    PROBES,
+    RULES,
+    SHARE_PROBES,
+    SHARE_RULES,
+    VOLUME_PROBES,
+    VOLUME_RULES,
+    Rule,
+    allows,
+    below,
+)
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.nova import Attachments
+from causeway.cloud.manila import Manila
+from causeway.cloud.nova import Addresses, Attachments
 
 SAMPLE = "0a1b2c3d-0a1b-4a1b-8a1b-0a1b2c3d4e5f"
 # Doors whose calls are made by people's commands, with their own credentials, or that make none.
 NOT_BOUND = {"connection", "credentials", "session"}
-# Doors of the volume driver, whose credential is its own.
-OF_VOLUMES = {Attachments, Cinder}
+# Doors of the drivers of storage, which have credentials of their own.
+OF_DRIVERS: dict[type, tuple[Rule, ...]] = {
+    Attachments: VOLUME_RULES,
+    Cinder: VOLUME_RULES,
+    Addresses: SHARE_RULES,
+    Manila: SHARE_RULES,
+}
 
 
 class Called(Exception):
@@ -109,7 +126,7 @@ async def test_the_rules_allow_what_a_door_calls(door: type, name: str) -> None:
     try:
         await method(**{each: sample(hints[each]) for each in required})
     except Called as called:
-        rules = VOLUME_RULES if door in OF_VOLUMES else (*RULES, *NAMES)
+        rules = OF_DRIVERS.get(door, (*RULES, *NAMES))
         assert allows(*called.args, rules=rules), f"add {called.args} to causeway.cloud.access"
 
 
@@ -137,10 +154,19 @@ def test_the_volume_drivers_credential_is_for_volumes_and_their_attachments_alon
         assert not allows("compute", method, path, rules=VOLUME_RULES)
 
 
+def test_the_credential_for_shares_is_for_shares_alone_and_looks_at_servers() -> None:
+    assert {each.service for each in SHARE_RULES} == {"shared-file-system", "compute"}
+    assert [each.method for each in SHARE_RULES if each.service == "compute"] == ["GET"]
+    for path in ("/v2/a/share-networks", "/v2/a/types", "/v2/a/share-access-rules/b"):
+        assert not allows("shared-file-system", "POST", path, rules=SHARE_RULES)
+
+
 def test_probes_are_allowed() -> None:
     assert all(allows(service, "GET", path) for service, path in PROBES.items())
     for service, path in VOLUME_PROBES.items():
         assert allows(service, "GET", path.format(project="p"), rules=VOLUME_RULES)
+    for service, path in SHARE_PROBES.items():
+        assert allows(service, "GET", path.format(project="p"), rules=SHARE_RULES)
 
 
 def test_an_endpoint_with_a_path_of_its_own_is_part_of_the_rule() -> None:

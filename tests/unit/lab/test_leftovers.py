@@ -6,7 +6,9 @@ from causeway.lab import leftovers
 from causeway.lab.settings import Settings
 
 
-def test_only_this_labs_groups_and_loops_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_this_labs_groups_and_devices_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = Settings(tmp_path / "lab", tmp_path)
     groups = tmp_path / "cgroup"
     for controller in ("memory", "pids"):
@@ -24,7 +26,19 @@ def test_only_this_labs_groups_and_loops_are_removed(tmp_path: Path, monkeypatch
             '{"name": "/dev/loop1", "back-file": "/home/b"}, {"name": "/dev/loop2", "back-file": null}]}'
         )
 
+    devices = tmp_path / "net"
+    for device in (lab.link, "causeway000000", "lo"):
+        (devices / device).mkdir(parents=True)
+    deleted = []
+
+    def succeeds(*words: str) -> bool:
+        deleted.append(words)
+        return False
+
+    monkeypatch.setattr(leftovers, "DEVICES", devices)
     monkeypatch.setattr(leftovers, "run", run)
+    monkeypatch.setattr(leftovers, "succeeds", succeeds)
     leftovers.clear(lab)
     assert detached == ["/dev/loop0"]
+    assert deleted == [("ip", "link", "delete", lab.link)]
     assert sorted(path.name for path in groups.glob("*/*")) == ["other", "other"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from causeway.lab.model import Copy, File, Http, Service, Step
-from causeway.lab.packages import EXTRAS
+from causeway.lab.packages import EXTRAS, with_needed
 from causeway.lab.render import Renderer
 from causeway.lab.services import units
 from causeway.lab.settings import Settings, passwords
@@ -60,5 +60,5 @@ def test_every_api_has_a_port_of_its_own(lab: Settings) -> None:
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_an_extra_adds_units_and_takes_none_away(lab: Settings, extra: str) -> None:
     base = {unit.name for unit in units(Settings(lab.directory, lab.cache))}
-    more = {unit.name for unit in units(Settings(lab.directory, lab.cache, extras=(extra,)))}
+    more = {unit.name for unit in units(Settings(lab.directory, lab.cache, extras=with_needed((extra,))))}
     assert base < more

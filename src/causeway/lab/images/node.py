@@ -26,6 +26,8 @@ PACKAGES = (
     *("containerd", "runc", "containernetworking-plugins"),
     *("openssh-server", "ca-certificates", "curl", "netbase", "iproute2", "iputils-ping", "procps"),
     *("iptables", "conntrack", "ethtool", "socat", "kmod", "e2fsprogs", "util-linux", "mount", "python3"),
+    # Shares of CephFS are mounted without a module of the kernel.
+    "ceph-fuse",
 )
 PROGRAMS = ("kubeadm", "kubelet", "kubectl")
 ENABLED = ("systemd-networkd", "systemd-resolved", "containerd", "kubelet", "ssh", "stop-pods")

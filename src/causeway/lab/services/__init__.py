@@ -1,10 +1,12 @@
 """All services of the lab as data, one small module per group."""
 
 import sys
+from collections.abc import Callable
 
 from causeway.lab.model import Step, Unit, checked
 from causeway.lab.services import (
     baremetal,
+    ceph,
     compute,
     identity,
     image,
@@ -20,11 +22,12 @@ from causeway.lab.services import (
 )
 from causeway.lab.settings import Settings
 
-EXTRAS = {
-    "dns": names.units,
+EXTRAS: dict[str, Callable[[Settings], tuple[Unit, ...]]] = {
+    "dns": lambda _: names.units(),
     "shares": shares.units,
-    "objects": objects.units,
-    "baremetal": baremetal.units,
+    "objects": lambda _: objects.units(),
+    "baremetal": lambda _: baremetal.units(),
+    "ceph": lambda _: ceph.units(),
 }
 
 
@@ -44,5 +47,5 @@ def units(lab: Settings) -> tuple[Unit, ...]:
     for extra in lab.extras:
         command = (sys.executable, "-m", "causeway.lab.seed", extra, str(lab.directory))
         groups.append((Step(f"{extra}-identities", command, needs=("keystone", "identities"), chroot=False),))
-        groups.append(EXTRAS[extra]())
+        groups.append(EXTRAS[extra](lab))
     return checked(unit for group in groups for unit in group)

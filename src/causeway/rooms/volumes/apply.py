@@ -4,6 +4,9 @@ from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Volume, VolumeRequest
 from causeway.cloud.nova import Attachments
+from causeway.engine.storage.capacity import gigabytes
+from causeway.engine.storage.orders import PATIENCE, Calls, Orders
+from causeway.engine.storage.steps import Step
 from causeway.rooms.volumes import creation
 from causeway.rooms.volumes.access import for_several, require_usable
 from causeway.rooms.volumes.attachment import (
@@ -16,10 +19,8 @@ from causeway.rooms.volumes.attachment import (
     to_attach,
     to_detach,
 )
-from causeway.rooms.volumes.capacity import gigabytes
-from causeway.rooms.volumes.creation import Origin, Step
-from causeway.rooms.volumes.model import Capability, Capacity, Reason, Refused, Source, Wish
-from causeway.rooms.volumes.orders import PATIENCE, Calls, Orders
+from causeway.rooms.volumes.creation import Origin
+from causeway.rooms.volumes.model import Capability, Capacity, Reason, Refused, Source, Wish, is_ours
 
 
 class Volumes(Orders[Volume, Wish]):
@@ -31,8 +32,15 @@ class Volumes(Orders[Volume, Wish]):
     def __init__(
         self, cinder: Cinder, attachments: Attachments, cluster: str, *, patience: float = PATIENCE
     ) -> None:
-        calls = Calls(cinder.get_volume, cinder.list_volumes, cinder.volumes_named, cinder.delete_volume)
-        super().__init__(cinder, cluster, calls, patience)
+        calls = Calls(
+            cinder.get_volume,
+            cinder.list_volumes,
+            cinder.volumes_named,
+            cinder.delete_volume,
+            cinder.messages_about,
+        )
+        super().__init__(cluster, calls, patience)
+        self._cinder = cinder
         self._attachments = attachments
 
     async def expand(self, identifier: str, capacity: Capacity) -> Volume:
@@ -57,6 +65,9 @@ class Volumes(Orders[Volume, Wish]):
         volume = await super()._create(wish)
         require_usable(wish.capabilities, place, multiattach=volume.multiattach)
         return volume
+
+    def _is_ours(self, it: Volume) -> bool:
+        return is_ours(it.metadata, self._cluster)
 
     def _judge(self, wish: Wish, it: Volume) -> Step[Volume]:
         return creation.judge(wish, it)

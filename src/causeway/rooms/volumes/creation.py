@@ -1,46 +1,12 @@
-"""What is to be done for a volume or a snapshot that is asked for by name. Pure: decides, does nothing.
-
-Cinder's names prove nothing and may be taken twice. What carries the metadata of this cluster and the name is
-the one that was asked for, whichever call made it.
-"""
+"""What is to be done for a volume or a snapshot that is asked for by name. Pure: decides, does nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
 
 from causeway.cloud.cinder_objects import Snapshot, SnapshotRequest, Volume, VolumeRequest
-from causeway.rooms.volumes.capacity import fits, gigabytes
-from causeway.rooms.volumes.model import GIB, Reason, Refused, SnapshotWish, Wish, is_ours, marks
-
-Thing = TypeVar("Thing", Volume, Snapshot)
-
-COMING = frozenset({"creating", "downloading"})
-"""Statuses that end by themselves before the object can be used."""
-
-
-@dataclass(frozen=True)
-class Done(Generic[Thing]):
-    """It is there."""
-
-    it: Thing
-
-
-@dataclass(frozen=True)
-class Wait(Generic[Thing]):
-    """It is on its way, or leaving: look again when that has ended."""
-
-    it: Thing
-
-
-@dataclass(frozen=True)
-class Discard(Generic[Thing]):
-    """It failed before anybody had it: take it away, and make it again."""
-
-    it: Thing
-
-
-Step: TypeAlias = Done[Thing] | Wait[Thing] | Discard[Thing]
-"""What an object that was found is, to whoever wished for it."""
+from causeway.engine.storage.capacity import fits, gigabytes
+from causeway.engine.storage.steps import Discard, Step, by_status
+from causeway.rooms.volumes.model import GIB, Reason, Refused, SnapshotWish, Wish, marks
 
 
 @dataclass(frozen=True)
@@ -51,26 +17,10 @@ class Origin:
     zone: str = ""
 
 
-def chosen(named: Iterable[Thing], cluster: str) -> Thing | None:
-    """Return that one of the objects of a name which is this cluster's, None when there is none.
-
-    There may be several when an answer was lost for longer than anybody waits. It is always the same one
-    then: one that is used, else the oldest.
-    """
-    ours = [each for each in named if is_ours(each.metadata, cluster)]
-    return min(ours, key=_rank, default=None)
-
-
-def surplus(named: Iterable[Thing], cluster: str) -> list[str]:
-    """Return the ids of this cluster's objects of a name beside the chosen one."""
-    ours = sorted((each for each in named if is_ours(each.metadata, cluster)), key=_rank)
-    return [each.id for each in ours[1:]]
-
-
 def judge(wish: Wish, volume: Volume) -> Step[Volume]:
     """Return what the volume of a wish's name is; raises ``Refused`` when it is not what is wished."""
     place = f"volume {volume.id} ({wish.name})"
-    step = _by_status(volume, place)
+    step = by_status(volume, place)
     if isinstance(step, Discard) or volume.status == "deleting":
         return step
     for what, has, wanted in _differences(wish, volume):
@@ -91,7 +41,7 @@ def judge_snapshot(wish: SnapshotWish, snapshot: Snapshot) -> Step[Snapshot]:
             f"it is of volume {snapshot.volume_id}, and one of {wish.volume_id} is asked for by the same name"
         )
         raise Refused(Reason.EXISTS, place, cause, "Ask for it by another name.")
-    return _by_status(snapshot, place)
+    return by_status(snapshot, place)
 
 
 def request_for(wish: Wish, cluster: str, origin: Origin | None) -> VolumeRequest:
@@ -129,19 +79,6 @@ def snapshot_request_for(wish: SnapshotWish, cluster: str, volume: Volume) -> Sn
         metadata={**wish.metadata, **marks(cluster, wish.name)},
         force=wish.force,
     )
-
-
-def _by_status(it: Thing, place: str) -> Step[Thing]:
-    if it.status == "error":
-        return Discard(it)
-    if it.status == "error_deleting":
-        cause = "Cinder could not delete it, and its name is asked for again"
-        raise Refused(Reason.FAILED, place, cause, "Have the cloud's administrator reset and delete it.")
-    return Wait(it) if it.status in COMING or it.status == "deleting" else Done(it)
-
-
-def _rank(it: Thing) -> tuple[bool, bool, str, str]:
-    return it.status != "in-use", it.status in ("error", "deleting", "error_deleting"), it.created_at, it.id
 
 
 def _differences(wish: Wish, volume: Volume) -> Iterable[tuple[str, str, str]]:

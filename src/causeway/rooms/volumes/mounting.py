@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from causeway.host.mounts import MountPoint
+from causeway.host.mounts import MountPoint, at
 from causeway.rooms.volumes.access import FILE_SYSTEMS
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
 
@@ -20,11 +20,6 @@ class Staging:
     def read_only(self) -> bool:
         """Whether nothing may be written to the disk, not even a repair."""
         return "ro" in self.options
-
-
-def at(mounts: Sequence[MountPoint], path: str) -> MountPoint | None:
-    """Return what is mounted at ``path``; of several on top of each other the one that is seen."""
-    return next((each for each in reversed(mounts) if each.path == path), None)
 
 
 def is_staged(mounts: Sequence[MountPoint], device: int, path: str, place: str) -> bool:

@@ -3,16 +3,13 @@
 Everything here blocks, and looks before it acts: it may be repeated, and go on with what was killed.
 """
 
-import os
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 import structlog
 
+from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target
 from causeway.host import disks, mounts
 from causeway.rooms.volumes import mounting
 from causeway.rooms.volumes.model import Capability, Reason, Refused
@@ -24,23 +21,13 @@ APPEAR = 20.0
 _LOOK_EVERY = 0.2
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """How full something is: bytes, and for a file system its inodes (total, available, used)."""
-
-    total: int
-    available: int = 0
-    used: int = 0
-    inodes: tuple[int, int, int] | None = None
-
-
-class NodeVolumes:
+class NodeVolumes(NodeStorage):
     """The volumes of the machine whose files are at ``root``."""
 
     def __init__(self, root: Path = Path("/"), appear: float = APPEAR) -> None:
+        super().__init__("volume")
         self._root = root
         self._appear = appear
-        self._busy: set[str] = set()
-        self._lock = threading.Lock()
 
     def stage(
         self,
@@ -71,12 +58,6 @@ class NodeVolumes:
             if not capability.reads_only:
                 self._fill(device, path, only="xfs")
 
-    def unstage(self, volume_id: str, path: Path) -> None:
-        """Unmount what ``stage`` mounted; nothing there is no error."""
-        with self._alone(volume_id):
-            while mounting.at(mounts.table(), str(path)):
-                mounts.unmount(path)
-
     def publish(
         self, volume_id: str, staged: Path, path: Path, capability: Capability, *, read_only: bool
     ) -> None:
@@ -91,11 +72,11 @@ class NodeVolumes:
                 raise Refused(
                     Reason.PRECONDITION, place, cause, "It has to be staged before it is published."
                 )
-            there = mounting.at(table, str(path))
+            there = mounts.at(table, str(path))
             if there is None:
                 if capability.alone:
                     self._require_alone(table, number, (str(staged), str(path)), place)
-                _make_target(path, block=capability.block)
+                make_target(path, block=capability.block)
                 mounts.bind(device if capability.block else staged, path, read_only=read_only)
                 return
             if number != (disks.number(path) if capability.block else there.device):
@@ -103,16 +84,6 @@ class NodeVolumes:
                 raise Refused(Reason.PRECONDITION, place, cause, "Unmount it, if nothing uses it.")
             if read_only and "ro" not in there.options:  # killed between the two steps
                 mounts.make_read_only(path)
-
-    def unpublish(self, volume_id: str, path: Path) -> None:
-        """Take away what ``publish`` made; nothing there is no error."""
-        with self._alone(volume_id):
-            while mounting.at(mounts.table(), str(path)):
-                mounts.unmount(path)
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
 
     def expand(self, volume_id: str, path: Path, required: int) -> int:
         """Let the file system mounted at ``path`` fill its device; returns the device's size in bytes.
@@ -138,20 +109,16 @@ class NodeVolumes:
         self._require_there(volume_id, path)
         if path.is_block_device():
             return Usage(disks.size(path))
-        found = os.statvfs(path)
-        unit = found.f_frsize
-        used = (found.f_blocks - found.f_bfree) * unit
-        inodes = (found.f_files, found.f_favail, found.f_files - found.f_ffree)
-        return Usage(found.f_blocks * unit, found.f_bavail * unit, used, inodes)
+        return filesystem_usage(path)
 
     def _fill(self, device: Path, path: Path, only: str = "") -> None:
         """Let the file system at ``path`` fill its device, if it can be written and is of kind ``only``."""
-        there = mounting.at(mounts.table(), str(path))
+        there = mounts.at(mounts.table(), str(path))
         if there is not None and "ro" not in there.options and only in ("", there.filesystem):
             disks.grow(device, path, there.filesystem)
 
     def _require_there(self, volume_id: str, path: Path) -> None:
-        there = mounting.at(mounts.table(), str(path))
+        there = mounts.at(mounts.table(), str(path))
         device = disks.find(volume_id, self._root)
         if there is not None and device is not None:
             number = disks.number(path) if path.is_block_device() else there.device
@@ -179,25 +146,3 @@ class NodeVolumes:
                 raise Refused(Reason.NOT_FOUND, f"volume {volume_id}", cause, remedy)
             time.sleep(_LOOK_EVERY)
         return found
-
-    @contextmanager
-    def _alone(self, volume_id: str) -> Iterator[None]:
-        """Keep others from the volume meanwhile, also when whoever asked has hung up."""
-        with self._lock:
-            if volume_id in self._busy:
-                cause = "something else is being done with it on this node"
-                raise Refused(Reason.PENDING, f"volume {volume_id}", cause, "It is tried again by itself.")
-            self._busy.add(volume_id)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._busy.discard(volume_id)
-
-
-def _make_target(path: Path, *, block: bool) -> None:
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    if block:
-        path.touch(mode=0o640)
-    else:
-        path.mkdir(mode=0o750, exist_ok=True)

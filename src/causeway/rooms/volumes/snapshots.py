@@ -2,10 +2,10 @@
 
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Snapshot
+from causeway.engine.storage.orders import PATIENCE, Calls, Orders
+from causeway.engine.storage.steps import Step
 from causeway.rooms.volumes import creation
-from causeway.rooms.volumes.creation import Step
-from causeway.rooms.volumes.model import Reason, Refused, SnapshotWish
-from causeway.rooms.volumes.orders import PATIENCE, Calls, Orders
+from causeway.rooms.volumes.model import Reason, Refused, SnapshotWish, is_ours
 
 
 class Snapshots(Orders[Snapshot, SnapshotWish]):
@@ -16,9 +16,17 @@ class Snapshots(Orders[Snapshot, SnapshotWish]):
 
     def __init__(self, cinder: Cinder, cluster: str, *, patience: float = PATIENCE) -> None:
         calls = Calls(
-            cinder.get_snapshot, cinder.list_snapshots, cinder.snapshots_named, cinder.delete_snapshot
+            cinder.get_snapshot,
+            cinder.list_snapshots,
+            cinder.snapshots_named,
+            cinder.delete_snapshot,
+            cinder.messages_about,
         )
-        super().__init__(cinder, cluster, calls, patience)
+        super().__init__(cluster, calls, patience)
+        self._cinder = cinder
+
+    def _is_ours(self, it: Snapshot) -> bool:
+        return is_ours(it.metadata, self._cluster)
 
     def _judge(self, wish: SnapshotWish, it: Snapshot) -> Step[Snapshot]:
         return creation.judge_snapshot(wish, it)

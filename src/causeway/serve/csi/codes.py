@@ -8,8 +8,8 @@ up. So an answer of the cloud that was lost must never become one of the others.
 import grpc
 
 from causeway.cloud import errors
+from causeway.engine.storage.model import Reason, Refused
 from causeway.kit.errors import Problem
-from causeway.rooms.volumes.model import Reason, Refused
 
 Code = grpc.StatusCode
 

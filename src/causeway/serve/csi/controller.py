@@ -1,7 +1,5 @@
 """The Controller service: requests in, the room's answers out."""
 
-from typing import Any
-
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Snapshot, Volume
@@ -11,10 +9,10 @@ from causeway.cloud.session import Cloud
 from causeway.kit.errors import Problem
 from causeway.rooms.volumes.access import why_not
 from causeway.rooms.volumes.apply import Volumes
-from causeway.rooms.volumes.model import GIB, Reason, Refused
+from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.snapshots import Snapshots
-from causeway.serve.csi import convert, server
-from causeway.serve.csi.convert import required
+from causeway.serve.csi import convert, requests, server
+from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
 from causeway.serve.csi.spec import csi_pb2 as csi
 
@@ -97,7 +95,7 @@ class Controller:
             node_id=request.node_id,
             volume_capability=request.HasField("volume_capability"),
         )
-        capability = convert.capability(request.volume_capability)
+        capability = requests.capability(request.volume_capability)
         device = await self._volumes.publish(request.volume_id, request.node_id, capability)
         return csi.ControllerPublishVolumeResponse(publish_context={"DevicePath": device})
 
@@ -116,7 +114,7 @@ class Controller:
         place = f"volume {request.volume_id}"
         required(place, volume_id=request.volume_id, volume_capabilities=request.volume_capabilities)
         it = await self._cinder.get_volume(request.volume_id)
-        ways = [convert.capability(each) for each in request.volume_capabilities]
+        ways = [requests.capability(each) for each in request.volume_capabilities]
         causes = [cause for each in ways if (cause := why_not(each, multiattach=it.multiattach))]
         if causes:
             return csi.ValidateVolumeCapabilitiesResponse(message="; ".join(causes))
@@ -130,13 +128,13 @@ class Controller:
 
     async def list_volumes(self, request: csi.ListVolumesRequest) -> csi.ListVolumesResponse:
         """Return the project's volumes, or a page of them."""
-        marker = _marker(request, "volumes")
+        marker = requests.marker(request, "volumes")
         found: list[Volume] = []
         while True:
             try:
                 page, marker = await self._cinder.page_of_volumes(request.max_entries or _PAGE, marker)
             except errors.NotFound as error:
-                raise _stale("volumes") from error
+                raise requests.stale("volumes") from error
             found += page
             if request.max_entries or not marker:
                 break
@@ -166,7 +164,7 @@ class Controller:
         """Have the volume at least that large."""
         place = f"volume {request.volume_id}"
         required(place, volume_id=request.volume_id, capacity_range=request.HasField("capacity_range"))
-        it = await self._volumes.expand(request.volume_id, convert.capacity(request.capacity_range))
+        it = await self._volumes.expand(request.volume_id, requests.capacity(request.capacity_range))
         block = request.volume_capability.WhichOneof("access_type") == "block"
         return csi.ControllerExpandVolumeResponse(
             capacity_bytes=it.size * GIB, node_expansion_required=not block
@@ -191,7 +189,7 @@ class Controller:
 
     async def list_snapshots(self, request: csi.ListSnapshotsRequest) -> csi.ListSnapshotsResponse:
         """Return the project's snapshots, those of one volume, one alone, or a page of them."""
-        marker = _marker(request, "snapshots")
+        marker = requests.marker(request, "snapshots")
         found: list[Snapshot] = []
         if request.snapshot_id:
             try:
@@ -208,25 +206,9 @@ class Controller:
                         request.max_entries or _PAGE, marker, request.source_volume_id
                     )
                 except errors.NotFound as error:
-                    raise _stale("snapshots") from error
+                    raise requests.stale("snapshots") from error
                 found += page
                 if request.max_entries or not marker:
                     break
         shown = [csi.ListSnapshotsResponse.Entry(snapshot=convert.snapshot(each)) for each in found]
         return csi.ListSnapshotsResponse(entries=shown, next_token=marker)
-
-
-def _marker(request: Any, what: str) -> str:
-    """Return the id behind which a list goes on ("": from its beginning); raises ``Refused``."""
-    if request.max_entries < 0:
-        cause = f"{request.max_entries} entries are asked for"
-        raise Refused(Reason.INVALID, f"list of {what}", cause, "Ask for more, or for 0: all.")
-    token: str = request.starting_token
-    if token and not is_id(token):
-        raise _stale(what)
-    return token
-
-
-def _stale(what: str) -> Refused:
-    cause = "the token to go on from is not valid (any more)"
-    return Refused(Reason.PENDING, f"list of {what}", cause, "Begin the list again.")

@@ -1,4 +1,4 @@
-"""The volume driver's settings: from its environment."""
+"""The settings of a driver of storage: from its environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ from causeway.host import instance
 from causeway.host.instance import Instance
 from causeway.kit.errors import Exit, Problem
 
-DRIVER = "cinder.csi.openstack.org"
+VOLUMES = "cinder.csi.openstack.org"
+SHARES = "manila.csi.openstack.org"
 ENDPOINT = "unix:///csi/csi.sock"
 
 
 @dataclass(frozen=True)
 class Common:
-    """What both services say about themselves; ``zones`` is whether Cinder's zones are those of the nodes.
+    """What both services say about themselves; ``zones``: whether the storage's zones are those of the nodes.
 
     ``health_port`` is where they say whether they work, None for nowhere.
     """
 
     endpoint: str = ENDPOINT
-    driver: str = DRIVER
+    driver: str = VOLUMES
     zones: bool = True
     health_port: int | None = None
 
@@ -56,25 +57,32 @@ class NodeSettings:
     def found(self) -> tuple[Instance, int]:
         """Return which server this is and how many volumes it can take; raises ``Problem``."""
         limit = instance.room_for_volumes(instance.disks(self.root)) if self.limit is None else self.limit
-        return self.instance or instance.discover(self.root), limit
+        return self.server(), limit
+
+    def server(self) -> Instance:
+        """Return which server this is; raises ``Problem``."""
+        return self.instance or instance.discover(self.root)
 
 
-def common(environment: Mapping[str, str]) -> Common:
-    """Return what both services need; raises ``Problem`` naming the variable that is malformed."""
-    zones = environment.get("CAUSEWAY_CSI_ZONES", "same")
+def common(environment: Mapping[str, str], driver: str = VOLUMES) -> Common:
+    """Return what both services of a ``driver`` need; raises ``Problem`` naming what is malformed.
+
+    Volumes are where their server is, shares are reached from everywhere, unless it is said otherwise.
+    """
+    zones = environment.get("CAUSEWAY_CSI_ZONES", "same" if driver == VOLUMES else "apart")
     if zones not in ("same", "apart"):
-        raise _wrong("CAUSEWAY_CSI_ZONES", zones, "Say same, or apart where Cinder's zones are not Nova's.")
+        raise _wrong("CAUSEWAY_CSI_ZONES", zones, "Say same, or apart where its zones are not Nova's.")
     endpoint = environment.get("CSI_ENDPOINT", ENDPOINT)
     if "://" not in endpoint:
         endpoint = f"unix://{endpoint}"
-    driver = environment.get("CAUSEWAY_CSI_DRIVER", DRIVER)
+    name = environment.get("CAUSEWAY_CSI_DRIVER", driver)
     port = environment.get("CAUSEWAY_CSI_HEALTH_PORT", "")
     if port and not port.isdigit():
         raise _wrong("CAUSEWAY_CSI_HEALTH_PORT", port, "Give a port.")
-    return Common(endpoint, driver, zones == "same", int(port) if port else None)
+    return Common(endpoint, name, zones == "same", int(port) if port else None)
 
 
-def controller(environment: Mapping[str, str]) -> ControllerSettings:
+def controller(environment: Mapping[str, str], driver: str = VOLUMES) -> ControllerSettings:
     """Return the controller service's settings; raises ``Problem`` naming the variable that is wrong."""
     cluster = environment.get("CAUSEWAY_CLUSTER_ID", "")
     if not cluster:
@@ -82,14 +90,14 @@ def controller(environment: Mapping[str, str]) -> ControllerSettings:
         raise _wrong("CAUSEWAY_CLUSTER_ID", cluster, remedy)
     clouds_file = environment.get("OS_CLIENT_CONFIG_FILE")
     return ControllerSettings(
-        common(environment),
+        common(environment, driver),
         cluster,
         environment.get("OS_CLOUD", "openstack"),
         Path(clouds_file) if clouds_file else None,
     )
 
 
-def node(environment: Mapping[str, str]) -> NodeSettings:
+def node(environment: Mapping[str, str], driver: str = VOLUMES) -> NodeSettings:
     """Return the node service's settings; raises ``Problem`` naming the variable that is malformed."""
     limit = environment.get("CAUSEWAY_CSI_VOLUME_LIMIT", "")
     if limit and not limit.isdigit():
@@ -98,7 +106,7 @@ def node(environment: Mapping[str, str]) -> NodeSettings:
     zone = environment.get("CAUSEWAY_NODE_ZONE", "")
     registration = environment.get("CAUSEWAY_CSI_REGISTRATION")
     return NodeSettings(
-        common(environment),
+        common(environment, driver),
         Path(environment.get("CAUSEWAY_HOST_ROOT", "/")),
         Instance(identifier, zone) if identifier else None,
         int(limit) if limit else None,

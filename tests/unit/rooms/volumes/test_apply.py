@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.volumes import ModelAttachments, ModelCinder, World
 from tests.unit.conftest import run_in_virtual_time
+from tests.unit.rooms.lives import Lives, plans, troubles
 from tests.unit.rooms.volumes.examples import (
     BLOCKS,
     CLUSTER,
@@ -31,45 +32,22 @@ from causeway.rooms.volumes.snapshots import Snapshots
 In = Callable[[Any], Any]
 
 
-class Driver:
+class Driver(Lives):
     """The driver on a world, through all its lives."""
 
     def __init__(self, world: World, patience: float = 60.0) -> None:
         self.world = world
         self.patience = patience
-        self.alive = asyncio.Event()
-        self.alive.set()
-        self.start()
+        super().__init__()
 
     def start(self) -> None:
         cinder = ModelCinder(self.world)
         self.volumes = Volumes(cinder, ModelAttachments(self.world), CLUSTER, patience=self.patience)
         self.snapshots = Snapshots(cinder, CLUSTER, patience=self.patience)
 
-    async def die(self) -> None:
-        """End here and now, whatever was under way, and begin another life."""
-        self.alive.clear()
-        asyncio.get_running_loop().call_soon(asyncio.ensure_future, self.restart())
-        await asyncio.Event().wait()
-
-    async def restart(self) -> None:
+    async def close(self) -> None:
         await self.volumes.close()
         await self.snapshots.close()
-        self.start()
-        self.alive.set()
-
-    async def insist(self, ask: Callable[["Driver"], Coroutine[Any, Any, Any]]) -> Any:
-        """Ask until it is done, as the sidecars do, after lost answers and after the end of the process."""
-        for _ in range(40):
-            await self.alive.wait()
-            try:
-                return await ask(self)
-            except asyncio.CancelledError:
-                pass  # it died
-            except errors.CloudError as error:
-                assert error.retriable, error
-            await asyncio.sleep(1)
-        raise AssertionError("asked in vain")
 
 
 def here(*servers: str) -> World:
@@ -83,25 +61,6 @@ def put(world: World, found: Any) -> str:
     return str(found.id)
 
 
-def troubles(driver: Driver, plan: list[str]) -> None:
-    """Let the calls go by the plan: well, refused before they have effect, lost or killed afterwards."""
-    left = list(plan)
-
-    async def gate(_call: str, done: bool) -> None:
-        if not driver.alive.is_set():
-            await asyncio.Event().wait()
-        if not left or (left[0] in ("refused", "killed before")) is done:
-            return
-        match left.pop(0):
-            case "refused" | "lost":
-                raise errors.Timeout("cloud", "no answer")
-            case "killed" | "killed before":
-                await driver.die()
-
-    driver.world.gate = gate
-
-
-plans = st.lists(st.sampled_from(["well", "refused", "lost", "killed", "killed before"]), max_size=8)
 ACTS: dict[str, Callable[[Driver, str], Coroutine[Any, Any, Any]]] = {
     "create": lambda driver, _: driver.volumes.create(wish("pvc-new")),
     "snapshot": lambda driver, it: driver.snapshots.create(snapshot_wish(it)),
@@ -120,7 +79,7 @@ def test_repeated_concurrent_lost_and_killed_calls_do_it_once(
         world = here()
         identifier = put(world, volume())
         driver = Driver(world)
-        troubles(driver, plan)
+        troubles(world, driver, plan)
         asks = (driver.insist(lambda it: ACTS[act](it, identifier)) for _ in range(at_once))
         await asyncio.gather(*asks)
         await driver.insist(lambda it: ACTS[act](it, identifier))  # once more: nothing is left to do
@@ -145,7 +104,7 @@ def test_a_volume_is_away_whatever_happened_on_its_way(plan: list[str]) -> None:
         world = here()
         identifier = put(world, volume())
         driver = Driver(world)
-        troubles(driver, plan)
+        troubles(world, driver, plan)
         with contextlib.suppress(asyncio.CancelledError, errors.CloudError):
             await driver.volumes.publish(identifier, SERVER, ONE)
         await driver.insist(lambda it: it.volumes.unpublish(identifier, SERVER))

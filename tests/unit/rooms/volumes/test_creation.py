@@ -1,64 +1,24 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.unit.rooms.volumes.examples import CLUSTER, attached, snapshot, snapshot_wish, volume, wish
 
 from causeway.cloud.ownership import owner_in_metadata
+from causeway.engine.storage.steps import Discard, Done, Wait
 from causeway.rooms.volumes.creation import (
-    Discard,
-    Done,
     Origin,
-    Wait,
-    chosen,
     judge,
     judge_snapshot,
     request_for,
     snapshot_request_for,
-    surplus,
 )
-from causeway.rooms.volumes.model import CLUSTER_KEY, GIB, Capacity, Reason, Refused, Source
-
-statuses = st.sampled_from(["available", "in-use", "creating", "error", "deleting"])
-named = st.lists(
-    st.builds(
-        lambda number, status, ours: volume(
-            id=f"{number:08d}-0000-4000-8000-000000000000",
-            status=status,
-            created_at=f"{number % 3}",
-            metadata={CLUSTER_KEY: CLUSTER if ours else "other"},
-        ),
-        st.integers(0, 99),
-        statuses,
-        st.booleans(),
-    ),
-    unique_by=lambda each: each.id,
-    max_size=5,
-)
+from causeway.rooms.volumes.model import CLUSTER_KEY, GIB, Capacity, Reason, Refused, Source, is_ours
 
 
-@given(named, st.randoms(use_true_random=False))
-def test_the_same_one_of_several_is_chosen_in_whatever_order(volumes: list[Any], random: Any) -> None:
-    first = chosen(volumes, CLUSTER)
-    mixed = list(volumes)
-    random.shuffle(mixed)
-    assert chosen(mixed, CLUSTER) == first
-    ours = [each for each in volumes if each.metadata[CLUSTER_KEY] == CLUSTER]
-    assert (first is None) == (not ours)
-    assert sorted(surplus(volumes, CLUSTER)) == sorted(each.id for each in ours if each != first)
-    if any(each.status == "in-use" for each in ours):
-        assert first is not None
-        assert first.status == "in-use"
-
-
-def test_a_name_proves_nothing() -> None:
-    assert chosen([volume(metadata={}), volume(metadata={CLUSTER_KEY: "other"})], CLUSTER) is None
-
-
-def test_volumes_of_cloud_provider_openstack_are_ours() -> None:
-    known = volume(metadata={CLUSTER_KEY: CLUSTER})
-    assert chosen([known], CLUSTER) == known
+def test_a_name_proves_nothing_and_volumes_of_cloud_provider_openstack_are_ours() -> None:
+    assert not is_ours({}, CLUSTER)
+    assert not is_ours({CLUSTER_KEY: "other"}, CLUSTER)
+    assert is_ours({CLUSTER_KEY: CLUSTER}, CLUSTER)
 
 
 @pytest.mark.parametrize(

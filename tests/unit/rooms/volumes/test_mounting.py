@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rooms.volumes.examples import ONE
 
-from causeway.host.mounts import MountPoint
+from causeway.host.mounts import MountPoint, at
 from causeway.rooms.volumes.access import FILE_SYSTEMS
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
-from causeway.rooms.volumes.mounting import at, is_staged, others, staging
+from causeway.rooms.volumes.mounting import is_staged, others, staging
 
 DISK, ANOTHER = os.makedev(254, 16), os.makedev(254, 32)
 STAGED = "/var/lib/kubelet/plugins/staged"

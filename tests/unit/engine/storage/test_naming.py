@@ -8,7 +8,7 @@ from tests.unit.rooms.volumes.examples import volume
 
 from causeway.cloud.cinder_objects import Volume
 from causeway.cloud.errors import ServerError
-from causeway.rooms.volumes.naming import Named
+from causeway.engine.storage.naming import Named
 
 In = Callable[[Any], Any]
 

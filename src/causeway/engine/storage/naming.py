@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic
 
-from causeway.rooms.volumes.creation import Thing
+from causeway.engine.storage.steps import Thing
 
 
 class Named(Generic[Thing]):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from causeway.rooms.volumes.model import Reason, Refused
+from causeway.engine.storage.model import Reason, Refused
 
 Answer = TypeVar("Answer")
 

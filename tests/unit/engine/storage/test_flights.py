@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from causeway.rooms.volumes.flights import Flights
-from causeway.rooms.volumes.model import Reason, Refused
+from causeway.engine.storage.flights import Flights
+from causeway.engine.storage.model import Reason, Refused
 
 In = Callable[[Any], Any]
 

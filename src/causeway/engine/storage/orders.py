@@ -1,4 +1,4 @@
-"""What volumes and snapshots have in common: asked for by a name, had once, deleted, and waited for.
+"""What volumes, shares and snapshots have in common: asked for by a name, had once, deleted, and waited for.
 
 Each piece of work looks, decides, acts, waits and looks again, until there is nothing left to do. So it does
 not matter whether it is the first that is asked to do it, or goes on with what another was killed at.
@@ -8,36 +8,44 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
 
 from causeway.cloud import errors
-from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Snapshot, Volume
-from causeway.rooms.volumes import creation
-from causeway.rooms.volumes.creation import Discard, Done, Step, Thing, Wait
-from causeway.rooms.volumes.flights import Answer, Flights
-from causeway.rooms.volumes.model import Reason, Refused, SnapshotWish, Wish
-from causeway.rooms.volumes.naming import Named
-from causeway.rooms.volumes.poller import NotYet, Poller
+from causeway.engine.storage.flights import Answer, Flights
+from causeway.engine.storage.model import Reason, Refused
+from causeway.engine.storage.naming import Named
+from causeway.engine.storage.poller import NotYet, Poller
+from causeway.engine.storage.steps import COMING, Discard, Done, Step, Stored, Thing, Wait, chosen, surplus
 
 log = structlog.get_logger()
 
 PATIENCE = 240.0
 """Seconds a piece of work goes on waiting; whoever asked may have hung up long before."""
 
-Wished = TypeVar("Wished", Wish, SnapshotWish)
+
+class ByName(Protocol):
+    """A wish, for something of a name."""
+
+    @property
+    def name(self) -> str:
+        """The name that is asked for."""
+        ...
+
+
+Wished = TypeVar("Wished", bound=ByName)
 
 
 @dataclass(frozen=True)
 class Calls(Generic[Thing]):
-    """Cinder's calls for objects of one kind."""
+    """The service's calls for objects of one kind; ``told`` is what it tells about one, the newest first."""
 
     get: Callable[[str], Awaitable[Thing]]
     list_all: Callable[[], Awaitable[list[Thing]]]
     named: Callable[[str], Awaitable[list[Thing]]]
     delete: Callable[[str], Awaitable[None]]
+    told: Callable[[str], Awaitable[list[str]]]
 
 
 class Orders(ABC, Generic[Thing, Wished]):
@@ -45,10 +53,9 @@ class Orders(ABC, Generic[Thing, Wished]):
 
     kind: ClassVar[str]
     deletable_when: ClassVar[str]
-    """What to do when Cinder refuses to delete one."""
+    """What to do when the service refuses to delete one."""
 
-    def __init__(self, cinder: Cinder, cluster: str, calls: Calls[Thing], patience: float) -> None:
-        self._cinder = cinder
+    def __init__(self, cluster: str, calls: Calls[Thing], patience: float) -> None:
         self._cluster = cluster
         self._calls: Calls[Thing] = calls
         self._patience = patience
@@ -71,6 +78,10 @@ class Orders(ABC, Generic[Thing, Wished]):
         await self._run(identifier, "delete", lambda: self._delete(identifier))
 
     @abstractmethod
+    def _is_ours(self, it: Thing) -> bool:
+        """Return whether what has the name of a wish is marked as this cluster's."""
+
+    @abstractmethod
     def _judge(self, wish: Wished, it: Thing) -> Step[Thing]:
         """Return what that is which has the name of the wish; raises ``Refused``."""
 
@@ -80,7 +91,7 @@ class Orders(ABC, Generic[Thing, Wished]):
 
     @abstractmethod
     def _failure(self, place: str, told: str) -> Refused:
-        """Return the refusal for what Cinder could not make; ``told`` are its words, "" for none."""
+        """Return the refusal for what the service could not make; ``told`` are its words, "" for none."""
 
     def _require_deletable(self, it: Thing) -> None:
         """Raise ``Refused`` when it must not be deleted as it is."""
@@ -94,10 +105,10 @@ class Orders(ABC, Generic[Thing, Wished]):
         watched: set[str] = set()
         until = self._until()
         while True:
-            named = await self._named.of(wish.name)
-            if left := creation.surplus(named, self._cluster):
+            ours = [each for each in await self._named.of(wish.name) if self._is_ours(each)]
+            if left := surplus(ours):
                 log.warning("several have one name", kind=self.kind, name=wish.name, beside=left)
-            it = creation.chosen(named, self._cluster)
+            it = chosen(ours)
             match self._judge(wish, it) if it else None:
                 case None:
                     it = await self._order(wish)
@@ -113,8 +124,8 @@ class Orders(ABC, Generic[Thing, Wished]):
                     await self._discard(it, f"{self.kind} {wish.name}", until, tell=it.id in watched)
 
     async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
-        """Take away what failed; raises ``Refused`` with Cinder's reason when it failed just now."""
-        told = await self._cinder.messages_about(it.id) if tell else []
+        """Take away what failed; raises ``Refused`` with the service's reason when it failed just now."""
+        told = await self._calls.told(it.id) if tell else []
         await self._calls.delete(it.id)
         await self._wait(it.id, _is_gone, until)
         log.warning("what failed was removed", kind=self.kind, id=it.id, cause=told[:1])
@@ -134,7 +145,7 @@ class Orders(ABC, Generic[Thing, Wished]):
                 raise Refused(Reason.PRECONDITION, place, error.cause, self.deletable_when) from error
         last = await self._wait(identifier, lambda it: it is None or it.status != "deleting", self._until())
         if last is not None:
-            told = next(iter(await self._cinder.messages_about(identifier)), f"its status is {last.status}")
+            told = next(iter(await self._calls.told(identifier)), f"its status is {last.status}")
             raise Refused(Reason.FAILED, place, told, "Have the cloud's administrator reset and delete it.")
 
     async def _found(self, identifier: str) -> Thing | None:
@@ -160,9 +171,9 @@ class Orders(ABC, Generic[Thing, Wished]):
             raise Refused(Reason.DEADLINE, f"{self.kind} {identifier}", cause, remedy) from error
 
 
-def _has_come(it: Volume | Snapshot | None) -> bool:
-    return it is None or it.status not in creation.COMING
+def _has_come(it: Stored | None) -> bool:
+    return it is None or it.status not in COMING
 
 
-def _is_gone(it: Volume | Snapshot | None) -> bool:
+def _is_gone(it: Stored | None) -> bool:
     return it is None or it.status == "error_deleting"

@@ -9,7 +9,7 @@ from tests.models.volumes import ModelCinder, World
 from tests.unit.rooms.volumes.examples import volume
 
 from causeway.cloud.errors import ServerError
-from causeway.rooms.volumes.poller import FIRST, LAST, NotYet, Poller, pause
+from causeway.engine.storage.poller import FIRST, LAST, NotYet, Poller, pause
 
 In = Callable[[Any], Any]
 

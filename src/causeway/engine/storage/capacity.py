@@ -1,6 +1,6 @@
 """Sizes: Kubernetes counts bytes and gives a range, Cinder sells whole GiB. Pure."""
 
-from causeway.rooms.volumes.model import GIB, Capacity, Reason, Refused
+from causeway.engine.storage.model import GIB, Capacity, Reason, Refused
 
 
 def gigabytes(capacity: Capacity, place: str, at_least: int = 1) -> int:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causeway.rooms.volumes.capacity import fits, gigabytes
-from causeway.rooms.volumes.model import GIB, Capacity, Reason, Refused
+from causeway.engine.storage.capacity import fits, gigabytes
+from causeway.engine.storage.model import GIB, Capacity, Reason, Refused
 
 sizes = st.integers(0, 100 * GIB)
 

@@ -1,0 +1,96 @@
+"""What is asked of shares: the words this room speaks."""
+
+import msgspec
+
+from causeway.cloud.manila_objects import ShareSnapshot
+from causeway.cloud.ownership import Owner, owner_in, owner_in_metadata
+from causeway.engine.storage.model import Capacity
+
+NFS, CEPHFS = "NFS", "CEPHFS"
+PROTOCOLS = (NFS, CEPHFS)
+CLUSTER_KEY = "manila.csi.openstack.org/cluster"
+"""The metadata by which cloud-provider-openstack's driver of shares, and ours, mark what is a cluster's."""
+SHARE, ACCESS = "share", "share-access"
+"""The kinds of what this room makes; the uid of a rule is the node it is for, "" if it is for all nodes."""
+
+PASSING = frozenset(
+    {
+        *("creating", "creating_from_snapshot", "deleting", "extending", "shrinking", "ensuring"),
+        *("manage_starting", "unmanage_starting", "migrating", "migrating_to", "server_migrating"),
+        *("replication_change", "restoring", "reverting", "backup_creating", "backup_restoring"),
+    }
+)
+"""Statuses that end by themselves."""
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """A share that is asked for; "" leaves a choice to the cloud."""
+
+    name: str
+    capacity: Capacity
+    protocol: str
+    share_type: str = ""
+    network: str = ""
+    zone: str = ""
+    group: str = ""
+    snapshot_id: str = ""
+    metadata: dict[str, str] = {}
+
+
+class SnapshotWish(msgspec.Struct, frozen=True):
+    """A snapshot that is asked for."""
+
+    name: str
+    share_id: str
+
+
+class Clients(msgspec.Struct, frozen=True):
+    """Whom a StorageClass lets in instead of single nodes: addresses and networks, users of Ceph."""
+
+    addresses: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What a node needs to mount a share; ``user`` and ``key`` are Ceph's. ``repr`` shows no key."""
+
+    protocol: str
+    location: str
+    user: str = ""
+    key: str = ""
+
+    def __repr__(self) -> str:
+        """Return the entry in a line without its key."""
+        return f"Entry({self.protocol}, {self.location}, {self.user})"
+
+
+def marks(cluster: str, name: str) -> dict[str, str]:
+    """Return the metadata that says whose a share is, given in the call that makes it."""
+    return {CLUSTER_KEY: cluster, **Owner(cluster, SHARE, name).metadata()}
+
+
+def is_ours(metadata: dict[str, str], cluster: str) -> bool:
+    """Return whether a share belongs to ``cluster``, made by us or by cloud-provider-openstack's driver."""
+    return metadata.get(CLUSTER_KEY) == cluster
+
+
+def description(cluster: str, name: str) -> str:
+    """Return the description that says whose a snapshot is."""
+    return Owner(cluster, SHARE, name).description()
+
+
+def is_our_snapshot(snapshot: ShareSnapshot, cluster: str) -> bool:
+    """Return whether a snapshot belongs to ``cluster``."""
+    owner = owner_in(snapshot.description or "")
+    return owner is not None and (owner.cluster, owner.kind) == (cluster, SHARE)
+
+
+def access_marks(cluster: str, node: str) -> dict[str, str]:
+    """Return the metadata that says for which node a rule was made ("": for all)."""
+    return Owner(cluster, ACCESS, node).metadata()
+
+
+def node_of(metadata: dict[str, str], cluster: str) -> str | None:
+    """Return for which node ``cluster`` made a rule ("": for all), None if it did not make it."""
+    owner = owner_in_metadata(metadata)
+    return owner.uid if owner is not None and (owner.cluster, owner.kind) == (cluster, ACCESS) else None

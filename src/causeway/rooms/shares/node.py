@@ -1,0 +1,144 @@
+"""Shares on a node: mounted once, shown to pods, and taken away. The only place that mounts them."""
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from causeway.engine.storage.model import Reason, Refused
+from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target
+from causeway.host import mounts
+from causeway.host.command import run, succeeds
+from causeway.rooms.shares import mounting
+from causeway.rooms.shares.model import Entry
+from causeway.rooms.shares.mounting import Mounting, Options
+
+log = structlog.get_logger()
+
+KEYS = Path("/run/causeway/shares")
+"""Where keys are while something is mounted: in memory, and readable by root alone."""
+APPEAR = 30.0
+"""Seconds a program may take until what it serves is there."""
+_LOOK_EVERY = 0.1
+_KERNEL_KNOWS = Path("/proc/filesystems")
+# Whatever a pod starts ends with it. What serves a file system has to stay: the machine's systemd keeps it.
+_ON_HOST = ("nsenter", "--target", "1", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--")
+
+
+class NodeShares(NodeStorage):
+    """The shares of this machine; ``in_pod``: this runs in a container that may end before what it mounts."""
+
+    def __init__(self, *, in_pod: bool = False, appear: float = APPEAR) -> None:
+        super().__init__("share")
+        self._in_pod = in_pod
+        self._appear = appear
+
+    def stage(self, identifier: str, path: Path, entry: Entry, options: Options) -> None:
+        """Mount a share at ``path``; raises ``Refused``, ``CommandFailed``."""
+        place = self._place(identifier)
+        with self._alone(identifier):
+            if mounting.is_staged(mounts.table(), str(path), place) and not self._clear_dead(path):
+                return
+            how = mounting.mounting(entry, str(path), options, by_kernel=knows_ceph(), place=place)
+            path.mkdir(mode=0o750, parents=True, exist_ok=True)
+            if not entry.key:
+                run(*how.words)
+                return
+            file = _write_key(path, mounting.keyring(entry, by_program=how.stays))
+            try:
+                self._mount(how, file, path, place)
+            finally:
+                file.unlink()
+
+    def publish(
+        self, identifier: str, staged: Path, path: Path, *, read_only: bool, alone: bool = False
+    ) -> None:
+        """Show a staged share to a pod at ``path``; ``alone``: to no second one; raises ``Refused``."""
+        place = self._place(identifier)
+        with self._alone(identifier):
+            table = mounts.table()
+            if not mounting.is_staged(table, str(staged), place):
+                cause = f"it is not mounted at {staged}"
+                raise Refused(Reason.PRECONDITION, place, cause, "It has to be staged first.")
+            there = mounts.at(table, str(path))
+            if there is not None:
+                here = mounts.at(table, str(staged))
+                if here is None or (there.device, there.root) != (here.device, here.root):
+                    cause = f"{there.source} is mounted at {path} already"
+                    raise Refused(Reason.PRECONDITION, place, cause, "Unmount it, if nothing uses it.")
+                if read_only and "ro" not in there.options:  # killed between the two steps
+                    mounts.make_read_only(path)
+                return
+            if alone and (found := mounting.others(table, str(staged), str(path))):
+                cause = f"one pod alone may have it (ReadWriteOncePod), another has it at {', '.join(found)}"
+                raise Refused(Reason.PRECONDITION, place, cause, "It is given when that pod is gone.")
+            make_target(path)
+            mounts.bind(staged, path, read_only=read_only)
+
+    def usage(self, identifier: str, path: Path) -> Usage:
+        """Return how full the share at ``path`` is; raises ``Refused`` when it is not there."""
+        if not mounts.at(mounts.table(), str(path)):
+            cause = f"it is not at {path}"
+            remedy = "It has to be published there first."
+            raise Refused(Reason.NOT_FOUND, self._place(identifier), cause, remedy)
+        return filesystem_usage(path)
+
+    def _clear_dead(self, path: Path) -> bool:
+        """Take away a mount whose program has ended; returns whether it was one."""
+        try:
+            os.statvfs(path)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
+        else:
+            return False
+        log.warning("the program that served a share has ended; it is mounted again", path=str(path))
+        mounts.unmount(path, lazily=True)
+        return True
+
+    def _mount(self, how: Mounting, key: Path, path: Path, place: str) -> None:
+        words: Sequence[str] = how.with_keyfile(str(key))
+        if how.stays and self._in_pod:
+            unit = f"causeway-share-{_name(path)}"
+            kept = (
+                "systemd-run",
+                "--quiet",
+                "--collect",
+                f"--unit={unit}",
+                "--property=KillMode=mixed",
+                "--",
+            )
+            words = [*_ON_HOST, *kept, *words, "-f"]
+        run(*words)
+        deadline = time.monotonic() + self._appear
+        while not mounting.is_staged(mounts.table(), str(path), place):
+            if time.monotonic() > deadline:
+                cause = f"nothing is mounted at {path} {self._appear:g} s after {how.words[0]} was started"
+                remedy = "Look at the node's journal, and that it reaches Ceph's monitors."
+                raise Refused(Reason.PENDING, place, cause, remedy)
+            time.sleep(_LOOK_EVERY)
+
+
+def knows_ceph() -> bool:
+    """Return whether this kernel can mount CephFS."""
+    known = _KERNEL_KNOWS.read_text().split()
+    return "ceph" in known or succeeds("modprobe", "--quiet", "ceph")
+
+
+def _write_key(path: Path, content: str) -> Path:
+    KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = KEYS / _name(path)
+    file.unlink(missing_ok=True)  # of a life that was killed
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(content)
+    return file
+
+
+def _name(path: Path) -> str:
+    """Return a name for what is mounted at a path."""
+    return hashlib.sha256(str(path).encode()).hexdigest()[:16]

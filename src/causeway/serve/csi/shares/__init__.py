@@ -1,0 +1,1 @@
+"""The driver of shares: Manila's shares by the Container Storage Interface."""
