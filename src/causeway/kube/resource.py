@@ -92,6 +92,9 @@ PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=F
 SNAPSHOT_CONTENTS = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", namespaced=False
 )
+SNAPSHOT_CLASSES = Resource(
+    "snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass", namespaced=False
+)
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
 PORT_POOLS = Resource("causeway.dev", "v1alpha1", "portpools", "PortPool", namespaced=False)
@@ -123,6 +126,7 @@ ALL = (
     ADMISSION_POLICIES,
     ADMISSION_POLICY_BINDINGS,
     STORAGE_CLASSES,
+    SNAPSHOT_CLASSES,
     CSI_DRIVERS,
     PORT_POOLS,
 )

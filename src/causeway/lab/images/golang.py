@@ -77,7 +77,7 @@ class Toolchain:
         """Download one module version and return what is known about it."""
         answer = json.loads(self._go("mod", "download", "-json", f"{path}@{version}", cwd=self.cache))
         info = json.loads(Path(answer["Info"]).read_text())
-        return Published(go_mod=Path(answer["GoMod"]).read_text(), time=info["Time"])
+        return Published(Path(answer["GoMod"]).read_text(), info["Time"], Path(answer["Zip"]))
 
     def build(self, module: Module, target: Path) -> None:
         """Build all programs of ``module`` into the directory ``target``, as static binaries."""
@@ -131,10 +131,11 @@ def forget_builds(cache: Path) -> None:
 
 @dataclass(frozen=True)
 class Published:
-    """A published module version: its ``go.mod`` and when it was made (RFC 3339)."""
+    """A published module version: its ``go.mod``, when it was made (RFC 3339), and its sources as a zip."""
 
     go_mod: str
     time: str
+    sources: Path
 
     @property
     def language(self) -> str:

@@ -48,7 +48,7 @@ def test_go_mod_requires_and_replaces() -> None:
 
 
 def test_language_is_that_of_the_published_module() -> None:
-    assert Published("module a\n\ngo 1.26.0\n\ntoolchain go1.26.2\n", "").language == "1.26.0"
+    assert Published("module a\n\ngo 1.26.0\n\ntoolchain go1.26.2\n", "", Path()).language == "1.26.0"
 
 
 def test_linker_flags_stamp_variables() -> None:

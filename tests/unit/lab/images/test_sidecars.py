@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from causeway.lab.images import sidecars
 from causeway.lab.images.golang import Published, Toolchain
 from causeway.rooms.platforms.model import Sidecars
@@ -15,7 +17,7 @@ class Modules(Toolchain):
             if path == "k8s.io/kubernetes"
             else "go 1.25.0\n"
         )
-        return Published(text, "2026-01-01T00:00:00Z")
+        return Published(text, "2026-01-01T00:00:00Z", Path())
 
 
 def test_a_platform_looks_for_the_images_that_are_on_our_nodes() -> None:
