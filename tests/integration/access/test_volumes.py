@@ -38,6 +38,9 @@ NODE = "disks"
 NAMESPACE = "default"
 CSI_NODES = Resource("storage.k8s.io", "v1", "csinodes", "CSINode", namespaced=False)
 ATTACHMENTS = Resource("storage.k8s.io", "v1", "volumeattachments", "VolumeAttachment", namespaced=False)
+ATTRIBUTES = Resource(
+    "storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", namespaced=False
+)
 SNAPSHOTS = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 RIGHTS = audit.rights(FOLDER / "22-volumes-access.yaml", ACCOUNT)
 RARE = {
@@ -129,6 +132,25 @@ async def released(stage: Stage, claim: str, volume: str) -> None:
     await stage.come(leaving, f"the volume of {claim} to be deleted")
 
 
+async def retyped(stage: Stage, claim: str, handle: str) -> None:
+    """Have a claim's volume be of another type, by a class of attributes."""
+    cloud, admin = stage.site.project.cloud.block_storage, stage.site.project.admin.block_storage
+    other = admin.create_type(name=f"{stage.site.project.name}-other")
+    first = cloud.get_volume(handle).volume_type
+    for name, kind in (("other", other.name), ("first", first)):
+        body = {"metadata": {"name": name}, "driverName": DRIVER, "parameters": {"type": kind}}
+        await stage.admin.create(ATTRIBUTES, body)
+        await stage.admin.patch(CLAIMS, claim, {"spec": {"volumeAttributesClassName": name}}, NAMESPACE)
+
+        async def told(wanted: str = name) -> bool:
+            found = await stage.find(CLAIMS, claim, NAMESPACE)
+            return bool(found and found["status"].get("currentVolumeAttributesClassName") == wanted)
+
+        await stage.come(told, f"the volume to be {name}")
+        assert cloud.get_volume(handle).volume_type == kind
+    admin.delete_type(other)
+
+
 async def copied(stage: Stage, claim: str, size: str) -> None:
     """Take a snapshot of a claim and make another claim of it; then both go."""
     cloud = stage.site.project.cloud.block_storage
@@ -188,6 +210,7 @@ async def test_every_right_is_used_and_none_is_missing(running: Stage) -> None:
     await stage.come(enlarged, "a larger volume")
     assert cloud.get_volume(handle).size == 2
 
+    await retyped(stage, "data", handle)
     await copied(stage, "data", "2Gi")
     await released(stage, "data", name)
     assert handle not in {each.id for each in cloud.volumes()}
