@@ -154,8 +154,13 @@ async def retyped(stage: Stage, claim: str, handle: str) -> None:
 async def copied(stage: Stage, claim: str, size: str) -> None:
     """Take a snapshot of a claim and make another claim of it; then both go."""
     cloud = stage.site.project.cloud.block_storage
-    spec = {"source": {"persistentVolumeClaimName": claim}}
-    await stage.admin.create(SNAPSHOTS, {"metadata": {"name": "then"}, "spec": spec}, NAMESPACE)
+    wanted = {
+        "apiVersion": SNAPSHOTS.api_version,
+        "kind": SNAPSHOTS.kind,
+        "metadata": {"name": "then"},
+        "spec": {"source": {"persistentVolumeClaimName": claim}},
+    }
+    await stage.admin.create(SNAPSHOTS, wanted, NAMESPACE)
 
     async def taken() -> Any:
         found = await stage.find(SNAPSHOTS, "then", NAMESPACE)

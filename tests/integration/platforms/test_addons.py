@@ -32,7 +32,8 @@ async def test_a_class_of_another_volume_type_takes_the_place_of_the_one_there(k
 def content(**source: str) -> Object:
     reference = {"name": "then", "namespace": "default"}
     spec = {"driver": "d", "deletionPolicy": "Retain", "source": source, "volumeSnapshotRef": reference}
-    return {"metadata": {"name": "then"}, "spec": spec}
+    kind = {"apiVersion": SNAPSHOT_CONTENTS.api_version, "kind": SNAPSHOT_CONTENTS.kind}
+    return {**kind, "metadata": {"name": "then"}, "spec": spec}
 
 
 async def test_snapshots_are_defined_and_their_class_is_taken_as_soon_as_they_are(kube_api: KubeApi) -> None:
