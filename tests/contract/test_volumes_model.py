@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.integration.projects import CLOUD, Project, until
-from tests.integration.volumes.conftest import mine, server
+from tests.integration.volumes.conftest import mine, other_type, server
 from tests.models.volumes import ModelAttachments, ModelCinder, World
 
 from causeway.cloud import errors
@@ -17,17 +17,18 @@ from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
 from causeway.rooms.volumes.attachment import settled
 
-__all__ = ["mine", "server"]
+__all__ = ["mine", "other_type", "server"]
 NOWHERE = "99999999-9999-4999-8999-999999999999"
 
 
 class Scenario:
     """A walk through everything the driver does with volumes; ``seen`` is what it saw on its way."""
 
-    def __init__(self, cinder: Cinder, attachments: Attachments, server_id: str) -> None:
+    def __init__(self, cinder: Cinder, attachments: Attachments, server_id: str, other: str) -> None:
         self.cinder = cinder
         self.attachments = attachments
         self.server = server_id
+        self.other = other  # a volume type that is not the default one
         self.name = f"contract-{uuid.uuid4().hex[:8]}"
         self.seen: list[object] = []
 
@@ -42,6 +43,7 @@ class Scenario:
         )
         await self.attach(made.id)
         await self.extend(made.id)
+        await self.retype(made.id)
         snapshot = await self.snapshots(made.id)
         await self.copy(made.id, snapshot)
         await self.detach(made.id)
@@ -65,6 +67,15 @@ class Scenario:
         await self.cinder.extend_volume(volume, 2)
         await self.become(volume, lambda it: settled(it) and bool(it and it.size == 2))
         await self.refused(self.cinder.extend_volume(volume, 1))
+
+    async def retype(self, volume: str) -> None:
+        now = await self.cinder.get_volume(volume)
+        names = {each.name for each in await self.cinder.list_types()}
+        self.see("types", now.volume_type in names, self.other in names)
+        await self.refused(self.cinder.retype_volume(volume, "no-such"))
+        await self.refused(self.cinder.retype_volume(volume, str(now.volume_type)))
+        await self.cinder.retype_volume(volume, self.other)
+        await self.become(volume, lambda it: settled(it) and bool(it and it.volume_type == self.other))
 
     async def snapshots(self, volume: str) -> str:
         await self.refused(self.cinder.create_snapshot(SnapshotRequest(volume, self.name, {})))
@@ -150,13 +161,13 @@ async def of_model() -> list[object]:
     world = World(latency=0.05)
     server_id = str(uuid.uuid4())
     world.servers = {server_id}
-    return await Scenario(ModelCinder(world), ModelAttachments(world), server_id).walk()
+    return await Scenario(ModelCinder(world), ModelAttachments(world), server_id, "fast").walk()
 
 
 async def test_the_model_behaves_as_cinder_and_nova_do(
-    mine: Project, server: Any, of_model: list[object]
+    mine: Project, server: Any, other_type: str, of_model: list[object]
 ) -> None:
     until(lambda: mine.cloud.compute.get_server(server.id).status == "ACTIVE")
     async with await Cloud.open(CLOUD, mine.clouds) as cloud:
-        real = await Scenario(Cinder(cloud), Attachments(cloud), server.id).walk()
+        real = await Scenario(Cinder(cloud), Attachments(cloud), server.id, other_type).walk()
     assert real == of_model

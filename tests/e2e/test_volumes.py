@@ -1,4 +1,4 @@
-"""A claim of the default class: its bytes follow the pod to another node, and go with the claim."""
+"""A claim of the default class: its bytes follow the pod to another node, into a copy, and then go."""
 
 from collections.abc import Iterator
 
@@ -23,13 +23,27 @@ spec:
   accessModes: [ReadWriteOnce]
   resources: {{requests: {{storage: 1Gi}}}}
 """
+COPY = f"""
+apiVersion: snapshot.storage.k8s.io/v1
+kind: VolumeSnapshot
+metadata: {{name: then, namespace: {NAMESPACE}}}
+spec: {{source: {{persistentVolumeClaimName: data}}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: restored, namespace: {NAMESPACE}}}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {{requests: {{storage: 2Gi}}}}
+  dataSource: {{apiGroup: snapshot.storage.k8s.io, kind: VolumeSnapshot, name: then}}
+"""
 WRITE = "import os; file = open('/data/text', 'w'); file.write('kept'); file.flush(); os.fsync(file.fileno())"
 READ = "print(open('/data/text').read())"
 SIZE = "import os; found = os.statvfs('/data'); print(found.f_blocks * found.f_frsize)"
 SECONDS = 300.0
 
 
-def pod(name: str, node: str) -> str:
+def pod(name: str, node: str, claim: str = "data") -> str:
     return f"""
 apiVersion: v1
 kind: Pod
@@ -45,7 +59,7 @@ spec:
       volumeMounts: [{{name: data, mountPath: /data}}]
   volumes:
     - name: data
-      persistentVolumeClaim: {{claimName: data}}
+      persistentVolumeClaim: {{claimName: {claim}}}
 """
 
 
@@ -100,10 +114,24 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
         assert run("reader", READ) == "kept"
         assert int(run("reader", SIZE)) > 1.5 * 2**30
 
-        kubectl("delete", "pod", "reader", *inside)
+        # Taken while a pod has the disk; the copy's pod begins when there is the snapshot and a volume of it.
+        kubectl("apply", "-f", "-", stdin=COPY)
+        kubectl("apply", "-f", "-", stdin=pod("historian", second, "restored"))
+        until(phase, "the copy's pod with its disk", lambda: started("historian"), seconds=SECONDS)
+        assert run("historian", READ) == "kept"
+        copy = kubectl.json("get", "pvc", "restored", *inside)["spec"]["volumeName"]
+        copied = kubectl.json("get", "pv", copy)["spec"]["csi"]["volumeHandle"]
+        snapshot = cloud.block_storage.get_volume(copied).snapshot_id
+        assert cloud.block_storage.get_snapshot(snapshot).volume_id == handle
+
+        kubectl("delete", "pod", "reader", "historian", *inside)
+        kubectl("delete", "pvc", "restored", *inside)
+        kubectl("delete", "volumesnapshot", "then", *inside)
         kubectl("delete", "pvc", claim, *inside)
 
         def gone() -> bool:
-            return handle not in {each.id for each in cloud.block_storage.volumes()}
+            storage = cloud.block_storage
+            left = {each.id for kind in (storage.volumes, storage.snapshots) for each in kind()}
+            return not left & {handle, copied, snapshot}
 
-        until(phase, "the volume gone", gone, seconds=SECONDS)
+        until(phase, "the volumes and the snapshot gone", gone, seconds=SECONDS)

@@ -6,7 +6,7 @@ token of a service account: what the product reads, and the rights it ships with
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,25 +40,36 @@ async def doors(
     directory: Path, *, clouds: Path, api: KubeApi, token: str, weather: Weather
 ) -> AsyncIterator[Doors]:
     """Stand before the one cloud in ``clouds`` and before ``api``, each reached as it was."""
+    async with cloud_doors(directory, clouds=clouds, services=SERVICES, weather=weather) as (
+        proxies,
+        written,
+    ):
+        server = Server("127.0.0.1", api.port, api.trusting())
+        kubernetes = FaultProxy(KUBERNETES, server, weather, tls=api.serving(), refusal=refusals.kubernetes)
+        async with kubernetes:
+            kubeconfig = _write(directory / "kubeconfig", api.config(kubernetes.url, {"token": token}))
+            yield Doors({**proxies, KUBERNETES: kubernetes}, written, kubeconfig)
+
+
+@contextlib.asynccontextmanager
+async def cloud_doors(
+    directory: Path, *, clouds: Path, services: Iterable[str], weather: Weather
+) -> AsyncIterator[tuple[dict[str, FaultProxy], Path]]:
+    """Stand before Keystone and ``services`` of the one cloud in ``clouds``; yield the file that tells so."""
     ((name, entry),) = _read(clouds)["clouds"].items()
     credentials = await asyncio.to_thread(Credentials, name, clouds)
     urls = {"identity": urlsplit(entry["auth"]["auth_url"])}
-    for service in SERVICES:
+    for service in services:
         urls[service] = urlsplit(await asyncio.to_thread(credentials.endpoint, service))
     async with AsyncExitStack() as stack:
         proxies = {}
         for door, url in urls.items():
             server = Server(url.hostname or "", url.port or 80)
             proxies[door] = await stack.enter_async_context(FaultProxy(door, server, weather))
-        server = Server("127.0.0.1", api.port, api.trusting())
-        kubernetes = FaultProxy(KUBERNETES, server, weather, tls=api.serving(), refusal=refusals.kubernetes)
-        proxies[KUBERNETES] = await stack.enter_async_context(kubernetes)
         through = {door: _through(urls[door], proxies[door]) for door in urls}
         entry["auth"]["auth_url"] = through.pop("identity")
         entry |= {f"{service.replace('-', '_')}_endpoint_override": url for service, url in through.items()}
-        written = _write(directory / "clouds.yaml", {"clouds": {name: entry}})
-        user = {"token": token}
-        yield Doors(proxies, written, _write(directory / "kubeconfig", api.config(kubernetes.url, user)))
+        yield proxies, _write(directory / "clouds.yaml", {"clouds": {name: entry}})
 
 
 async def token_of(admin: Client, account: str) -> str:

@@ -116,6 +116,11 @@ class FaultProxy:
             self._connections.discard(writer)
             writer.close()
 
+    async def idle(self) -> None:
+        """Return once no connection is served: all a process that is gone has ordered has come to its end."""
+        while self._serving:
+            await asyncio.wait(set(self._serving))
+
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return a connection to the server."""
         to = self._server

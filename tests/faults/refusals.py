@@ -8,8 +8,11 @@ from tests.faults.weather import Fault, Request
 _REASONS = {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError"}
 
 
+_FAULTS = {409: "conflictingRequest", 429: "overLimit"}  # what Cinder and Nova call them
+
+
 def openstack(request: Request, fault: Fault) -> bytes:
-    """Return what Neutron, Octavia or Keystone answer; a proxy before them answers 503 in HTML."""
+    """Return what the services and Keystone answer; a proxy before them answers 503 in HTML."""
     if fault.status == 503:
         return _answer(fault, b"<html><h1>Service Unavailable</h1></html>", "text/html")
     if fault.status == 409 and request.door == "load-balancer":
@@ -19,6 +22,9 @@ def openstack(request: Request, fault: Fault) -> bytes:
         words = "Request Failed: internal server error while processing your request."
         kind = {409: "Conflict", 429: "TooManyRequests"}.get(fault.status, "HTTPInternalServerError")
         document = {"NeutronError": {"type": kind, "message": words, "detail": ""}}
+    elif request.door in ("block-storage", "compute"):
+        words = HTTPStatus(fault.status).phrase
+        document = {_FAULTS.get(fault.status, "computeFault"): {"code": fault.status, "message": words}}
     else:
         words = HTTPStatus(fault.status).phrase
         document = {"error": {"code": fault.status, "title": words, "message": words}}

@@ -155,6 +155,25 @@ class ModelCinder(Cinder):
         world.later(end)
         await world.passed("extend volume", done=True)
 
+    async def retype_volume(self, identifier: str, volume_type: str) -> None:
+        world = self.world
+        await world.passed("retype volume", done=False)
+        volume = _known(world.volumes, identifier, "volume")
+        if volume_type not in {each.name for each in world.types}:
+            cause = f"Volume type with name {volume_type} could not be found."
+            raise errors.NotFound("block-storage", cause, status=404)
+        if volume.status not in ("available", "in-use") or volume.volume_type == volume_type:
+            raise errors.BadRequest("block-storage", "Invalid volume: it cannot be retyped", status=400)
+        before = volume.status
+        world.set(volume, status="retyping")
+
+        def end() -> None:
+            changes = {} if "retype" in world.failing else {"volume_type": volume_type}
+            world.set(volume, status=before, **changes)
+
+        world.later(end)
+        await world.passed("retype volume", done=True)
+
     async def delete_attachment(self, identifier: str) -> None:
         world = self.world
         await world.passed("delete attachment", done=False)

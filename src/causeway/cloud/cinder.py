@@ -71,6 +71,11 @@ class Cinder:
         """Begin to enlarge a volume to ``size`` GiB, also one in use."""
         await self._call("POST", f"volumes/{identifier}/action", {"os-extend": {"new_size": size}})
 
+    async def retype_volume(self, identifier: str, volume_type: str) -> None:
+        """Begin to give a volume another type, by name, where it is: its bytes are never moved for it."""
+        words = {"new_type": volume_type, "migration_policy": "never"}
+        await self._call("POST", f"volumes/{identifier}/action", {"os-retype": words})
+
     async def delete_attachment(self, identifier: str) -> None:
         """Forget that a volume is at a server; Cinder refuses while Nova has that server."""
         await self._delete("attachments", identifier)

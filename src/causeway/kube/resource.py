@@ -92,6 +92,9 @@ PERSISTENT_VOLUMES = _core("persistentvolumes", "PersistentVolume", namespaced=F
 SNAPSHOT_CONTENTS = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent", namespaced=False
 )
+SNAPSHOT_CLASSES = Resource(
+    "snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass", namespaced=False
+)
 STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", namespaced=False)
 ROUTES = Resource("route.openshift.io", "v1", "routes", "Route")
 CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", namespaced=False)
@@ -125,6 +128,7 @@ ALL = (
     ADMISSION_POLICY_BINDINGS,
     CLAIMS,
     STORAGE_CLASSES,
+    SNAPSHOT_CLASSES,
     CSI_DRIVERS,
     PORT_POOLS,
     ROUTES,

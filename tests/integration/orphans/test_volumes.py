@@ -4,6 +4,8 @@ import asyncio
 import uuid
 from typing import Any
 
+import yaml
+from tests.integration.deployment import FOLDER
 from tests.integration.kube_api import KubeApi
 from tests.integration.orphans.conftest import Scene
 from tests.integration.projects import until
@@ -14,33 +16,11 @@ from causeway.kube.errors import NotFound, TooManyRequests, Unavailable
 from causeway.kube.resource import CLAIMS, CRDS, NAMESPACES, PERSISTENT_VOLUMES, SNAPSHOT_CONTENTS
 
 DATA = ("--delete", "--delete-volumes", "--older-than", "0")
-DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {
-        "name": "volumesnapshotcontents.snapshot.storage.k8s.io",
-        "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"},
-    },
-    "spec": {
-        "group": "snapshot.storage.k8s.io",
-        "names": {
-            "plural": "volumesnapshotcontents",
-            "singular": "volumesnapshotcontent",
-            "kind": "VolumeSnapshotContent",
-        },
-        "scope": "Cluster",
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                },
-            }
-        ],
-    },
-}
+(DEFINITION,) = (
+    each
+    for each in yaml.safe_load_all((FOLDER / "15-volumes-snapshots.yaml").read_text())
+    if each["spec"]["names"]["kind"] == SNAPSHOT_CONTENTS.kind
+)
 
 
 def ours(cluster: str, name: str) -> dict[str, str]:
@@ -95,6 +75,20 @@ async def populate(scene: Scene, kube: Client) -> None:
     await kube.create(PERSISTENT_VOLUMES, persistent)
 
 
+async def undefine(kube: Client) -> None:
+    """Be a platform from before snapshots came with it."""
+    await kube.delete(CRDS, DEFINITION["metadata"]["name"])
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                await kube.list(SNAPSHOT_CONTENTS)
+            except NotFound:
+                return
+            except (TooManyRequests, Unavailable):  # it is just going
+                pass
+            await asyncio.sleep(0.2)
+
+
 async def create_when_served(kube: Client, content: dict[str, Any]) -> None:
     """Create a VolumeSnapshotContent as soon as the API server serves the new definition."""
     async with asyncio.timeout(120):
@@ -114,6 +108,7 @@ def by_id(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
 async def test_volumes_are_told_with_proof_and_go_only_with_a_word_of_their_own(
     scene: Scene, kube: Client, kube_api: KubeApi
 ) -> None:
+    await undefine(kube)
     await populate(scene, kube)
     living, dead, left, foreign = scene.living, scene.dead, scene.left, scene.foreign
 
@@ -146,7 +141,12 @@ async def test_volumes_are_told_with_proof_and_go_only_with_a_word_of_their_own(
         "apiVersion": SNAPSHOT_CONTENTS.api_version,
         "kind": SNAPSHOT_CONTENTS.kind,
         "metadata": {"name": "kept"},
-        "spec": {"driver": "cinder.csi.openstack.org", "source": {"snapshotHandle": living["snapshot"]}},
+        "spec": {
+            "driver": "cinder.csi.openstack.org",
+            "source": {"snapshotHandle": living["snapshot"]},
+            "deletionPolicy": "Retain",
+            "volumeSnapshotRef": {"name": "kept", "namespace": "shop"},
+        },
     }
     await create_when_served(kube, content)
 

@@ -1,27 +1,33 @@
 """What is put into a platform, on a real Kubernetes API."""
 
-from typing import Any
-
+import pytest
 from tests.integration.kube_api import KubeApi
 
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
-from causeway.kube.resource import CONFIG_MAPS, STORAGE_CLASSES
+from causeway.kube.errors import Invalid, Object
+from causeway.kube.resource import (
+    CONFIG_MAPS,
+    CRDS,
+    SNAPSHOT_CLASSES,
+    SNAPSHOT_CONTENTS,
+    STORAGE_CLASSES,
+)
 from causeway.rooms.platforms import addons, forwarding
 from causeway.rooms.platforms.model import Names, VolumeDriver
 
 
-def storage_class(text: str) -> list[dict[str, Any]]:
+def of_kinds(text: str, *kinds: str) -> list[Object]:
     volumes = addons.Volumes("u", "same", VolumeDriver.model_validate_json(text), {})
     found = addons.manifests(addons.Settings({}, {}, 1, volumes=volumes))
-    return [each for each in found if each["kind"] == STORAGE_CLASSES.kind]
+    return [each for each in found if each["kind"] in kinds]
 
 
 async def test_a_class_of_another_volume_type_takes_the_place_of_the_one_there(kube_api: KubeApi) -> None:
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
         uids = []
         for text in ("{}", "{}", '{"type": "ssd"}', '{"type": "ssd"}'):
-            await addons.install(client, storage_class(text))
+            await addons.install(client, of_kinds(text, STORAGE_CLASSES.kind))
             found = await client.get(STORAGE_CLASSES, "cinder")
             uids.append(found["metadata"]["uid"])
     assert found["parameters"] == {"type": "ssd"}
@@ -53,3 +59,34 @@ async def test_the_zones_are_asked_of_their_own_name_servers_until_they_are_not(
             assert await present() == original
         finally:
             await client.delete(CONFIG_MAPS, forwarding.NAME, forwarding.NAMESPACE)
+
+
+def content(**source: str) -> Object:
+    reference = {"name": "then", "namespace": "default"}
+    spec = {"driver": "d", "deletionPolicy": "Retain", "source": source, "volumeSnapshotRef": reference}
+    kind = {"apiVersion": SNAPSHOT_CONTENTS.api_version, "kind": SNAPSHOT_CONTENTS.kind}
+    return {**kind, "metadata": {"name": "then"}, "spec": spec}
+
+
+async def test_snapshots_are_defined_and_their_class_is_taken_as_soon_as_they_are(kube_api: KubeApi) -> None:
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+        wanted = of_kinds("{}", CRDS.kind, SNAPSHOT_CLASSES.kind)
+        await addons.install(client, wanted)
+        name = "volumesnapshotcontents.snapshot.storage.k8s.io"
+        await client.patch(CRDS, name, {"metadata": {"labels": {"brought-by": "another"}}})
+        theirs = await client.get(CRDS, name)
+        await addons.install(client, wanted)
+        found = await client.get(CRDS, name)
+        assert found["metadata"]["generation"] == theirs["metadata"]["generation"]
+        assert found["metadata"]["labels"] == {"brought-by": "another"}
+        assert (await client.get(SNAPSHOT_CLASSES, "cinder"))["parameters"] == {"force-create": "true"}
+
+        for source in ({}, {"volumeHandle": "v", "snapshotHandle": "s"}):
+            with pytest.raises(Invalid, match="either volumeHandle or snapshotHandle"):
+                await client.create(SNAPSHOT_CONTENTS, content(**source))
+        await client.create(SNAPSHOT_CONTENTS, content(volumeHandle="v"))
+        with pytest.raises(Invalid, match="cannot be changed"):
+            await client.patch(SNAPSHOT_CONTENTS, "then", {"spec": {"source": {"volumeHandle": "w"}}})
+        with pytest.raises(Invalid, match="cannot be taken away"):
+            taken = {"volumeHandle": None, "snapshotHandle": "s"}
+            await client.patch(SNAPSHOT_CONTENTS, "then", {"spec": {"source": taken}})

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.projects import Project, clear_volumes, project
+from tests.integration.projects import Project, clear_volumes, project, until
 from tests.integration.volumes import csi_sanity
+from tests.integration.volumes.kubernetes import Kubernetes
 from tests.integration.volumes.place import Driver, boot, driver_of, seen
 
 from causeway.lab.settings import Settings
@@ -17,6 +18,16 @@ def mine(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     with project("volumes", tmp_path_factory.mktemp("clouds")) as made:
         yield made
         clear_volumes(made.cloud)
+
+
+@pytest.fixture(scope="package")
+def other_type(mine: Project) -> Iterator[str]:
+    """A volume type beside the default one, of the same backend."""
+    storage = mine.cloud.block_storage
+    made = mine.admin.block_storage.create_type(name=f"{mine.name}-other")
+    yield str(made.name)
+    until(lambda: not [each for each in storage.volumes() if each.volume_type == made.name])
+    mine.admin.block_storage.delete_type(made)
 
 
 @pytest.fixture(scope="package")
@@ -40,6 +51,24 @@ def driver(mine: Project, root: Path, tmp_path_factory: pytest.TempPathFactory) 
         yield driver
     finally:
         driver.stop()
+
+
+@pytest.fixture
+def kubernetes(driver: Driver, server: Any) -> Iterator[Kubernetes]:
+    made = Kubernetes(driver, server.id)
+    yield made
+    for channel in made.channels.values():
+        channel.close()
+
+
+@pytest.fixture
+def second(lab: Settings, mine: Project) -> Iterator[Any]:
+    """Another server of the project."""
+    compute = mine.cloud.compute
+    made = boot(lab, mine.cloud, f"{mine.name}-second")
+    yield made
+    compute.delete_server(made)
+    until(lambda: made.id not in {each.id for each in compute.servers()})
 
 
 @pytest.fixture(scope="session")

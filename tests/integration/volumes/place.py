@@ -51,6 +51,10 @@ class Driver:
 
     def start(self, name: str) -> None:
         """Start the service and wait until it listens."""
+        assert self.begin(name), (self.directory / f"{name}.log").read_text()[-2000:]
+
+    def begin(self, name: str) -> bool:
+        """Start the service, and return whether it listens: it may have ended at once."""
         socket, log = self.directory / f"{name}.sock", self.directory / f"{name}.log"
         if name in self.processes:
             self.processes[name].wait(60)
@@ -62,7 +66,8 @@ class Driver:
                 stdout=output,
                 stderr=output,
             )
-        until(socket.exists)
+        until(lambda: socket.exists() or self.processes[name].poll() is not None)
+        return self.processes[name].poll() is None
 
     def stop(self) -> None:
         for process in self.processes.values():

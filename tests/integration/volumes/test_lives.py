@@ -1,26 +1,16 @@
 """Volumes through the driver as Kubernetes would use them: what happens to their bytes."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
 from tests.integration.projects import until
 from tests.integration.volumes.kubernetes import Kubernetes, way
-from tests.integration.volumes.place import Driver
 
 from causeway.rooms.volumes.model import GIB
 from causeway.serve.csi.spec import csi_pb2 as csi
 
 Code = grpc.StatusCode
-
-
-@pytest.fixture
-def kubernetes(driver: Driver, server: Any) -> Iterator[Kubernetes]:
-    made = Kubernetes(driver, server.id)
-    yield made
-    for channel in made.channels.values():
-        channel.close()
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])

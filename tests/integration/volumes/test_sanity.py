@@ -11,7 +11,9 @@ from causeway.rooms.volumes.model import GIB
 
 
 @pytest.mark.parametrize("access", ["mount", "block"])
-def test_csi_sanity(driver: Driver, sanity: Path, mine: Any, access: str) -> None:
+def test_csi_sanity(driver: Driver, sanity: Path, mine: Any, other_type: str, access: str) -> None:
+    changed = driver.directory / "changed.yaml"
+    changed.write_text(f"type: {other_type}\n")
     report = driver.directory / f"{access}.xml"
     command = driver.inside(
         sanity,
@@ -20,6 +22,7 @@ def test_csi_sanity(driver: Driver, sanity: Path, mine: Any, access: str) -> Non
         f"--csi.testvolumesize={GIB}",
         f"--csi.testvolumeexpandsize={2 * GIB}",
         f"--csi.testvolumeaccesstype={access}",
+        f"--csi.testvolumemutableparameters={changed}",
         f"--csi.mountdir={driver.directory / 'target'}",
         f"--csi.stagingdir={driver.directory / 'staging'}",
         f"--ginkgo.junit-report={report}",

@@ -1,4 +1,4 @@
-"""What has a name: asked for by itself, or by one list for all who ask at about the same time."""
+"""What has a name or an id: asked for by itself, or by one list for all who ask at about the same time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,14 +10,24 @@ from causeway.engine.storage.steps import Thing
 class Named(Generic[Thing]):
     """Answers which objects have a name; ``named`` asks for one name, ``list_all`` for all objects.
 
+    ``name`` reads it of an object. Where a list may lack what ``named`` finds, that is asked for again
+    (``complete`` False): an id may be of another project's object.
+
     An answer is as it was after the question, for whoever asks wants to know of what was made just before.
     """
 
     def __init__(
-        self, named: Callable[[str], Awaitable[list[Thing]]], list_all: Callable[[], Awaitable[list[Thing]]]
+        self,
+        named: Callable[[str], Awaitable[list[Thing]]],
+        list_all: Callable[[], Awaitable[list[Thing]]],
+        name: Callable[[Thing], str | None] = lambda it: it.name,
+        *,
+        complete: bool = True,
     ) -> None:
         self._named: Callable[[str], Awaitable[list[Thing]]] = named
         self._list_all: Callable[[], Awaitable[list[Thing]]] = list_all
+        self._name: Callable[[Thing], str | None] = name
+        self._complete = complete
         self._asked: list[tuple[str, asyncio.Future[list[Thing]]]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -57,6 +67,10 @@ class Named(Generic[Thing]):
             return {name: await self._named(name) for name in names}
         found: dict[str, list[Thing]] = {name: [] for name in names}
         for each in await self._list_all():
-            if each.name in found:
-                found[each.name].append(each)
+            name = self._name(each)
+            if name in found:
+                found[name].append(each)
+        if not self._complete:
+            for name in [name for name, things in found.items() if not things]:
+                found[name] = await self._named(name)
         return found

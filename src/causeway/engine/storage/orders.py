@@ -61,12 +61,14 @@ class Orders(ABC, Generic[Thing, Wished]):
         self._patience = patience
         self._poller: Poller[Thing] = Poller(calls.get, calls.list_all)
         self._named: Named[Thing] = Named(calls.named, calls.list_all)
+        self._known: Named[Thing] = Named(self._alone, calls.list_all, lambda it: it.id, complete=False)
         self._flights = Flights()
 
     async def close(self) -> None:
         """Break off what is under way."""
         await self._flights.close()
         await self._named.close()
+        await self._known.close()
         await self._poller.close()
 
     async def create(self, wish: Wished) -> Thing:
@@ -126,7 +128,7 @@ class Orders(ABC, Generic[Thing, Wished]):
     async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
         """Take away what failed; raises ``Refused`` with the service's reason when it failed just now."""
         told = await self._calls.told(it.id) if tell else []
-        await self._calls.delete(it.id)
+        await self._ask_to_delete(it.id)
         await self._wait(it.id, _is_gone, until)
         log.warning("what failed was removed", kind=self.kind, id=it.id, cause=told[:1])
         if tell:
@@ -139,20 +141,35 @@ class Orders(ABC, Generic[Thing, Wished]):
             return
         self._require_deletable(it)
         if it.status != "deleting":
-            try:
-                await self._calls.delete(identifier)
-            except errors.BadRequest as error:
-                raise Refused(Reason.PRECONDITION, place, error.cause, self.deletable_when) from error
+            await self._ask_to_delete(identifier)
         last = await self._wait(identifier, lambda it: it is None or it.status != "deleting", self._until())
         if last is not None:
             told = next(iter(await self._calls.told(identifier)), f"its status is {last.status}")
             raise Refused(Reason.FAILED, place, told, "Have the cloud's administrator reset and delete it.")
 
-    async def _found(self, identifier: str) -> Thing | None:
+    async def _ask_to_delete(self, identifier: str) -> None:
+        """Begin to delete an object; that the HTTP client repeats what was not answered is no error."""
         try:
-            return await self._calls.get(identifier)
+            await self._calls.delete(identifier)
+        except errors.BadRequest as error:
+            it = await self._found(identifier)
+            if it is not None and it.status != "deleting":
+                place = f"{self.kind} {identifier}"
+                raise Refused(Reason.PRECONDITION, place, error.cause, self.deletable_when) from error
+
+    async def _found(self, identifier: str) -> Thing | None:
+        return next(iter(await self._known.of(identifier)), None)
+
+    async def _there(self, identifier: str) -> Thing:
+        """Return an object; raises ``NotFound``, or another ``CloudError``."""
+        found = await self._found(identifier)
+        return found if found is not None else await self._calls.get(identifier)
+
+    async def _alone(self, identifier: str) -> list[Thing]:
+        try:
+            return [await self._calls.get(identifier)]
         except errors.NotFound:
-            return None
+            return []
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._patience

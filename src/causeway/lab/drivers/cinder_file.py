@@ -55,6 +55,10 @@ class FileDriver(driver.VolumeDriver):
         """Remove the file; one that is gone is no error."""
         _file(volume).unlink(missing_ok=True)
 
+    def retype(self, context, volume, new_type, diff, host):
+        """Say that the volume is of the new type: a file is the same under every type, but for encryption."""
+        return not any(old != new for old, new in diff["encryption"].values())
+
     # Snapshots
 
     def create_snapshot(self, snapshot):
@@ -125,7 +129,8 @@ class FileDriver(driver.VolumeDriver):
             "thick_provisioning_support": False,
             "max_over_subscription_ratio": self.configuration.max_over_subscription_ratio,
             "reserved_percentage": 0,
-            "multiattach": False,
+            # Several servers may have the file; what they write meets in it, not in their caches.
+            "multiattach": True,
             "QoS_support": False,
         }
 

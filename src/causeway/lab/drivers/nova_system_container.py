@@ -87,6 +87,7 @@ class SystemContainerDriver(driver.ComputeDriver):
         "supports_attach_interface": True,
         "supports_extend_volume": True,
         "supports_image_type_raw": True,
+        "supports_multiattach": True,
     }
 
     def __init__(self, virtapi):

@@ -11,10 +11,17 @@ from causeway.lab.images.kubernetes import Binary, Component, staging_modules
 
 _ORIGIN = "github.com/kubernetes-csi"
 PROVISIONER, ATTACHER, RESIZER = "csi-provisioner", "csi-attacher", "csi-resizer"
+SNAPSHOTTER, SNAPSHOT_CONTROLLER = "csi-snapshotter", "snapshot-controller"
+_SNAPSHOTS = (f"{_ORIGIN}/external-snapshotter/v8", "v8.6.0")  # the last for the Kubernetes below
+DEFINITIONS = (f"{_ORIGIN}/external-snapshotter/client/v8", "v8.6.0")
+"""The module that publishes the definitions of snapshots, and its version."""
+
 _MODULES = {
     PROVISIONER: (f"{_ORIGIN}/external-provisioner/v6", "v6.3.0"),
     ATTACHER: (f"{_ORIGIN}/external-attacher/v4", "v4.12.0"),
     RESIZER: (f"{_ORIGIN}/external-resizer/v2", "v2.2.0"),
+    SNAPSHOTTER: _SNAPSHOTS,
+    SNAPSHOT_CONTROLLER: _SNAPSHOTS,
 }
 _KUBERNETES = "v1.36.1"  # whose packages they use
 

@@ -141,7 +141,7 @@ def detach_volume(layout: Layout, server_id: str, serial: str) -> None:
         return
     if pid := _init_of(files):
         volumes.hide(pid, found)
-    volumes.disconnect(found)
+    volumes.disconnect(layout, server_id, found)
     record.save(files, server.without_volume(serial))
 
 

@@ -147,7 +147,7 @@ def release(layout: Layout, files: ServerFiles) -> None:
             interfaces.unplug(layout.root, server.interfaces)
         for volume in server.volumes:
             with _said():
-                volumes.disconnect(volume)
+                volumes.disconnect(layout, server.id, volume)
     with _said():
         cgroups.remove(cgroups.of_machine(), files.cgroup)
     files.runtime.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from causeway.host.command import run
 from causeway.kit.errors import Problem
+from causeway.lab.servers import record
 from causeway.lab.servers.boot import apply
 from causeway.lab.servers.layout import Layout
 from causeway.lab.servers.mounts import Disk, disk_nodes, link_name
@@ -33,8 +34,13 @@ def connect(volume: Volume) -> Disk:
     return Disk(volume.device, volume.serial, os.major(number), os.minor(number))
 
 
-def disconnect(volume: Volume) -> None:
-    """Release the volume's block device; one that is still mounted goes when its last user does."""
+def disconnect(layout: Layout, server_id: str, volume: Volume) -> None:
+    """Release the volume's block device when ``server_id`` lets go of it, unless another server has it, too.
+
+    One that is still mounted goes when its last user does.
+    """
+    if has_another(layout, server_id, volume):
+        return
     if node := _loop_of(Path(volume.path)):
         device = os.open(node, os.O_RDWR)
         try:
@@ -43,6 +49,18 @@ def disconnect(volume: Volume) -> None:
         finally:
             os.close(device)
         run("losetup", "--detach", node)
+
+
+def has_another(layout: Layout, server_id: str, volume: Volume) -> bool:
+    """Return whether a server that is on, and not ``server_id``, has the volume: they share its device."""
+    for directory in layout.lab.servers.iterdir():
+        files = layout.server(directory.name)
+        server = record.load(files)
+        if server is None or server.id == server_id or record.load_runtime(files) is None:
+            continue
+        if any(each.path == volume.path for each in server.volumes):
+            return True
+    return False
 
 
 def resize(volume: Volume) -> None:

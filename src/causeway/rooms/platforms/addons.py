@@ -4,6 +4,7 @@ The manifests are package data; ``manifests`` fills them in (pure), ``install`` 
 apply, so that a second run changes nothing and settings of others stay.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -18,7 +19,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway import __version__
 from causeway.kube.client import Client
-from causeway.kube.errors import AlreadyExists, Invalid, Object
+from causeway.kube.errors import (
+    AlreadyExists,
+    Invalid,
+    NotFound,
+    Object,
+    TooManyRequests,
+    Unavailable,
+)
 from causeway.kube.resource import (
     CRDS,
     DAEMON_SETS,
@@ -26,6 +34,7 @@ from causeway.kube.resource import (
     NAMESPACES,
     ROUTES,
     SERVICES,
+    SNAPSHOT_CLASSES,
     STORAGE_CLASSES,
 )
 from causeway.rooms.platforms import registering, routing
@@ -38,8 +47,15 @@ NAMESPACE = "kube-system"
 IMAGE = f"localhost/causeway:{__version__}"
 """Where our own pods' image is by default: preloaded on the node image."""
 
-ATTACHMENTS = "network-attachment-definitions.k8s.cni.cncf.io"
-"""A definition that several components bring: one that is there stays as it is."""
+SHARED = frozenset(
+    {
+        "network-attachment-definitions.k8s.cni.cncf.io",
+        "volumesnapshotclasses.snapshot.storage.k8s.io",
+        "volumesnapshotcontents.snapshot.storage.k8s.io",
+        "volumesnapshots.snapshot.storage.k8s.io",
+    }
+)
+"""Definitions that several components bring: one that is there stays as it is."""
 
 CLOUD_SECRET, VOLUMES_SECRET = "causeway-cloud", "causeway-volumes"
 """Where the credentials are of the controller and of the volume driver."""
@@ -53,6 +69,7 @@ _OPTIONAL = (
 )
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
 _OF_REGISTRY = "-registry"
+_SERVED, _LOOK_EVERY = 30.0, 0.2  # seconds until a new definition is served, and between two tries
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
 
@@ -130,11 +147,13 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
     """
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
-        if each["metadata"]["name"] == ATTACHMENTS:
+        if each["metadata"]["name"] in SHARED:
             with contextlib.suppress(AlreadyExists):
                 await client.create(CRDS, each)
         elif each["kind"] == STORAGE_CLASSES.kind:
             await _install_class(client, each)
+        elif each["kind"] == SNAPSHOT_CLASSES.kind:
+            await _install_defined(client, each)
         else:
             await client.apply(each, manager=MANAGER)
     declared = {(each["kind"], each["metadata"]["name"]) for each in objects}
@@ -150,6 +169,20 @@ async def _install_class(client: Client, wanted: Object) -> None:
     except Invalid:
         await client.delete(STORAGE_CLASSES, wanted["metadata"]["name"])
         await client.apply(wanted, manager=MANAGER)
+
+
+async def _install_defined(client: Client, wanted: Object) -> None:
+    """Declare an object whose definition may be so new that not every API server serves it yet."""
+    until = asyncio.get_running_loop().time() + _SERVED
+    while True:
+        try:
+            await client.apply(wanted, manager=MANAGER)
+        except (NotFound, TooManyRequests, Unavailable):  # not known yet, or its storage is being made
+            if asyncio.get_running_loop().time() > until:
+                raise
+            await asyncio.sleep(_LOOK_EVERY)
+        else:
+            return
 
 
 def config_of(

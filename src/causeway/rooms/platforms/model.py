@@ -161,6 +161,10 @@ class Sidecars(Record):
     provisioner: Name = Field("localhost/csi-provisioner:v6.3.0", description="Image of csi-provisioner.")
     attacher: Name = Field("localhost/csi-attacher:v4.12.0", description="Image of csi-attacher.")
     resizer: Name = Field("localhost/csi-resizer:v2.2.0", description="Image of csi-resizer.")
+    snapshotter: Name = Field("localhost/csi-snapshotter:v8.6.0", description="Image of csi-snapshotter.")
+    snapshot_controller: Name = Field(
+        "localhost/snapshot-controller:v8.6.0", description="Image of snapshot-controller."
+    )
 
 
 class VolumeDriver(Record):

@@ -48,6 +48,11 @@ class Volumes(Orders[Volume, Wish]):
         request = ("expand", capacity)
         return await self._run(identifier, request, lambda: self._expand(identifier, capacity))
 
+    async def modify(self, identifier: str, volume_type: str) -> None:
+        """Have a volume of a type, by name or id ("": as it is); raises ``Refused``, ``CloudError``."""
+        request = ("modify", volume_type)
+        await self._run(identifier, request, lambda: self._modify(identifier, volume_type))
+
     async def publish(self, identifier: str, server: str, capability: Capability) -> str:
         """Have a volume at a server, and return what Nova calls the device; raises as ``create`` does."""
         request = ("attach", server, capability)
@@ -120,8 +125,8 @@ class Volumes(Orders[Volume, Wish]):
         size = gigabytes(capacity, place)
         until = self._until()
         asked = False
+        volume = await self._there(identifier)
         while True:
-            volume = await self._cinder.get_volume(identifier)
             if volume.size >= size and volume.status != "extending":
                 gigabytes(capacity, place, at_least=volume.size)
                 return volume
@@ -135,16 +140,43 @@ class Volumes(Orders[Volume, Wish]):
                     remedy = "If its backend cannot enlarge a volume in use, stop the pod and try again."
                     raise Refused(Reason.PRECONDITION, place, error.cause, remedy) from error
                 asked = True
-            await self._wait(identifier, settled, until)
+            volume = await self._settled(identifier, until)
+
+    async def _modify(self, identifier: str, wanted: str) -> None:
+        place = f"volume {identifier}"
+        volume = await self._there(identifier)
+        name = await self._type_named(wanted, place) if wanted else volume.volume_type
+        until = self._until()
+        asked = False
+        while not settled(volume) or volume.volume_type != name:
+            if asked and settled(volume):
+                told = next(iter(await self._cinder.messages_about(identifier)), "Cinder gives no reason")
+                remedy = f"Its backend may not be able to make it {name} where it is; it is never moved."
+                raise Refused(Reason.FAILED, place, told, remedy)
+            if settled(volume):
+                try:
+                    await self._cinder.retype_volume(identifier, str(name))
+                except errors.BadRequest as error:
+                    remedy = "Some types can be changed only while no pod has the volume."
+                    raise Refused(Reason.PRECONDITION, place, error.cause, remedy) from error
+                asked = True
+            volume = await self._settled(identifier, until)
+
+    async def _type_named(self, wanted: str, place: str) -> str:
+        types = await self._cinder.list_types()
+        found = next((each.name for each in types if wanted in (each.name, each.id)), None)
+        if found is None:
+            remedy = f"Name one of {', '.join(each.name for each in types)} in the VolumeAttributesClass."
+            raise Refused(Reason.INVALID, place, f"the project has no volume type {wanted}", remedy)
+        return found
 
     async def _publish(self, identifier: str, server: str, capability: Capability) -> str:
         place = f"volume {identifier}"
         until = self._until()
         asked = False
+        volume = await self._there(identifier)
+        require_usable([capability], place, multiattach=volume.multiattach)
         while True:
-            volume = await self._cinder.get_volume(identifier)
-            if not asked:
-                require_usable([capability], place, multiattach=volume.multiattach)
             try:
                 step = to_attach(volume, server, capability)
             except Refused:
@@ -161,7 +193,7 @@ class Volumes(Orders[Volume, Wish]):
                     asked = True
                 case Pass():
                     pass
-            await self._wait(identifier, settled, until)
+            volume = await self._settled(identifier, until)
 
     async def _ask_to_attach(self, identifier: str, server: str) -> None:
         try:
@@ -185,13 +217,14 @@ class Volumes(Orders[Volume, Wish]):
 
     async def _unpublish(self, identifier: str, server: str) -> None:
         until = self._until()
-        asked = False
+        asked, told = False, "Nova gave up"
+        volume = await self._found(identifier)
         while True:
-            match to_detach(await self._found(identifier), server):
+            match to_detach(volume, server):
                 case Gone():
                     return
                 case Detach(attachments) if asked:
-                    cause = f"Nova began to detach it from {attachments[0].server_id} and gave up"
+                    cause = f"it is still at {attachments[0].server_id}: {told}"
                     remedy = "Something in the server may still use it; it is tried again by itself."
                     raise Refused(Reason.FAILED, f"volume {identifier}", cause, remedy)
                 case Detach(attachments):
@@ -200,10 +233,17 @@ class Volumes(Orders[Volume, Wish]):
                             await self._attachments.detach(each.server_id, identifier)
                         except errors.NotFound:  # Nova has no such server any more, or knows nothing of it
                             await self._cinder.delete_attachment(each.attachment_id)
+                        except errors.BadRequest as error:  # as when it is being detached already
+                            told = error.cause
                     asked = True
                 case Pass():
                     pass
-            await self._wait(identifier, settled, until)
+            volume = await self._wait(identifier, settled, until)
+
+    async def _settled(self, identifier: str, until: float) -> Volume:
+        """Wait until nothing more happens to a volume by itself, and return it as it was seen then."""
+        seen = await self._wait(identifier, settled, until)
+        return seen if seen is not None else await self._cinder.get_volume(identifier)  # raises: it is gone
 
 
 def _require_ready(place: str, status: str, ready: tuple[str, ...]) -> None:

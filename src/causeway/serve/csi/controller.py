@@ -28,6 +28,7 @@ CAPABILITIES = (
     _Can.GET_SNAPSHOT,
     _Can.CLONE_VOLUME,
     _Can.EXPAND_VOLUME,
+    _Can.MODIFY_VOLUME,
     _Can.SINGLE_NODE_MULTI_WRITER,
 )
 _PAGE = 1000  # what Cinder gives at most, unless its administrators chose less
@@ -169,6 +170,15 @@ class Controller:
         return csi.ControllerExpandVolumeResponse(
             capacity_bytes=it.size * GIB, node_expansion_required=not block
         )
+
+    async def controller_modify_volume(
+        self, request: csi.ControllerModifyVolumeRequest
+    ) -> csi.ControllerModifyVolumeResponse:
+        """Have the volume be as its VolumeAttributesClass says."""
+        place = f"volume {request.volume_id}"
+        required(place, volume_id=request.volume_id)
+        await self._volumes.modify(request.volume_id, convert.mutable_type(request.mutable_parameters, place))
+        return csi.ControllerModifyVolumeResponse()
 
     async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
         """Have a snapshot of the name."""

@@ -25,12 +25,20 @@ def wish(request: csi.CreateVolumeRequest, settings: Common) -> Wish:
         name=request.name,
         capacity=capacity(request.capacity_range),
         capabilities=tuple(capability(each) for each in request.volume_capabilities),
-        volume_type=parameters.get("type", ""),
+        volume_type=mutable_type(request.mutable_parameters, place) or parameters.get("type", ""),
         zone=parameters.get("availability", ""),
         zones=zones(request.accessibility_requirements, settings) if settings.zones else (),
         source=Source(content.snapshot.snapshot_id, content.volume.volume_id),
         metadata=metadata(parameters, _METADATA, place),
     )
+
+
+def mutable_type(parameters: Mapping[str, str], place: str) -> str:
+    """Return the volume type a VolumeAttributesClass asks for, "" if none; raises ``Refused``."""
+    if unknown := sorted(parameters.keys() - {"type"}):
+        cause = f"{', '.join(unknown)} cannot be changed of a volume"
+        raise Refused(Reason.INVALID, place, cause, "Name nothing but type in the VolumeAttributesClass.")
+    return parameters.get("type", "")
 
 
 def snapshot_wish(request: csi.CreateSnapshotRequest) -> SnapshotWish:

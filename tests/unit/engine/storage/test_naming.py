@@ -70,6 +70,18 @@ def test_an_answer_is_of_after_the_question(in_virtual_time: In) -> None:
     assert in_virtual_time(ask()) == ["late"]
 
 
+def test_what_a_list_may_lack_is_asked_for_by_itself(in_virtual_time: In) -> None:
+    async def by_id(identifier: str) -> list[Volume]:
+        return [volume(id=identifier)] if identifier == "theirs" else []
+
+    async def ask() -> list[list[Volume]]:
+        slow = Slow("a")
+        known = Named[Volume](by_id, slow._all, lambda it: it.id, complete=False)
+        return await asyncio.gather(*(known.of(each) for each in ("id-0", "theirs", "nobodys")))
+
+    assert [[each.id for each in found] for found in in_virtual_time(ask())] == [["id-0"], ["theirs"], []]
+
+
 def test_a_failure_is_everybodys_who_asked_and_nobodys_after(in_virtual_time: In) -> None:
     async def ask() -> list[str]:
         asked = [asyncio.create_task(slow.ids(name)) for name in ("a", "b")]

@@ -68,6 +68,11 @@ def volumes(text: str = "{}") -> Volumes:
     return Volumes("u", "same", chosen, {"clouds.yaml": "a credential\n"})
 
 
+def added_definitions(plain: list[dict[str, Any]], more: list[dict[str, Any]]) -> set[str]:
+    kind = "CustomResourceDefinition"
+    return {each["metadata"]["name"] for each in of_kind(kind, more) if each not in plain}
+
+
 def test_the_volume_driver_comes_only_where_it_is_wanted() -> None:
     plain, more = addons.manifests(settings()), addons.manifests(settings(volumes=volumes()))
     assert [each for each in more if each in plain] == plain
@@ -78,7 +83,11 @@ def test_the_volume_driver_comes_only_where_it_is_wanted() -> None:
         ("Deployment", "causeway-volumes"),
         ("DaemonSet", "causeway-volumes-node"),
         ("StorageClass", "cinder"),
+        ("VolumeSnapshotClass", "cinder"),
     } <= added
+    assert added_definitions(plain, more) == {
+        each for each in addons.SHARED if each.endswith("snapshot.storage.k8s.io")
+    }
     for each in more:
         assert resource_of(each).kind == each["kind"]
     assert "a credential" not in repr(settings(volumes=volumes()))
@@ -108,10 +117,13 @@ def test_sidecars_may_be_elsewhere_and_share_the_drivers_socket() -> None:
     containers = {each["name"]: each for each in spec["containers"]}
     assert containers["attacher"]["image"] == "registry.example/attacher:1"
     assert containers["provisioner"]["image"] == VolumeDriver().sidecars.provisioner
-    for name, container in containers.items():
-        assert {"name": "socket", "mountPath": "/csi"} in container["volumeMounts"]
-        sees_the_cloud = any(each["name"] == "cloud" for each in container["volumeMounts"])
-        assert sees_the_cloud is (name == "driver")
+    mounts = {
+        name: {each["name"] for each in container.get("volumeMounts", [])}
+        for name, container in containers.items()
+    }
+    assert mounts.pop("driver") == {"socket", "cloud"}
+    assert mounts.pop("snapshot-controller") == set()  # it talks to Kubernetes alone
+    assert mounts == {name: {"socket"} for name in ("provisioner", "attacher", "resizer", "snapshotter")}
 
 
 def test_nobody_gets_rights_on_everything() -> None:

@@ -66,6 +66,7 @@ ACTS: dict[str, Callable[[Driver, str], Coroutine[Any, Any, Any]]] = {
     "snapshot": lambda driver, it: driver.snapshots.create(snapshot_wish(it)),
     "publish": lambda driver, it: driver.volumes.publish(it, SERVER, ONE),
     "expand": lambda driver, it: driver.volumes.expand(it, Capacity(3 * GIB)),
+    "modify": lambda driver, it: driver.volumes.modify(it, "fast"),
     "delete": lambda driver, it: driver.volumes.delete(it),
 }
 
@@ -94,6 +95,7 @@ def test_repeated_concurrent_lost_and_killed_calls_do_it_once(
     if kept is not None:
         assert kept.servers == ([SERVER] if act == "publish" else [])
         assert kept.size == (3 if act == "expand" else 1)
+        assert kept.volume_type == ("fast" if act == "modify" else "plain")
         assert kept.status == ("in-use" if act == "publish" else "available")
 
 
@@ -212,10 +214,31 @@ def test_what_is_refused_of_a_volume_in_use(in_virtual_time: In, work: Any, reas
     assert refusal(in_virtual_time, work(Driver(world), identifier)).reason is reason
 
 
+@pytest.mark.parametrize(("wanted", "calls"), [("fast", 1), ("t2", 1), ("plain", 0), ("t1", 0), ("", 0)])
+def test_a_type_is_changed_by_name_or_id_and_only_to_another(
+    in_virtual_time: In, wanted: str, calls: int
+) -> None:
+    world = here()
+    identifier = put(world, attached(SERVER))
+    in_virtual_time(Driver(world).volumes.modify(identifier, wanted))
+    assert world.calls.count("retype volume") == calls
+    assert (world.volumes[identifier].volume_type == "fast") is bool(calls)
+    assert world.volumes[identifier].status == "in-use"
+
+
+def test_a_type_that_is_not_there_is_refused_with_those_that_are(in_virtual_time: In) -> None:
+    world = here()
+    told = refusal(in_virtual_time, Driver(world).volumes.modify(put(world, volume()), "gold"))
+    assert told.reason is Reason.INVALID
+    assert "plain, fast" in str(told)
+
+
 def test_failures_at_the_end_of_the_way_are_told(in_virtual_time: In) -> None:
     world = here()
-    world.failing = {"extend", "delete"}
+    world.failing = {"extend", "delete", "retype"}
     identifier = put(world, volume())
+    modify = Driver(world).volumes.modify(identifier, "fast")
+    assert refusal(in_virtual_time, modify).reason is Reason.FAILED
     expand = Driver(world).volumes.expand(identifier, Capacity(2 * GIB))
     assert refusal(in_virtual_time, expand).reason is Reason.FAILED
     assert refusal(in_virtual_time, Driver(world).volumes.delete(identifier)).reason is Reason.FAILED
@@ -247,6 +270,74 @@ def test_fifty_volumes_at_once_are_waited_for_by_few_calls(in_virtual_time: In) 
     # What has their names is asked for all at once, before and after, and one poll waits for all.
     assert calls.count("get volume") == 0
     assert calls.count("list volumes") < 4 + 30
+
+
+class Repeating(ModelCinder):
+    """The HTTP client repeats what is idempotent when an answer was lost; then the order is there already."""
+
+    async def delete_volume(self, identifier: str) -> None:
+        await super().delete_volume(identifier)
+        await super().delete_volume(identifier)
+
+    async def delete_snapshot(self, identifier: str) -> None:
+        await super().delete_snapshot(identifier)
+        await super().delete_snapshot(identifier)
+
+
+class RepeatingNova(ModelAttachments):
+    """Nova asked in the same way."""
+
+    async def detach(self, server_id: str, volume_id: str) -> None:
+        await super().detach(server_id, volume_id)
+        await super().detach(server_id, volume_id)
+
+
+def test_an_order_that_the_http_client_repeats_is_gone_on_with(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = here()
+        failed = put(world, volume("pvc-b", id=OTHER, status="error"))
+        identifier = put(world, attached(SERVER))
+        cinder = Repeating(world)
+        volumes = Volumes(cinder, RepeatingNova(world), CLUSTER)
+        snapshots = Snapshots(cinder, CLUSTER)
+        taken = await snapshots.create(snapshot_wish(identifier, force=True))
+        await snapshots.delete(taken.id)
+        await volumes.unpublish(identifier, SERVER)
+        await volumes.delete(identifier)
+        assert (await volumes.create(wish("pvc-b"))).id != failed
+        return world
+
+    world = in_virtual_time(go())
+    assert [each.name for each in world.volumes.values()] == ["pvc-b"]
+    assert not world.snapshots
+
+
+def test_what_nova_says_against_detaching_is_told(in_virtual_time: In) -> None:
+    class Unwilling(ModelAttachments):
+        async def detach(self, server_id: str, volume_id: str) -> None:
+            raise errors.BadRequest("compute", "the server's root disk", status=400)
+
+    world = here()
+    volumes = Volumes(ModelCinder(world), Unwilling(world), CLUSTER)
+    told = refusal(in_virtual_time, volumes.unpublish(put(world, attached(SERVER)), SERVER))
+    assert (told.reason, "root disk" in str(told)) == (Reason.FAILED, True)
+
+
+def test_fifty_attachments_at_once_take_one_order_each_and_few_looks(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = here()
+        world.latency = 20.0
+        for number in range(50):
+            put(world, volume(f"pvc-{number}", id=f"{number:08}-4444-4444-8444-444444444444"))
+        driver = Driver(world)
+        for ask in (driver.volumes.publish, lambda it, at, _: driver.volumes.unpublish(it, at)):
+            await asyncio.gather(*(ask(each, SERVER, ONE) for each in [*world.volumes]))
+        return world
+
+    world = in_virtual_time(go())
+    assert (world.calls.count("attach"), world.calls.count("detach")) == (50, 50)
+    assert world.calls.count("get volume") == 0
+    assert world.calls.count("list volumes") < 2 * 30
 
 
 def test_deleting_what_is_not_there_is_done(in_virtual_time: In) -> None:

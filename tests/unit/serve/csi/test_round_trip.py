@@ -137,6 +137,22 @@ async def test_the_life_of_a_volume(call: Client, world: World) -> None:
     assert not world.volumes
 
 
+async def test_what_may_change_of_a_volume(call: Client, world: World) -> None:
+    made = (await call("CreateVolume", **asked(parameters={"type": "plain"}))).volume.volume_id
+    await call("ControllerModifyVolume", volume_id=made, mutable_parameters={"type": "fast"})
+    assert world.volumes[made].volume_type == "fast"
+
+    # At its creation a class of attributes goes before the StorageClass.
+    both = asked("pvc-b", parameters={"type": "plain"}, mutable_parameters={"type": "fast"})
+    assert world.volumes[(await call("CreateVolume", **both)).volume.volume_id].volume_type == "fast"
+
+    for wrong in ({"type": "no-such"}, {"iops": "9", "type": "fast"}):
+        code, _ = await call.refused("ControllerModifyVolume", volume_id=made, mutable_parameters=wrong)
+        assert code is Code.INVALID_ARGUMENT
+    missing = {"volume_id": SERVER, "mutable_parameters": {"type": "fast"}}
+    assert (await call.refused("ControllerModifyVolume", **missing))[0] is Code.NOT_FOUND
+
+
 async def test_snapshots_and_copies(call: Client, world: World) -> None:
     source = (await call("CreateVolume", **asked())).volume
     wanted = {"name": "snapshot-a", "source_volume_id": source.volume_id}
