@@ -68,15 +68,21 @@ def tree(cache: Path, name: str, included: Sequence[str], *, log: Path, variant:
             failure.findings[0].remedy,
             f"Check the network and the machine's package sources, then run the command again. Log: {log}",
         ) from failure
+    # What looks at the machine's files meanwhile keeps /proc busy there, and mmdebstrap then leaves it.
+    _unmount(partial)
     partial.rename(target)
     return target
 
 
 def discard(directory: Path) -> None:
     """Remove what an interrupted build left, its mounts first (configuring packages mounts /proc)."""
+    _unmount(directory)
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
+def _unmount(directory: Path) -> None:
     for line in reversed(Path("/proc/self/mounts").read_text().splitlines()):
         where = line.split()[1]
         if where.startswith(f"{directory}/"):
             run("umount", "--lazy", where)
-    if directory.exists():
-        shutil.rmtree(directory)
