@@ -4,9 +4,11 @@ The manifests are package data; ``manifests`` fills them in (pure), ``install`` 
 apply, so that a second run changes nothing and settings of others stay.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from causeway import __version__
 from causeway.kube.client import Client
-from causeway.kube.errors import AlreadyExists, Invalid, Object
+from causeway.kube.errors import AlreadyExists, Invalid, NotFound, Object, TooManyRequests
 from causeway.kube.resource import (
     CRDS,
     DAEMON_SETS,
@@ -53,6 +55,8 @@ _OPTIONAL = (
 )
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
 _OF_REGISTRY = "-registry"
+_DEFINED_SECONDS = 120.0
+_PAUSE = 0.5
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
 
@@ -135,12 +139,28 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
                 await client.create(CRDS, each)
         elif each["kind"] == STORAGE_CLASSES.kind:
             await _install_class(client, each)
+        elif each["kind"] == ROUTES.kind:
+            await _install_route(client, each)
         else:
             await client.apply(each, manager=MANAGER)
     declared = {(each["kind"], each["metadata"]["name"]) for each in objects}
     for resource, name in _OPTIONAL:
         if (resource.kind, name) not in declared:
             await client.delete(resource, name, NAMESPACE)
+
+
+async def _install_route(client: Client, wanted: Object) -> None:
+    """Declare a Route; what defines it was declared just now and is in force some moments later."""
+    deadline = time.monotonic() + _DEFINED_SECONDS
+    while True:
+        try:
+            await client.apply(wanted, manager=MANAGER)
+        except (NotFound, TooManyRequests):
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(_PAUSE)
+        else:
+            return
 
 
 async def _install_class(client: Client, wanted: Object) -> None:
