@@ -65,7 +65,7 @@ def push(demo: Demo, kubectl: Kubectl, archive: Path, namespace: str) -> Push:
     def by(token: str) -> "subprocess.CompletedProcess[str]":
         password = base64.b64encode(f"any:{token}".encode()).decode()
         (directory / "auth.json").write_text(json.dumps({"auths": {HOST: {"auth": password}}}))
-        skopeo = ["skopeo", "--insecure-policy", "--command-timeout=60s", "copy"]
+        skopeo = ["skopeo", "--insecure-policy", "--command-timeout=240s", "copy"]
         skopeo += [f"--dest-cert-dir={directory / 'trust'}", f"--authfile={directory / 'auth.json'}"]
         skopeo += [f"oci-archive:{archive}", f"docker://{IMAGE}"]
         inside = ["unshare", "--mount", "sh", "-c", NAMED, "sh", str(directory / "hosts"), *skopeo]

@@ -1,19 +1,27 @@
 """What is put into a platform, on a real Kubernetes API."""
 
+from typing import Any
+
 import pytest
 from tests.integration.kube_api import KubeApi
+from tests.unit.rooms.platforms.examples import NEW, PKI, platform
 
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
-from causeway.kube.errors import Invalid, Object
+from causeway.kube.errors import Invalid, NotFound, Object
 from causeway.kube.resource import (
+    CLAIMS,
     CONFIG_MAPS,
     CRDS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    ROUTES,
+    SERVICES,
     SNAPSHOT_CLASSES,
     SNAPSHOT_CONTENTS,
     STORAGE_CLASSES,
 )
-from causeway.rooms.platforms import addons, forwarding
+from causeway.rooms.platforms import addons, forwarding, registering
 from causeway.rooms.platforms.model import Names, VolumeDriver
 
 
@@ -90,3 +98,28 @@ async def test_snapshots_are_defined_and_their_class_is_taken_as_soon_as_they_ar
         with pytest.raises(Invalid, match="cannot be taken away"):
             taken = {"volumeHandle": None, "snapshotHandle": "s"}
             await client.patch(SNAPSHOT_CONTENTS, "then", {"spec": {"source": taken}})
+
+
+def manifests(registry: registering.Registering | None = None) -> list[dict[str, Any]]:
+    """Return all objects but those of nodes, which this API is not set up to allow."""
+    found = addons.manifests(addons.Settings({}, {}, 1, registry=registry))
+    return [each for each in found if each["kind"] != DAEMON_SETS.kind]
+
+
+async def test_a_registry_comes_at_once_and_goes_without_its_images(kube_api: KubeApi) -> None:
+    wanted = platform(registry={"storage": "cinder", "host": "registry.example.test"})
+    made = registering.registering(wanted, NEW.services.cidr, PKI, {})
+    assert made is not None
+    place = (registering.NAME, addons.NAMESPACE)
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+        # The first time its route's definition is as new as the route.
+        for _ in range(2):
+            await addons.install(client, manifests(made))
+        service = await client.get(SERVICES, *place)
+        assert service["spec"]["clusterIP"] == made.address
+        assert (await client.get(ROUTES, *place))["spec"]["host"] == made.host
+        await addons.install(client, manifests())
+        for each in (DEPLOYMENTS, SERVICES, ROUTES):
+            with pytest.raises(NotFound):
+                await client.get(each, *place)
+        assert (await client.get(CLAIMS, *place))["metadata"]["name"] == registering.NAME

@@ -224,7 +224,7 @@ class Stage:
         if verb == "copy":
             prefix = "dest-" if rest[-1].startswith("docker:") else "src-"
             rest = ["--preserve-digests", *rest]
-        argv = ["skopeo", "--insecure-policy", "--command-timeout=60s", verb]
+        argv = ["skopeo", "--insecure-policy", "--command-timeout=240s", verb]
         argv += [f"--{prefix}cert-dir={self._trust}", f"--authfile={authority}", *rest]
         ended = await asyncio.create_subprocess_exec(
             *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

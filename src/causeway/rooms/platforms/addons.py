@@ -69,7 +69,7 @@ _OPTIONAL = (
 )
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
 _OF_REGISTRY = "-registry"
-_SERVED, _LOOK_EVERY = 30.0, 0.2  # seconds until a new definition is served, and between two tries
+_SERVED, _LOOK_EVERY = 120.0, 0.2  # seconds until a new definition is served, and between two tries
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
 
 
@@ -152,7 +152,7 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
                 await client.create(CRDS, each)
         elif each["kind"] == STORAGE_CLASSES.kind:
             await _install_class(client, each)
-        elif each["kind"] == SNAPSHOT_CLASSES.kind:
+        elif each["kind"] in (SNAPSHOT_CLASSES.kind, ROUTES.kind):
             await _install_defined(client, each)
         else:
             await client.apply(each, manager=MANAGER)

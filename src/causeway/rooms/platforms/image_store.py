@@ -23,6 +23,7 @@ from causeway.kit.errors import Problem
 _PLACE = "registry.storage: swift"
 _PARALLEL = 8
 _PAGE = 1000
+_SEGMENTS = "+segments"  # beside it, where Swift's S3 interface puts parts of large objects
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,12 @@ def delete(cloud: Connection, cluster_id: str) -> None:
     """Delete the container of a platform with all its images; none is no error."""
     if not cloud.endpoint_for("object-store"):
         return
-    path = f"/{container_of(cluster_id)}"
+    container = container_of(cluster_id)
+    for each in (container, container + _SEGMENTS):
+        _delete(cloud, f"/{each}")
+
+
+def _delete(cloud: Connection, path: str) -> None:
     while True:
         listed = cloud.object_store.get(path, params={"format": "json", "limit": str(_PAGE)})
         if listed.status_code == 404:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -103,8 +104,11 @@ def user_data(role: str, **spec: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("role", ["master", "infra", "compute"])
 def test_every_node_pulls_by_name_at_an_address_and_signs_in_as_the_pod(role: str) -> None:
     found = user_data(role, registry=WANTED, **SUFFIX)
-    mirror = found["/etc/containerd/certs.d/registry.apps.example.org/hosts.toml"]
-    assert 'server = "https://@REGISTRY@"' in mirror
+    mirrors = tomllib.loads(found["/etc/containerd/certs.d/registry.apps.example.org/hosts.toml"])
+    assert mirrors["host"]["https://@REGISTRY@"] == {
+        "capabilities": ["pull", "resolve"],
+        "ca": "/etc/causeway/pki/ca.crt",
+    }
     (provider,) = hot.parse(found["/etc/causeway/registry/credentials.yaml"])["providers"]
     assert provider["matchImages"] == ["registry.apps.example.org"]
     assert provider["tokenAttributes"]["serviceAccountTokenAudience"] == reviews.AUDIENCE
