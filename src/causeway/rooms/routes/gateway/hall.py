@@ -34,6 +34,7 @@ from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
 
 _TOGETHER = 0.02  # seconds in which changes come that are taken in together
 
+_Seen = dict[str, Gateway | AnyRoute]
 _RESOURCES = {each.kind: each for each in (HTTP_ROUTES, TLS_ROUTES)}
 
 
@@ -62,7 +63,7 @@ class Hall:
         self._services, self._namespaces = informers.services, informers.namespaces
         self._secrets = Secrets(secret, lambda _: self.look())
         self._derived = Derived({}, {}, {})
-        self._seen: dict[str, Gateway | AnyRoute] = {}  # what it was derived from, by key of the queue
+        self._seen: _Seen = {}  # what it was derived from, by key of the queue
         self._routes_of: dict[str, list[str]] = {}  # by table
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
@@ -83,10 +84,8 @@ class Hall:
             old, new = change.old, change.new
             if old is None or new is None or _version(old) != _version(new):
                 self.look()
-            if new is not None:
-                self.controller.queue.add(
-                    f"{resource.kind} {change.key}"
-                )  # or somebody may have written its status
+            if new is not None:  # somebody may have written its status
+                self.controller.queue.add(f"{resource.kind} {change.key}")
 
         informer.follow(changed)
 
@@ -163,15 +162,13 @@ class Hall:
             self._secrets.want(gateway, keys)
         return all(self._secrets.known(each) for each in wanted)
 
-    def _look_around(self) -> "dict[str, Gateway | AnyRoute]":
+    def _look_around(self) -> _Seen:
         """Return everything to derive from, by key of the queue."""
         routes: list[AnyRoute] = [*self._http_routes.store.all(), *self._tls_routes.store.all()]
-        seen: dict[str, Gateway | AnyRoute] = {
-            f"{GATEWAYS.kind} {key_of(each)}": each for each in self._ours()
-        }
+        seen: _Seen = {f"{GATEWAYS.kind} {key_of(each)}": each for each in self._ours()}
         return seen | {named(each): each for each in routes}
 
-    def _derive(self, seen: "Mapping[str, Gateway | AnyRoute]") -> Derived:
+    def _derive(self, seen: _Seen) -> Derived:
         return derive(
             World(
                 gateways=tuple(each for each in seen.values() if isinstance(each, Gateway)),
@@ -199,7 +196,7 @@ class Hall:
         for key in before.keys() - now.keys():
             self._router.remove(key)
 
-    def _keep(self, derived: Derived, seen: "dict[str, Gateway | AnyRoute]") -> None:
+    def _keep(self, derived: Derived, seen: _Seen) -> None:
         """Have what is derived told of everything that changed, or of which it says something else."""
         before, self._derived = self._derived, derived
         known, self._seen = self._seen, seen
