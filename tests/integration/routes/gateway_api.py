@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, GROUP, HTTP_ROUTES, TLS_ROUTES
 from causeway.lab.images.golang import Toolchain
 
 MODULE = "sigs.k8s.io/gateway-api"
 VERSION = "v1.6.3"  # the newest that builds with the Go others of ours build with
+FOLLOWED = (GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, TLS_ROUTES, GRANTS)
 
 
 def definitions(cache: Path, log: Path) -> list[Path]:
-    """Return the files of the standard channel's definitions, downloaded unless the cache has them."""
-    home = Toolchain(cache, log).published(MODULE, VERSION).directory
-    files = (home / "config" / "crd" / "standard").glob("gateway.networking.k8s.io_*.yaml")
-    return sorted(each for each in files if "_vap_" not in each.name)  # that one is no definition
+    """Return the files of the standard channel's definitions of what the router follows.
+
+    They are downloaded unless the cache has them.
+    """
+    home = Toolchain(cache, log).published(MODULE, VERSION).directory / "config" / "crd" / "standard"
+    return [home / f"{GROUP}_{each.plural}.yaml" for each in FOLLOWED]

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.integration.deployment import served
 from tests.integration.routes.conftest import StartApplication
 from tests.integration.routes.gateway_api import definitions
 from tests.integration.routes.gateways import ALL, Gateways, backend, http_rule, listener
 from tests.integration.routes.stage import SUFFIX, Site, until
 
-from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, HTTP_ROUTES
+from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, HTTP_ROUTES, TLS_ROUTES
 from causeway.kube.resource import CRDS, ROLE_BINDINGS, ROLES, SECRETS, SERVICES
 from causeway.lab import settings
 
@@ -34,10 +36,11 @@ async def gateways(
     site: Site, standard: list[dict[str, Any]], request: pytest.FixtureRequest
 ) -> AsyncIterator[Gateways]:
     """Gateway API in a namespace of the test's own, defined while the router runs; nothing is left."""
+    there = {each["metadata"]["name"] for each in (await site.admin.list(CRDS)).items}
     for each in standard:
-        if each["kind"] == "CustomResourceDefinition":
-            await site.admin.apply(each, manager="test", resource=CRDS)
-    await asyncio.gather(*(served(site.admin, each["spec"]) for each in standard if "names" in each["spec"]))
+        if each["metadata"]["name"] not in there:
+            await site.admin.create(CRDS, each)
+    await asyncio.gather(*(served(site.admin, each["spec"]) for each in standard))
     namespace = f"t-{request.node.name[:50].strip('_').replace('_', '-')}"
     await site.namespace(namespace)
     made = Gateways(site, namespace)
@@ -261,6 +264,33 @@ async def test_tls_ends_with_the_listeners_certificate_which_can_be_replaced(
     await gateways.listener_says("edge", "https", {"Programmed": "Programmed", "Accepted": "Accepted"})
     await site.router.answers(host, "shop", tls=True)
     assert (await site.router.get(host)).status == 503  # nobody listens without TLS
+    assert await site.router.worker() == worker
+
+
+async def test_tls_is_passed_through_to_whom_the_name_leads(
+    site: Site, gateways: Gateways, application: StartApplication
+) -> None:
+    site.authority.issue("bank", "bank")
+    await gateways.service("bank", await application("bank", site.serving("bank")))
+    worker = await site.router.worker()
+    passing = {"mode": "Passthrough"}
+    await gateways.gateway("edge", listener("TLS", hostname="*.through.example", tls=passing))
+    spec = {
+        "parentRefs": [{"name": "edge"}],
+        "hostnames": ["*.a.through.example", "bank.through.example"],
+        "rules": [{"backendRefs": [backend("bank")]}],
+    }
+    await gateways.write(TLS_ROUTES, "bank", spec)
+    await gateways.says(TLS_ROUTES, "bank", HTTP_OK)
+    own = x509.load_pem_x509_certificate(site.pem("bank.crt").encode()).public_bytes(Encoding.DER)
+    for host in ("bank.through.example", "one.a.through.example", "one.two.a.through.example"):
+
+        async def through(host: str = host) -> bool:
+            return await site.router.certificate(host) == own
+
+        await until(through, f"the application's certificate is shown for {host}")
+        assert (await site.router.get(host, tls=True)).application == "bank"
+    assert await site.router.certificate("other.through.example") != own
     assert await site.router.worker() == worker
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.models.haproxy import HaproxyModel
 from tests.unit.rooms.routes.examples import OFFER, certificate, route, slice_of
+from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, rule
 
 from causeway.kube.objects import EndpointSlice, key_of
 from causeway.kube.routes import Route
@@ -241,6 +242,11 @@ def _routes() -> Iterator[Route]:
                 name, host=host, annotations={"haproxy.router.openshift.io/ip_allowlist": "10.0.0.0/9"}
             )
             yield route(name, host=host, annotations={"router.openshift.io/cookie_name": name})
+    for rules in (
+        [rule("a", path="/a")],
+        [rule("a", "nobody"), rule("a", path="/a", timeouts={"request": "1s"})],
+    ):
+        yield from derived(gateway(), http(*rules, age=1, hostnames=["y.apps.example"])).parts.values()
 
 
 ROUTES = list(_routes())

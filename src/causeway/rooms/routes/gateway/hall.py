@@ -1,14 +1,12 @@
 """Wiring of Gateway API: what is followed for it, the parts put to the router, what is written."""
 
 import asyncio
-import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from causeway.engine.controller import Controller
 from causeway.engine.reconciler import DONE, Result
-from causeway.kube.errors import NotFound, Object
 from causeway.kube.gateways import (
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -19,7 +17,7 @@ from causeway.kube.gateways import (
     GatewayClass,
 )
 from causeway.kube.informers import Informers
-from causeway.kube.objects import Cached, Service, key_of, split_key
+from causeway.kube.objects import Cached, Service, key_of
 from causeway.kube.resource import Resource
 from causeway.kube.store import Change
 from causeway.rooms.routes.classes import CONTROLLER
@@ -28,6 +26,7 @@ from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.gateway.listeners import secrets_of
 from causeway.rooms.routes.gateway.rules import kind_of, named
 from causeway.rooms.routes.gateway.statuses import class_status, gateway_status, parents, usable
+from causeway.rooms.routes.gateway.writing import Objects, Status, write
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Rule
 from causeway.rooms.routes.router import Router
@@ -35,21 +34,8 @@ from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
 
 _TOGETHER = 0.02  # seconds in which changes come that are taken in together
 
+_Seen = dict[str, Gateway | AnyRoute]
 _RESOURCES = {each.kind: each for each in (HTTP_ROUTES, TLS_ROUTES)}
-
-Status = Mapping[str, Any]
-
-
-class Objects(Protocol):
-    """The part of the client that is needed."""
-
-    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
-        """Return an object."""
-        ...
-
-    async def replace(self, resource: Resource, body: Object, *, subresource: str | None = None) -> Object:
-        """Write an object, or a part of it."""
-        ...
 
 
 class Hall:
@@ -77,7 +63,8 @@ class Hall:
         self._services, self._namespaces = informers.services, informers.namespaces
         self._secrets = Secrets(secret, lambda _: self.look())
         self._derived = Derived({}, {}, {})
-        self._seen: dict[str, Gateway | AnyRoute] = {}  # what it was derived from, by key of the queue
+        self._seen: _Seen = {}  # what it was derived from, by key of the queue
+        self._routes_of: dict[str, list[str]] = {}  # by table
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
         self._begun = asyncio.Event()
@@ -97,10 +84,8 @@ class Hall:
             old, new = change.old, change.new
             if old is None or new is None or _version(old) != _version(new):
                 self.look()
-            if new is not None:
-                self.controller.queue.add(
-                    f"{resource.kind} {change.key}"
-                )  # or somebody may have written its status
+            if new is not None:  # somebody may have written its status
+                self.controller.queue.add(f"{resource.kind} {change.key}")
 
         informer.follow(changed)
 
@@ -119,9 +104,8 @@ class Hall:
         """Take in that something may have come of a part."""
         self._news.set()
         if self._begun.is_set():
-            for route, attached in self._derived.attached.items():
-                if any(key in each.tables for each in attached):
-                    self.controller.queue.add(route)
+            for route in self._routes_of.get(key, ()):
+                self.controller.queue.add(route)
 
     # the work
 
@@ -138,10 +122,11 @@ class Hall:
             self._changed.clear()
             await self._changed.wait()
         self._changed.clear()
-        derived = self._derive()
+        seen = self._look_around()
+        derived = self._derive(seen)
         for part in derived.parts.values():
             self._router.put(part)
-        self._keep(derived)
+        self._keep(derived, seen)
         self._begun.set()
 
     async def run(self) -> None:
@@ -155,7 +140,10 @@ class Hall:
                 await asyncio.sleep(_TOGETHER)
                 self._changed.clear()
                 if self._secrets_known(self._ours()):  # else what they are is news
-                    await self._put(self._derive())
+                    seen = self._look_around()
+                    derived = self._derive(seen)
+                    await self._put(derived)
+                    self._keep(derived, seen)
 
     def _ours(self) -> list[Gateway]:
         classes = {each.metadata.name for each in self._classes.store.all() if is_ours(each)}
@@ -174,15 +162,17 @@ class Hall:
             self._secrets.want(gateway, keys)
         return all(self._secrets.known(each) for each in wanted)
 
-    def _derive(self) -> Derived:
-        gateways = self._ours()
+    def _look_around(self) -> _Seen:
+        """Return everything to derive from, by key of the queue."""
         routes: list[AnyRoute] = [*self._http_routes.store.all(), *self._tls_routes.store.all()]
-        self._seen = {f"{GATEWAYS.kind} {key_of(each)}": each for each in gateways}
-        self._seen |= {named(each): each for each in routes}
+        seen: _Seen = {f"{GATEWAYS.kind} {key_of(each)}": each for each in self._ours()}
+        return seen | {named(each): each for each in routes}
+
+    def _derive(self, seen: _Seen) -> Derived:
         return derive(
             World(
-                gateways=tuple(gateways),
-                routes=tuple(routes),
+                gateways=tuple(each for each in seen.values() if isinstance(each, Gateway)),
+                routes=tuple(each for each in seen.values() if not isinstance(each, Gateway)),
                 namespaces={each.metadata.name: each for each in self._namespaces.store.all()},
                 services=self._services.store.get,
                 secrets=self._secrets.get,
@@ -205,15 +195,23 @@ class Hall:
                 self._router.put(part)
         for key in before.keys() - now.keys():
             self._router.remove(key)
-        self._keep(derived)
 
-    def _keep(self, derived: Derived) -> None:
+    def _keep(self, derived: Derived, seen: _Seen) -> None:
+        """Have what is derived told of everything that changed, or of which it says something else."""
         before, self._derived = self._derived, derived
-        for key in derived.listeners:
-            if self._begun.is_set() is False or before.listeners.get(key) != derived.listeners[key]:
-                self.controller.queue.add(f"{GATEWAYS.kind} {key}")
-        for key in before.attached.keys() | derived.attached.keys():
-            if before.attached.get(key) != derived.attached.get(key):
+        known, self._seen = self._seen, seen
+        self._routes_of = {}
+        for key, attached in derived.attached.items():
+            for table in {each for one in attached for each in one.tables}:
+                self._routes_of.setdefault(table, []).append(key)
+        for key, thing in seen.items():
+            old, name = known.get(key), key.partition(" ")[2]
+            if (
+                old is None
+                or _version(old) != _version(thing)
+                or before.attached.get(key) != derived.attached.get(key)
+                or (isinstance(thing, Gateway) and before.listeners.get(name) != derived.listeners.get(name))
+            ):
                 self.controller.queue.add(key)
 
     # what is written
@@ -226,8 +224,8 @@ class Hall:
             found = self._classes.store.get(name)
             if found is not None and is_ours(found):
                 generation = found.metadata.generation
-                await self._write(
-                    GATEWAY_CLASSES, found, lambda status: class_status(status, generation, now)
+                await write(
+                    self._client, GATEWAY_CLASSES, found, lambda status: class_status(status, generation, now)
                 )
         elif kind == GATEWAYS.kind:
             await self._write_gateway(name, now)
@@ -246,7 +244,8 @@ class Hall:
         asked = [(each.type, each.value) for each in gateway.spec.addresses]
         unusable = not usable(asked, self._canonical)
         address = self._canonical
-        await self._write(
+        await write(
+            self._client,
             GATEWAYS,
             gateway,
             lambda status: gateway_status(status, listeners, address, generation, now, unusable=unusable),
@@ -269,31 +268,12 @@ class Hall:
         if told or any(
             each.get("controllerName") == CONTROLLER for each in route.status.get("parents") or ()
         ):
-            await self._write(_RESOURCES[kind_of(route)], route, status)
-
-    async def _write(
-        self, resource: Resource, thing: Any, status: Callable[[Status], dict[str, Any]]
-    ) -> None:
-        """Put our part into a status, unless it is there; raises ``Conflict`` if somebody was faster."""
-        if _same(thing.status, status(thing.status)):
-            return
-        namespace, name = split_key(key_of(thing))
-        with contextlib.suppress(NotFound):
-            whole = await self._client.get(resource, name, namespace)
-            existing = whole.get("status") or {}
-            wanted = status(existing)
-            if whole["metadata"]["uid"] == thing.metadata.uid and not _same(existing, wanted):
-                whole["status"] = {**existing, **wanted}
-                await self._client.replace(resource, whole, subresource="status")
+            await write(self._client, _RESOURCES[kind_of(route)], route, status)
 
 
 def is_ours(found: GatewayClass) -> bool:
     """Return whether gateways of a class are the router's."""
     return found.spec.controller_name == CONTROLLER
-
-
-def _same(existing: Status, wanted: Status) -> bool:
-    return all(existing.get(name) == value for name, value in wanted.items())
 
 
 def _claimed(tables: Iterable[str], outcomes: Mapping[str, Refusal | bool]) -> Refusal | None:
