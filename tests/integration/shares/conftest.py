@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from tests.integration.projects import CLOUD, Project, project, until
 from tests.integration.shares import cloud
 from tests.integration.shares.kubernetes import Kubernetes
 from tests.integration.shares.node import holding, programs
-from tests.integration.volumes import csi_sanity
 from tests.integration.volumes.place import CLUSTER, Driver, boot
 
 from causeway.lab.settings import Settings
@@ -98,8 +96,3 @@ def elsewhere(driver: Driver, other: Driver, servers: list[Any]) -> Iterator[Kub
     yield made
     for channel in made.channels.values():
         channel.close()
-
-
-@pytest.fixture(scope="session")
-def sanity(lab: Settings) -> Path:
-    return csi_sanity.obtain(lab.cache, lab.logs / "csi-sanity.log")
