@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.projects import CLOUD, Project, project
+from tests.integration.projects import CLOUD, Project, project, until
 from tests.integration.shares import cloud
 from tests.integration.shares.kubernetes import Kubernetes
 from tests.integration.shares.node import holding, programs
-from tests.integration.volumes import csi_sanity
 from tests.integration.volumes.place import CLUSTER, Driver, boot
 
 from causeway.lab.settings import Settings
@@ -25,10 +23,18 @@ def mine(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
 
 
 @pytest.fixture(scope="package")
-def servers(lab: Settings, mine: Project) -> list[Any]:
+def servers(lab: Settings, mine: Project) -> Iterator[list[Any]]:
     network = mine.cloud.network.create_network(name=mine.name)
     mine.cloud.network.create_subnet(network_id=network.id, ip_version=4, cidr="10.66.0.0/24")
-    return [boot(lab, mine.cloud, f"{mine.name}-{each}", [{"uuid": network.id}]) for each in range(2)]
+    made = [boot(lab, mine.cloud, f"{mine.name}-{each}", [{"uuid": network.id}], wait=False) for each in "ab"]
+
+    def placed() -> Any:
+        now = [mine.cloud.compute.get_server(each) for each in made]
+        return now if all(each.addresses for each in now) else None
+
+    yield until(placed)  # that they run is of no use here
+    for each in made:
+        mine.cloud.image.delete_image(each.image.id)
 
 
 def environment_of(mine: Project, server: Any) -> dict[str, str]:
@@ -90,8 +96,3 @@ def elsewhere(driver: Driver, other: Driver, servers: list[Any]) -> Iterator[Kub
     yield made
     for channel in made.channels.values():
         channel.close()
-
-
-@pytest.fixture(scope="session")
-def sanity(lab: Settings) -> Path:
-    return csi_sanity.obtain(lab.cache, lab.logs / "csi-sanity.log")

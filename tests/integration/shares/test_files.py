@@ -71,39 +71,3 @@ def test_two_nodes_write_one_share_each_with_a_key_of_its_own(
     elsewhere.away(share)
     assert cloud.rules(mine.cloud, share) == {}
     kubernetes.delete(share)
-
-
-def test_mounts_outlive_the_node_service_and_files_their_copy(kubernetes: Kubernetes) -> None:
-    share = kubernetes.share("outlives", **cloud.ON_CEPH).volume_id
-    given = kubernetes.open(share)
-    kubernetes.stage(share, given)
-    target = kubernetes.show(share)
-    kubernetes.said(f"echo kept > {target}/file; sync -f {target}/file")
-    kubernetes.kill_node()
-    kubernetes.said(f"echo more >> {target}/file")
-    kubernetes.stage(share, given)
-    assert kubernetes.said(f"cat {kubernetes.show(share)}/file") == "kept\nmore"
-    kubernetes.said(f"sync -f {target}/file")
-
-    taken = kubernetes.call("CreateSnapshot", name="outlives-1", source_volume_id=share).snapshot
-    copy = kubernetes.share("outlives-copy", taken.snapshot_id, **cloud.ON_CEPH).volume_id
-    kubernetes.stage(copy, kubernetes.open(copy))
-    assert kubernetes.said(f"cat {kubernetes.show(copy)}/file") == "kept\nmore"
-    for each in (copy, share):
-        kubernetes.away(each)
-    kubernetes.delete(copy)
-    kubernetes.call("DeleteSnapshot", snapshot_id=taken.snapshot_id)
-    kubernetes.delete(share)
-
-
-def test_a_share_whose_program_died_is_mounted_again(kubernetes: Kubernetes) -> None:
-    share = kubernetes.share("died", **cloud.ON_CEPH).volume_id
-    given = kubernetes.open(share)
-    kubernetes.stage(share, given)
-    kubernetes.said(f"echo kept > {kubernetes.staged(share)}/file; sync -f {kubernetes.staged(share)}/file")
-    kubernetes.said(f"pkill -9 -f 'ceph-fuse {kubernetes.staged(share)}'")
-    until(lambda: kubernetes.shell(f"cat {kubernetes.staged(share)}/file").returncode != 0)
-    kubernetes.stage(share, given)
-    assert kubernetes.said(f"cat {kubernetes.show(share)}/file") == "kept"
-    kubernetes.away(share)
-    kubernetes.delete(share)

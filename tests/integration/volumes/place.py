@@ -81,16 +81,17 @@ class Driver:
         return ["nsenter", "--target", str(pid), "--mount", *map(str, command)]
 
 
-def boot(lab: Settings, cloud: Any, name: str, networks: Any = "none") -> Any:
-    """Return a small server that runs, on no network or on these."""
+def boot(lab: Settings, cloud: Any, name: str, networks: Any = "none", *, wait: bool = True) -> Any:
+    """Return a small server on no network or on these, which runs unless it is not to be waited for."""
     path = small_image.build(lab.cache, lab.logs / "small-image.log")
     image = cloud.image.create_image(
         name, filename=str(path), disk_format="raw", container_format="bare", validate_checksum=False
     )
     flavor = cloud.compute.find_flavor("m1.small")
     made = cloud.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, networks=networks)
-    cloud.compute.wait_for_server(made, wait=240, interval=0.5)
-    cloud.image.delete_image(image)
+    if wait:
+        cloud.compute.wait_for_server(made, wait=240, interval=0.5)
+        cloud.image.delete_image(image)
     return made
 
 

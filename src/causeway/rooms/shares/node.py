@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,8 +126,9 @@ class NodeShares(NodeStorage):
 
 def knows_ceph() -> bool:
     """Return whether this kernel can mount CephFS."""
-    known = _KERNEL_KNOWS.read_text().split()
-    return "ceph" in known or succeeds("modprobe", "--quiet", "ceph")
+    if "ceph" in _KERNEL_KNOWS.read_text().split():
+        return True
+    return shutil.which("modprobe") is not None and succeeds("modprobe", "--quiet", "ceph")
 
 
 def _write_key(path: Path, content: str) -> Path:
