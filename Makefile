@@ -7,7 +7,7 @@ CAUSEWAY := $(VENV)/bin/causeway
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
 TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
-.PHONY: help demo demo-down test chaos setup lint unit lint-unit integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-router lock dashboard clean
+.PHONY: help demo demo-down test chaos setup lint unit cloudless cloud integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-router lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
@@ -41,9 +41,6 @@ lint: setup
 unit: setup
 	$(PY) -m pytest --durations=5 tests/unit
 
-lint-unit: lint
-	@$(MAKE) --no-print-directory unit
-
 test-lab: setup
 	$(TEST_ENV) $(CAUSEWAY) lab up --with dns,objects,ceph
 	$(TEST_ENV) $(CAUSEWAY) lab image
@@ -66,12 +63,20 @@ chaos: test-lab
 	$(TEST_ENV) $(if $(SEED),CHAOS_SEED=$(SEED),CHAOS_SEEDS=$(SEEDS)) \
 	  $(PY) -m pytest tests/integration/faults/test_chaos.py
 
+# What needs no cloud is tested beside what does, and in its shadow.
+CLOUDLESS := tests/integration/kube tests/integration/routes
+cloudless: lint
+	nice -n 5 $(PY) -m pytest --durations=5 tests/unit
+	nice -n 5 env $(TEST_ENV) $(PY) -m pytest --durations=10 $(CLOUDLESS)
+
+cloud: test-lab
+	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract tests/integration $(CLOUDLESS:%=--ignore=%)
+
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
-# What needs no lab runs while it comes up.
 test: setup
 	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-unit test-lab \
-	  && $(MAKE) --no-print-directory integration e2e; status=$$?; \
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line cloudless cloud \
+	  && $(MAKE) --no-print-directory e2e; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 
 bench-network: setup

@@ -146,12 +146,13 @@ def obtain(
     if assets is None and os.environ.get("CAUSEWAY_ASSETS"):
         assets = Path(os.environ["CAUSEWAY_ASSETS"])
     with alone(cache, "kubernetes", progress):
-        for component in components:
-            if not component.directory(cache).is_dir():
-                with progress.phase(f"{component.name} {component.version}") as phase:
-                    _store(component, cache, log, phase.waiting_for, assets)
-        # Sources and intermediate results are gigabytes, and of use only until all is there.
-        forget_builds(cache)
+        lacking = [each for each in components if not each.directory(cache).is_dir()]
+        for component in lacking:
+            with progress.phase(f"{component.name} {component.version}") as phase:
+                _store(component, cache, log, phase.waiting_for, assets)
+        if lacking:
+            # Sources and intermediate results are gigabytes, and of use only until all is there.
+            forget_builds(cache)
     return {
         binary.name: component.directory(cache) / binary.name
         for component in components
