@@ -20,7 +20,8 @@ REDIS = "localhost/guestbook-redis:0.1.0"
 FRONTEND_SQL = "localhost/guestbook-frontend-sql:0.1.0"
 POSTGRES = "localhost/guestbook-postgres:17"
 REDIS_PACKAGES = ("base-files", "redis-server")
-SQL_PACKAGES = (*PYTHON_PACKAGES, "python3-psycopg")
+# Its compiled part: the other one looks for libpq by programs an image lacks.
+SQL_PACKAGES = (*PYTHON_PACKAGES, "python3-psycopg", "python3-psycopg-c")
 # initdb and the start script are written for a shell.
 POSTGRES_PACKAGES = ("base-files", "dash", "coreutils", "postgresql-17")
 POSTGRES_PATH = "PATH=/usr/lib/postgresql/17/bin:/usr/bin"
