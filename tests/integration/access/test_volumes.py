@@ -132,14 +132,21 @@ async def released(stage: Stage, claim: str, volume: str) -> None:
     await stage.come(leaving, f"the volume of {claim} to be deleted")
 
 
-async def retyped(stage: Stage, claim: str, handle: str) -> None:
-    """Have a claim's volume be of another type, by a class of attributes."""
-    cloud, admin = stage.site.project.cloud.block_storage, stage.site.project.admin.block_storage
-    other = admin.create_type(name=f"{stage.site.project.name}-other")
-    first = cloud.get_volume(handle).volume_type
-    for name, kind in (("other", other.name), ("first", first)):
+async def classed(stage: Stage) -> dict[str, str]:
+    """Have classes of attributes, long before they are named; return the type each stands for."""
+    admin = stage.site.project.admin.block_storage
+    types = {"other": admin.create_type(name=f"{stage.site.project.name}-other").name}
+    types["first"] = "__DEFAULT__"  # Cinder's own, of volumes that name none
+    for name, kind in types.items():
         body = {"metadata": {"name": name}, "driverName": DRIVER, "parameters": {"type": kind}}
         await stage.admin.create(ATTRIBUTES, body)
+    return types
+
+
+async def retyped(stage: Stage, claim: str, handle: str, types: dict[str, str]) -> None:
+    """Have a claim's volume be of another type, by a class of attributes, and of the first one again."""
+    cloud, admin = stage.site.project.cloud.block_storage, stage.site.project.admin.block_storage
+    for name, kind in types.items():
         await stage.admin.patch(CLAIMS, claim, {"spec": {"volumeAttributesClassName": name}}, NAMESPACE)
 
         async def told(wanted: str = name) -> bool:
@@ -148,7 +155,7 @@ async def retyped(stage: Stage, claim: str, handle: str) -> None:
 
         await stage.come(told, f"the volume to be {name}")
         assert cloud.get_volume(handle).volume_type == kind
-    admin.delete_type(other)
+    admin.delete_type(admin.find_type(types["other"]))
 
 
 async def copied(stage: Stage, claim: str, size: str) -> None:
@@ -186,6 +193,7 @@ async def copied(stage: Stage, claim: str, size: str) -> None:
 async def test_every_right_is_used_and_none_is_missing(running: Stage) -> None:
     stage, admin, cloud = running, running.admin, running.site.project.cloud.block_storage
     await placed(stage)
+    types = await classed(stage)
     name, handle = await claimed(stage, "data", "1Gi")
     await admin.patch(CLAIMS, "data", {"spec": {"volumeName": name}}, NAMESPACE)
     bound = {"phase": "Bound", "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"]}
@@ -215,7 +223,7 @@ async def test_every_right_is_used_and_none_is_missing(running: Stage) -> None:
     await stage.come(enlarged, "a larger volume")
     assert cloud.get_volume(handle).size == 2
 
-    await retyped(stage, "data", handle)
+    await retyped(stage, "data", handle, types)
     await copied(stage, "data", "2Gi")
     await released(stage, "data", name)
     assert handle not in {each.id for each in cloud.volumes()}
