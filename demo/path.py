@@ -52,7 +52,7 @@ class Demo:
             self.progress.note("no lab is up, so no platform is left to destroy")
         else:
             with self.progress.phase("destroy the platform"):
-                self.causeway("destroy", str(self.platform), "--yes")
+                self.causeway("destroy", str(self.platform), "--yes", "--delete-volumes")
         with self.progress.phase("remove the lab"):
             causeway("lab", "destroy", "--yes")
 
