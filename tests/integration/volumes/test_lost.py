@@ -25,10 +25,18 @@ def test_a_volume_leaves_a_server_that_is_off_or_gone_before_it_comes_to_another
             return False
         return True
 
+    def came(volume: str) -> bool:
+        try:
+            kubernetes.attach(volume)
+        except grpc.RpcError as error:  # Nova may still know of it at a server that it is deleting
+            assert error.code() is Code.FAILED_PRECONDITION, error
+            return False
+        return True
+
     def moved(volume: str) -> None:
         """As after the out-of-service taint: detached there for good, attached here."""
         until(lambda: let_go(volume))
-        kubernetes.attach(volume)
+        until(lambda: came(volume))
         assert at(volume) == [kubernetes.server]
         assert let_go(volume)  # a late order does no harm
         assert at(volume) == [kubernetes.server]
