@@ -1,6 +1,8 @@
 """Objects of a kind that need not be defined: none as long as it is not, and followed from when it is.
 
-Definitions of Gateway API are installed by whoever runs the cluster, before or after us, or never.
+Definitions of Gateway API are installed by whoever runs the cluster, before or after us, or never. Where we
+may not list them our rights are an older release's: Kubernetes looks at rights before it looks for the kind,
+and everything else must not wait for it.
 """
 
 import asyncio
@@ -8,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 from causeway.kube.client import Listing, WatchEvent
-from causeway.kube.errors import Gone, NotFound
+from causeway.kube.errors import Forbidden, Gone, NotFound
 from causeway.kube.objects import Cached
 from causeway.kube.reflector import Source
 
@@ -31,7 +33,7 @@ class WhereDefined(Generic[T]):
         """Return all objects."""
         try:
             return await self._source.list()
-        except NotFound:
+        except (NotFound, Forbidden):
             return Listing([], _UNDEFINED)
 
     async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[T]]:
@@ -44,5 +46,5 @@ class WhereDefined(Generic[T]):
                 yield WatchEvent("BOOKMARK", None, _UNDEFINED)  # the watch lives
             async for event in self._source.watch(resource_version):
                 yield event
-        except NotFound as error:
-            raise Gone(str(self), "is no longer defined") from error
+        except (NotFound, Forbidden) as error:
+            raise Gone(str(self), "is no longer defined, or not for us") from error

@@ -7,7 +7,7 @@ import pytest
 
 from causeway.kube.client import Listing, WatchEvent
 from causeway.kube.defined import WhereDefined
-from causeway.kube.errors import Gone, NotFound
+from causeway.kube.errors import Forbidden, Gone, NotFound
 from causeway.kube.objects import Meta, Namespace
 from causeway.kube.reflector import Reflector
 from causeway.kube.store import Change, Store
@@ -65,3 +65,11 @@ async def test_its_end_is_a_version_that_is_no_longer_kept() -> None:
     with pytest.raises(Gone):
         async for _ in WhereDefined(Kind()).watch("1"):
             pass
+
+
+async def test_what_may_not_be_listed_keeps_nobody_waiting() -> None:
+    class Hidden(Kind):
+        async def list(self) -> Listing[Namespace]:
+            raise Forbidden("things", "may not be listed")
+
+    assert (await WhereDefined(Hidden()).list()).items == []

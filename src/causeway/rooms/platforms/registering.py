@@ -47,8 +47,9 @@ class Registering:
 
     @property
     def digest(self) -> str:
-        """Return what changes with the certificate and with where images are."""
-        text = self.files[CERTIFICATE] + (self.bucket.model_dump_json() if self.bucket else "")
+        """Return what changes with its keys and certificates, and with where images are."""
+        text = json.dumps(dict(self.files), sort_keys=True)
+        text += self.bucket.model_dump_json() if self.bucket else ""
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

@@ -103,13 +103,14 @@ def _claimed(
     """Return what older, accepted routes forbid: those of the same host, and those of its domain."""
     rivals = [*same, *(wildcards if is_wildcard(route) else ())]
     if isinstance(route, Table):
-        return _whole_claimed(route, host, rivals, wildcards)
+        beside = [*wildcards, *(exact if is_wildcard(route) else ())]
+        return _whole_claimed(route, host, rivals, beside)
     if any(isinstance(each, Table) for each in rivals):
         return _refusal(f"a route of Gateway API holds {host or 'every host'} and is older")
     return (
         _claimed_at_host(route, host, same)
-        or _claimed_by_wildcard(route, host, _no_tables(wildcards))
-        or _claimed_beside(route, host, _no_tables(exact))
+        or _claimed_by_wildcard(route, host, wildcards)
+        or _claimed_beside(route, host, exact)
     )
 
 
@@ -143,18 +144,17 @@ def _claimed_beside(route: Route, host: str, exact: Iterable[Route]) -> Refusal 
 
 
 def _whole_claimed(
-    table: Table, host: str, rivals: Sequence[Route], wildcards: Iterable[Route]
+    table: Table, host: str, rivals: Sequence[Route], beside: Iterable[Route]
 ) -> Refusal | None:
-    """Return what forbids a table: whoever has any of its host, for it has the whole."""
+    """Return what forbids a table: whoever has any of its host, for it has the whole.
+
+    So does another namespace ``beside`` it: a wildcard has what the hosts below it leave out.
+    """
     if rivals:
         return _refusal(f"{called(rivals[0])} holds {host or 'every host'} and is older")
-    if any(other.metadata.namespace != table.metadata.namespace for other in _no_tables(wildcards)):
+    if any(other.metadata.namespace != table.metadata.namespace for other in beside):
         return _refusal(f"a route in another namespace holds host {host}")
     return None
-
-
-def _no_tables(routes: Iterable[Route]) -> list[Route]:
-    return [each for each in routes if not isinstance(each, Table)]
 
 
 def _passthrough_beside(one: Route, other: Route) -> bool:

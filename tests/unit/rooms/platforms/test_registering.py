@@ -87,6 +87,10 @@ def test_in_swift_the_registry_is_let_in_by_its_own_secret() -> None:
     moved = registering.registering(wanted, SERVICES, PKI, dict(found.files), NOW, store=elsewhere)
     assert moved is not None
     assert moved.digest != found.digest
+    made_anew = replace(store, secret="another-secret")
+    renewed = registering.registering(wanted, SERVICES, PKI, dict(found.files), NOW, store=made_anew)
+    assert renewed is not None
+    assert renewed.digest != found.digest
 
 
 def test_a_key_without_its_set_is_made_anew() -> None:

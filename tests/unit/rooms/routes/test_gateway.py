@@ -247,6 +247,13 @@ def test_orders_of_filters() -> None:
         )
 
 
+def test_orders_that_no_line_can_carry_are_refused() -> None:
+    headers = [{"name": f"x-{number}", "value": "~" * 4000} for number in range(16)]
+    long = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": headers}}
+    with pytest.raises(Refused, match="24000 characters"):
+        filter_orders(_rule(rule(filters=[long])))
+
+
 @pytest.mark.parametrize(
     ("given_", "milliseconds"),
     [
@@ -254,6 +261,7 @@ def test_orders_of_filters() -> None:
         ({"request": "1m30s"}, 90_000),
         ({"request": "2s", "backendRequest": "500ms"}, 500),
         ({"request": "0s"}, 86_400_000),
+        ({"request": "99999h"}, 86_400_000),
     ],
 )
 def test_timeouts(given_: dict[str, str], milliseconds: int) -> None:
@@ -341,3 +349,20 @@ def test_who_was_first_has_a_host_whether_a_route_or_a_gateway() -> None:
     verdicts = admit([again, table], Rules())
     assert verdicts[key_of(table)] is None
     assert verdicts[key_of(again)] is not None
+
+
+@pytest.mark.parametrize("first", ["the wildcard", "the host"])
+def test_a_wildcard_is_not_beside_a_host_of_another_namespace(first: str) -> None:
+    """It would have all that the other leaves out: paths, schemes, connections that are passed through."""
+    found = derived(gateway(), http(age=5, hostnames=["*.apps.example"])).parts
+    (table,) = (each for each in found.values() if isinstance(each, Table))
+    age = 9 if first == "the wildcard" else 1
+    beside = route("beside", namespace="two", age=age, host="shop.apps.example")
+    verdicts = admit([beside, table], Rules())
+    younger, older = ("two/beside", key_of(table)) if age == 9 else (key_of(table), "two/beside")
+    assert verdicts[older] is None
+    refusal = verdicts[younger]
+    assert refusal is not None
+    assert refusal.reason == "HostAlreadyClaimed"
+    own = route("own", age=age, host="shop.apps.example")
+    assert set(admit([own, table], Rules()).values()) == {None}

@@ -121,3 +121,12 @@ def test_what_finds_no_room_is_told() -> None:
     made = entries([Candidate(f"one/{n}", match(n), ("", "", n, 0)) for n in range(9)])
     assert made.crowded
     assert all(len(each) <= 24_000 for each in made.prefix.values())
+
+
+def test_what_finds_no_room_takes_nothing_from_those_after_it() -> None:
+    long = HTTPMatch(headers=tuple(ValueMatch(f"x{number}", "v" * 4000) for number in range(7)))
+    made = entries(
+        [Candidate("one/long", long, ("", "", 0, 0)), Candidate("one/plain", HTTPMatch(), ("", "", 1, 0))]
+    )
+    assert made.crowded == {"one/long"}
+    assert set(made.prefix.values()) == {"@one/plain"}

@@ -17,6 +17,7 @@ _DURATION = re.compile(r"(?:[0-9]{1,5}(?:h|ms|m|s)){1,4}", re.ASCII)
 _PART = re.compile(r"([0-9]+)(ms|h|m|s)", re.ASCII)
 _UNITS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _NEVER = 86_400_000  # milliseconds that stand for no bound
+_LONGEST = 24_000  # characters of one value: more is no line of HAProxy's runtime interface
 _TEXT = re.compile(r"[ -~]*", re.ASCII)
 
 
@@ -36,7 +37,10 @@ def filter_orders(rule: HTTPRule) -> str:
         found += _orders(each, rule)
     if {"RequestRedirect", "URLRewrite"} <= kinds:
         raise Refused("filters: RequestRedirect and URLRewrite exclude each other")
-    return "&".join(found)
+    orders = "&".join(found)
+    if len(orders) > _LONGEST:
+        raise Refused(f"filters: what they say takes more than {_LONGEST} characters")
+    return orders
 
 
 def _orders(each: HTTPFilter, rule: HTTPRule) -> Iterator[str]:
@@ -100,7 +104,7 @@ def _redirect(redirect: RedirectFilter) -> str:
 def timeout(rule: HTTPRule) -> int:
     """Return the milliseconds a rule's application may take, 0 if nothing is said; raises ``Refused``."""
     said = [
-        _milliseconds(each) or _NEVER
+        min(_milliseconds(each) or _NEVER, _NEVER)
         for each in (rule.timeouts.request, rule.timeouts.backend_request)
         if each
     ]

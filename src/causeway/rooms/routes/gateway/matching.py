@@ -115,12 +115,12 @@ def _entry(candidates: Iterable[Candidate], crowded: set[str]) -> str:
         conditions = each.conditions
         if not conditions and not words:
             return f"@{each.rule}"
-        words.append(f"{conditions}~{each.rule}")
-        length += len(words[-1]) + 1
-        if length > _LONGEST:
-            crowded.add(each.rule)
-            words.pop()
-            break
+        word = f"{conditions}~{each.rule}"
+        if length + len(word) >= _LONGEST:
+            crowded.add(each.rule)  # those that come after it go on: they may be another's
+        else:
+            words.append(word)
+            length += len(word) + 1
         if not conditions:
             break
     return "?" + "|".join(words) if words else NOBODY
