@@ -7,7 +7,7 @@ CAUSEWAY := $(VENV)/bin/causeway
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
 TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
-.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-router lock dashboard clean
+.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud killing integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-router lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
@@ -63,11 +63,11 @@ chaos: test-lab
 	$(TEST_ENV) $(if $(SEED),CHAOS_SEED=$(SEED),CHAOS_SEEDS=$(SEEDS)) \
 	  $(PY) -m pytest tests/integration/faults/test_chaos.py
 
-# Two rows of tests beside each other: what needs no cloud and then what has projects of its own, and the rest.
-# Last in its row, and in nobody's way, is what kills services of the lab.
+# Two rows of tests beside each other: what needs no cloud and then some that do, and the rest.
+# When both have ended, in nobody's way, what kills services of the lab.
 CLOUDLESS := tests/integration/kube tests/integration/routes
-BESIDE := tests/integration/shares tests/integration/volumes
-KILLING := tests/integration/lab
+BESIDE := $(patsubst %,tests/integration/%,names registry shares volumes)
+KILLING := tests/integration/faults tests/integration/lab
 FOLDERS := $(filter-out %__pycache__,$(patsubst %/,%,$(wildcard tests/integration/*/)))
 REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESIDE) $(KILLING),$(FOLDERS))
 
@@ -79,13 +79,16 @@ beside: cloudless test-lab
 	nice -n 5 env $(TEST_ENV) $(PY) -m pytest --durations=10 $(BESIDE)
 
 cloud: test-lab
-	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract $(REST) $(KILLING)
+	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract $(REST)
+
+killing: test-lab
+	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING)
 
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
 test: setup
 	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line beside cloud \
-	  && $(MAKE) --no-print-directory e2e; status=$$?; \
+	  && $(MAKE) --no-print-directory killing && $(MAKE) --no-print-directory e2e; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 
 bench-network: setup
