@@ -81,7 +81,10 @@ VOLUME_PROBES: Mapping[str, str] = {
     VOLUMES: "/v3/{project}/types",
 }
 """The same for the volume driver's credential; ``{project}`` is the project's id."""
-SHARE_PROBES: Mapping[str, str] = {SHARES: "/v2/{project}/messages"}
+SHARE_PROBES: Mapping[str, str] = {
+    COMPUTE: PROBES[COMPUTE],
+    SHARES: "/v2/{project}/messages",
+}
 """The same for the credential of the driver of shares."""
 
 

@@ -38,7 +38,7 @@ from causeway.kube.resource import (
     STORAGE_CLASSES,
 )
 from causeway.rooms.platforms import registering, routing
-from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.model import Names, ShareDriver, Sidecars, VolumeDriver
 from causeway.rooms.platforms.registering import Registering
 from causeway.rooms.platforms.routing import ROUTED, Routing
 
@@ -57,8 +57,8 @@ SHARED = frozenset(
 )
 """Definitions that several components bring: one that is there stays as it is."""
 
-CLOUD_SECRET, VOLUMES_SECRET = "causeway-cloud", "causeway-volumes"
-"""Where the credentials are of the controller and of the volume driver."""
+CLOUD_SECRET, VOLUMES_SECRET, SHARES_SECRET = "causeway-cloud", "causeway-volumes", "causeway-shares"
+"""Where the credentials are of the controller, of the volume driver and of the driver of shares."""
 
 ROUTER = "causeway-router"
 """The DaemonSet of the router."""
@@ -68,6 +68,7 @@ _OPTIONAL = (
     *((each, registering.NAME) for each in (DEPLOYMENTS, SERVICES, ROUTES)),
 )
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
+_OF_SHARES = "-shares"
 _OF_REGISTRY = "-registry"
 _SERVED, _LOOK_EVERY = 120.0, 0.2  # seconds until a new definition is served, and between two tries
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
@@ -87,10 +88,24 @@ class Volumes:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """What the manifests of the driver of shares are filled in with."""
+
+    cluster_id: str
+    chosen: ShareDriver
+    sidecars: Sidecars
+    cloud_files: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Shares(cluster_id={self.cluster_id!r}, chosen={self.chosen!r})"
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name.
 
-    ``volumes`` None leaves the volume driver out, ``registry`` None the registry.
+    ``volumes`` None leaves the volume driver out, ``shares`` None that of shares, ``registry`` None the
+    registry.
     """
 
     config: Mapping[str, Any]
@@ -99,6 +114,7 @@ class Settings:
     image: str = IMAGE
     router: Routing | None = None
     volumes: Volumes | None = None
+    shares: Shares | None = None
     registry: Registering | None = None
 
     def __repr__(self) -> str:
@@ -120,11 +136,16 @@ def manifests(settings: Settings) -> list[Object]:
         "router_file": routing.FILE,
         "router_digest": _digest(settings.router.certificate) if settings.router else "",
         "volumes": settings.volumes,
+        "shares": settings.shares,
         "registry": settings.registry,
     }
     unwanted = [
         mark
-        for mark, chosen in ((_OF_VOLUMES, settings.volumes), (_OF_REGISTRY, settings.registry))
+        for mark, chosen in (
+            (_OF_VOLUMES, settings.volumes),
+            (_OF_SHARES, settings.shares),
+            (_OF_REGISTRY, settings.registry),
+        )
         if chosen is None
     ]
     names = sorted(

@@ -18,6 +18,10 @@ from causeway.rooms.platforms.registry import Registry
 OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
 NODE_SUBNET_EXTRAS = 4  # router, DHCP, the router load balancer's VIP, and one address to spare
 
+VOLUME_CLASS = "cinder"
+"""The StorageClass of volumes."""
+
+ClassName = Annotated[str, Field(max_length=63, pattern=LABEL)]
 Role = Literal["master", "infra", "compute"]
 ServerGroupPolicy = Literal["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"]
 
@@ -179,6 +183,29 @@ class VolumeDriver(Record):
     )
 
 
+class ShareClass(Record):
+    """A StorageClass of shares."""
+
+    protocol: Literal["NFS", "CEPHFS"] = Field(description="How nodes mount its shares.")
+    type: Name | None = Field(None, description="Share type; the cloud's default without it.")
+
+
+class ShareDriver(Record):
+    """Shares of the cloud for claims of pods on several nodes."""
+
+    classes: Annotated[dict[ClassName, ShareClass], Field(min_length=1)] = Field(
+        description="The StorageClasses of shares, by their names."
+    )
+
+    @field_validator("classes")
+    @classmethod
+    def _not_the_volumes(cls, classes: dict[str, ShareClass]) -> dict[str, ShareClass]:
+        if VOLUME_CLASS in classes:
+            expected = f"another name than that of the StorageClass of volumes, {VOLUME_CLASS}"
+            raise Violations([Violation((VOLUME_CLASS,), expected, VOLUME_CLASS)])
+        return classes
+
+
 class Spec(Record):
     """What the platform consists of."""
 
@@ -200,6 +227,9 @@ class Spec(Record):
     )
     router: Router = Field(default_factory=Router)
     volumes: VolumeDriver = Field(default_factory=VolumeDriver, description="Volumes for claims of pods.")
+    shares: ShareDriver | None = Field(
+        None, description="Shares of the cloud for claims of pods; no driver of them without it."
+    )
     registry: Registry | None = Field(None, description="Where images are pushed to; none without it.")
 
     @field_validator("pools")
@@ -246,6 +276,13 @@ class Spec(Record):
             violations.append(Violation(("volumes", "install"), expected, "false"))
         if violations:
             raise Violations(violations)
+        return self
+
+    @model_validator(mode="after")
+    def _shares_have_what_they_need(self) -> "Spec":
+        if self.shares is not None and not self.volumes.install:
+            expected = "true, for shares: what snapshots need comes with the volume driver"
+            raise Violations([Violation(("volumes", "install"), expected, "false")])
         return self
 
     @model_validator(mode="after")
