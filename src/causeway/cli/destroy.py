@@ -24,19 +24,19 @@ def command(
         bool | None,
         typer.Option(
             "--delete-volumes/--keep-volumes",
-            help="Delete volumes and snapshots of claims with their data, or leave them in the cloud; "
-            "with neither, their existence ends the command before anything is deleted.",
+            help="Delete volumes, shares and snapshots of claims with their data, or leave them in the "
+            "cloud; with neither, their existence ends the command before anything is deleted.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Delete the platform of FILE: load balancers, ports and addresses its controllers made, then its stack.
 
-    What belongs to it is known by its tags; the last step lists what still carries them. Volumes and
+    What belongs to it is known by its tags; the last step lists what still carries them. Volumes, shares and
     snapshots of claims hold data: where there are any, it has to be said what becomes of them.
 
-    Exit status: 0 nothing is left but volumes that were to be kept, 1 something is, or volumes were found and
-    nothing was said of them (they are named), 2 the file is wrong.
+    Exit status: 0 nothing is left but data that was to be kept, 1 something is, or data was found and
+    nothing was said of it (it is named), 2 the file is wrong.
     """
     progress = Progress()
     platform = document.load(file)

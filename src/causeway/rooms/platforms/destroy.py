@@ -93,7 +93,7 @@ def destroy(
         data = stored.claimed(cloud, cluster_id)
         stuck: list[tuple[Stored, str]] = []
         if data and delete_volumes:
-            with progress.phase("volumes and snapshots of claims") as phase:
+            with progress.phase("what claims have stored") as phase:
                 stuck = stored_removal.delete(
                     cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for
                 )

@@ -33,6 +33,7 @@ from causeway.rooms.platforms.facts import (
     Networking,
     Quota,
     Quotas,
+    Sharing,
     Stack,
     Subnet,
     Volumes,
@@ -43,6 +44,7 @@ from causeway.rooms.platforms.need import Flavor, Kind
 
 RANGES = ("nodes", "pods", "services")
 EMBEDDED_FLAVOR = "2.47"  # from this version on, Nova tells a server's cores and RAM with the server
+MANILA = "2.55"  # of 2019, what the driver of shares needs
 
 Part = TypeVar("Part")
 
@@ -64,9 +66,16 @@ def gather(cloud: Connection, platform: Platform) -> CloudFacts:
         volumes = part("block-storage", lambda: _volumes(cloud))
         load_balancing = part("load-balancer", lambda: _load_balancing(cloud, identity.project))
         stack = part("orchestration", lambda: _stack(cloud, platform))
-        names = _naming(cloud, platform)
         return CloudFacts(
-            identity, compute(), images(), network(), volumes(), load_balancing(), stack(), names
+            identity,
+            compute(),
+            images(),
+            network(),
+            volumes(),
+            load_balancing(),
+            stack(),
+            _naming(cloud, platform),
+            _sharing(cloud, platform),
         )
 
 
@@ -84,6 +93,24 @@ def _naming(cloud: Connection, platform: Platform) -> Naming | Finding | None:
         return Naming({each["name"]: each["type"] for each in found})
 
     return _read("dns", zones)
+
+
+def _sharing(cloud: Connection, platform: Platform) -> Sharing | Finding | None:
+    """Return which share types there are; None for a platform without a driver of shares."""
+    if platform.spec.shares is None:
+        return None
+    if not cloud.endpoint_for("shared-file-system"):
+        remedy = "Leave spec.shares out, or have Manila installed."
+        return Finding("service shared-file-system", "the catalogue has no endpoint of it", remedy)
+
+    def types() -> Sharing:
+        found = _get(cloud.shared_file_system, "/types", MANILA)["share_types"]
+        return Sharing(
+            frozenset(name for each in found for name in (each["id"], each["name"])),
+            any(each["is_default"] for each in found),
+        )
+
+    return _read("shared-file-system", types)
 
 
 def _read(service: str, read: Callable[[], Part]) -> Part | Finding:

@@ -3,15 +3,13 @@
 import msgspec
 
 from causeway.cloud.manila_objects import ShareSnapshot
-from causeway.cloud.ownership import Owner, owner_in, owner_in_metadata
+from causeway.cloud.ownership import SHARE, SHARE_CLUSTER, Owner, owner_in, owner_in_metadata
 from causeway.engine.storage.model import Capacity
 
 NFS, CEPHFS = "NFS", "CEPHFS"
 PROTOCOLS = (NFS, CEPHFS)
-CLUSTER_KEY = "manila.csi.openstack.org/cluster"
-"""The metadata by which cloud-provider-openstack's driver of shares, and ours, mark what is a cluster's."""
-SHARE, ACCESS = "share", "share-access"
-"""The kinds of what this room makes; the uid of a rule is the node it is for, "" if it is for all nodes."""
+ACCESS = "share-access"
+"""The kind of access rules; the uid of one is the node it is for, "" if it is for all nodes."""
 
 PASSING = frozenset(
     {
@@ -66,12 +64,12 @@ class Entry(msgspec.Struct, frozen=True):
 
 def marks(cluster: str, name: str) -> dict[str, str]:
     """Return the metadata that says whose a share is, given in the call that makes it."""
-    return {CLUSTER_KEY: cluster, **Owner(cluster, SHARE, name).metadata()}
+    return {SHARE_CLUSTER: cluster, **Owner(cluster, SHARE, name).metadata()}
 
 
 def is_ours(metadata: dict[str, str], cluster: str) -> bool:
     """Return whether a share belongs to ``cluster``, made by us or by cloud-provider-openstack's driver."""
-    return metadata.get(CLUSTER_KEY) == cluster
+    return metadata.get(SHARE_CLUSTER) == cluster
 
 
 def description(cluster: str, name: str) -> str:

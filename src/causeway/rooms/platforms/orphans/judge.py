@@ -81,14 +81,15 @@ def _alone(thing: Thing, asked: Inhabitants) -> str:
 
 
 def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
-    """Return the proof that nobody asked for a volume or snapshot; its name ends with the UID of who did."""
-    if thing.type == "snapshot" and asked.snapshots is None:
+    """Return the proof that nobody asked for what is stored; its name ends with the UID of who did."""
+    snapshot = _is_snapshot(thing)
+    if snapshot and asked.snapshots is None:
         return "the platform knows no snapshots"
-    known = asked.snapshots or frozenset() if thing.type == "snapshot" else asked.volumes
+    known = asked.snapshots or frozenset() if snapshot else asked.volumes
     uid = _UUID_AT_END.search(thing.name)
-    if thing.id in known or (uid and uid[0] in known):
+    if not known.isdisjoint({thing.id, thing.name, uid[0] if uid else thing.id}):
         return ""
-    if thing.type == "snapshot":
+    if snapshot:
         return "no VolumeSnapshotContent names it"
     return "no PersistentVolume names it, and no claim waits for it"
 
@@ -96,9 +97,13 @@ def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
 def _held(thing: Thing, asked: Inhabitants) -> str:
     if not thing.described:
         return _UNMARKED
-    if thing.type == "snapshot" and asked.snapshots is None:
+    if _is_snapshot(thing) and asked.snapshots is None:
         return _NO_SNAPSHOTS
     return _used(thing)
+
+
+def _is_snapshot(thing: Thing) -> bool:
+    return thing.type in ("snapshot", "share snapshot")
 
 
 def _used(thing: Thing) -> str:
