@@ -6,72 +6,54 @@ from causeway.cloud.cinder_objects import Snapshot, Volume
 from causeway.cloud.identifiers import is_id
 from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
-from causeway.kit.errors import Problem
 from causeway.rooms.volumes.access import why_not
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.snapshots import Snapshots
-from causeway.serve.csi import convert, requests, server
+from causeway.serve.csi import controller_service, convert, requests
+from causeway.serve.csi.controller_service import Can, ControllerService, Working
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
 from causeway.serve.csi.spec import csi_pb2 as csi
 
-_Can = csi.ControllerServiceCapability.RPC
-CAPABILITIES = (
-    _Can.CREATE_DELETE_VOLUME,
-    _Can.PUBLISH_UNPUBLISH_VOLUME,
-    _Can.LIST_VOLUMES,
-    _Can.LIST_VOLUMES_PUBLISHED_NODES,
-    _Can.GET_VOLUME,
-    _Can.CREATE_DELETE_SNAPSHOT,
-    _Can.LIST_SNAPSHOTS,
-    _Can.GET_SNAPSHOT,
-    _Can.CLONE_VOLUME,
-    _Can.EXPAND_VOLUME,
-    _Can.MODIFY_VOLUME,
-    _Can.SINGLE_NODE_MULTI_WRITER,
-)
 _PAGE = 1000  # what Cinder gives at most, unless its administrators chose less
 
 
 def run(settings: ControllerSettings) -> None:
     """Run the controller service until SIGTERM or SIGINT; raises ``Problem``."""
-    server.run("causeway-csi-controller", _serve(settings))
 
-
-async def _serve(settings: ControllerSettings) -> None:
-    try:
-        cloud = await Cloud.open(settings.cloud, settings.clouds_file)
-    except errors.CloudError as error:
-        raise Problem.of(f"cloud {settings.cloud}", str(error), error.remedy) from error
-    async with cloud:
+    def begin(cloud: Cloud) -> Working:
         cinder = Cinder(cloud)
         volumes = Volumes(cinder, Attachments(cloud), settings.cluster)
         snapshots = Snapshots(cinder, settings.cluster)
-        try:
-            controller = Controller(settings.common, cinder, volumes, snapshots)
-            await server.serve(settings.common, Controller=controller)
-        finally:
-            await volumes.close()
-            await snapshots.close()
+        return Working(Controller(settings.common, cinder, volumes, snapshots), (volumes, snapshots))
+
+    controller_service.run("causeway-csi-controller", settings, begin)
 
 
-class Controller:
+class Controller(ControllerService):
     """The Controller service."""
+
+    capabilities = (
+        Can.CREATE_DELETE_VOLUME,
+        Can.PUBLISH_UNPUBLISH_VOLUME,
+        Can.LIST_VOLUMES,
+        Can.LIST_VOLUMES_PUBLISHED_NODES,
+        Can.GET_VOLUME,
+        Can.CREATE_DELETE_SNAPSHOT,
+        Can.LIST_SNAPSHOTS,
+        Can.GET_SNAPSHOT,
+        Can.CLONE_VOLUME,
+        Can.EXPAND_VOLUME,
+        Can.MODIFY_VOLUME,
+        Can.SINGLE_NODE_MULTI_WRITER,
+    )
 
     def __init__(self, settings: Common, cinder: Cinder, volumes: Volumes, snapshots: Snapshots) -> None:
         self._settings = settings
         self._cinder = cinder
         self._volumes = volumes
         self._snapshots = snapshots
-
-    async def controller_get_capabilities(
-        self, _: csi.ControllerGetCapabilitiesRequest
-    ) -> csi.ControllerGetCapabilitiesResponse:
-        """Return what the controller can do."""
-        return csi.ControllerGetCapabilitiesResponse(
-            capabilities=[csi.ControllerServiceCapability(rpc=_Can(type=each)) for each in CAPABILITIES]
-        )
 
     async def create_volume(self, request: csi.CreateVolumeRequest) -> csi.CreateVolumeResponse:
         """Have a volume of the name."""
