@@ -15,7 +15,7 @@ from tests.integration.deployment import FOLDER
 from tests.integration.shares import cloud
 
 from causeway.rooms.platforms import addons, credential
-from causeway.rooms.platforms.model import ShareDriver, Sidecars
+from causeway.rooms.platforms.storage import ShareDriver, Sidecars
 
 ACCOUNT = "causeway-shares"
 CLASSES = {"files": {"protocol": "NFS", "type": cloud.TYPE}}

@@ -16,7 +16,7 @@ from tests.integration.deployment import FOLDER
 from causeway.kube.resource import CLAIMS, Resource
 from causeway.lab.images import sidecars
 from causeway.rooms.platforms import addons, credential
-from causeway.rooms.platforms.model import VolumeDriver
+from causeway.rooms.platforms.storage import VolumeDriver
 
 ACCOUNT = "causeway-volumes"
 DRIVER = "cinder.csi.openstack.org"

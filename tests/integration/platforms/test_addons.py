@@ -22,7 +22,8 @@ from causeway.kube.resource import (
     STORAGE_CLASSES,
 )
 from causeway.rooms.platforms import addons, forwarding, registering
-from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.model import Names
+from causeway.rooms.platforms.storage import VolumeDriver
 
 
 def of_kinds(text: str, *kinds: str) -> list[Object]:

@@ -38,9 +38,10 @@ from causeway.kube.resource import (
     STORAGE_CLASSES,
 )
 from causeway.rooms.platforms import registering, routing
-from causeway.rooms.platforms.model import Names, ShareDriver, Sidecars, VolumeDriver
+from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import Registering
 from causeway.rooms.platforms.routing import ROUTED, Routing
+from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"

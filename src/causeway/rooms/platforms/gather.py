@@ -101,7 +101,9 @@ def _sharing(cloud: Connection, platform: Platform) -> Sharing | Finding | None:
         return None
     if not cloud.endpoint_for("shared-file-system"):
         remedy = "Leave spec.shares out, or have Manila installed."
-        return Finding("service shared-file-system", "the catalogue has no endpoint of it", remedy)
+        return Finding(
+            "service shared-file-system", "the catalogue has no endpoint of it, needed for shares", remedy
+        )
 
     def types() -> Sharing:
         found = _get(cloud.shared_file_system, "/types", MANILA)["share_types"]

@@ -14,14 +14,11 @@ from causeway.rooms.platforms.ranges import Networks
 from causeway.rooms.platforms.records import LABEL, Affix, Name, Record, Violation, Violations, Zone
 from causeway.rooms.platforms.registry import OLDEST_MINOR as OLDEST_WITH_REGISTRY
 from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.storage import ShareDriver, VolumeDriver
 
 OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
 NODE_SUBNET_EXTRAS = 4  # router, DHCP, the router load balancer's VIP, and one address to spare
 
-VOLUME_CLASS = "cinder"
-"""The StorageClass of volumes."""
-
-ClassName = Annotated[str, Field(max_length=63, pattern=LABEL)]
 Role = Literal["master", "infra", "compute"]
 ServerGroupPolicy = Literal["affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity"]
 
@@ -157,53 +154,6 @@ class Router(Record):
     suffix: Zone | None = Field(
         None, description="Completes hosts of Routes that name none; apps.ZONE of names without it."
     )
-
-
-class Sidecars(Record):
-    """Where nodes find the images of Kubernetes' own companions of a volume driver."""
-
-    provisioner: Name = Field("localhost/csi-provisioner:v6.3.0", description="Image of csi-provisioner.")
-    attacher: Name = Field("localhost/csi-attacher:v4.12.0", description="Image of csi-attacher.")
-    resizer: Name = Field("localhost/csi-resizer:v2.2.0", description="Image of csi-resizer.")
-    snapshotter: Name = Field("localhost/csi-snapshotter:v8.6.0", description="Image of csi-snapshotter.")
-    snapshot_controller: Name = Field(
-        "localhost/snapshot-controller:v8.6.0", description="Image of snapshot-controller."
-    )
-
-
-class VolumeDriver(Record):
-    """Volumes of the cloud for claims of pods."""
-
-    install: bool = Field(True, description="Whether the driver and a StorageClass are put in.")
-    type: Name | None = Field(
-        None, description="Volume type of the StorageClass; the cloud's default without it."
-    )
-    sidecars: Sidecars = Field(
-        default_factory=Sidecars, description="Images of the driver's companions, from a node image of ours."
-    )
-
-
-class ShareClass(Record):
-    """A StorageClass of shares."""
-
-    protocol: Literal["NFS", "CEPHFS"] = Field(description="How nodes mount its shares.")
-    type: Name | None = Field(None, description="Share type; the cloud's default without it.")
-
-
-class ShareDriver(Record):
-    """Shares of the cloud for claims of pods on several nodes."""
-
-    classes: Annotated[dict[ClassName, ShareClass], Field(min_length=1)] = Field(
-        description="The StorageClasses of shares, by their names."
-    )
-
-    @field_validator("classes")
-    @classmethod
-    def _not_the_volumes(cls, classes: dict[str, ShareClass]) -> dict[str, ShareClass]:
-        if VOLUME_CLASS in classes:
-            expected = f"another name than that of the StorageClass of volumes, {VOLUME_CLASS}"
-            raise Violations([Violation((VOLUME_CLASS,), expected, VOLUME_CLASS)])
-        return classes
 
 
 class Spec(Record):

@@ -9,10 +9,11 @@ import yaml
 from causeway.kube.resource import resource_of
 from causeway.rooms.platforms import addons, nodes
 from causeway.rooms.platforms.addons import Settings, Shares, Volumes
-from causeway.rooms.platforms.model import Names, ShareDriver, Sidecars, VolumeDriver
+from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, NAME, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.platforms.registry import Registry
 from causeway.rooms.platforms.routing import Routing
+from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
 from causeway.rooms.shares.node import KEYS as SHARES_KEYS
 
 CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms.checks import Check, Remark, blocker, listing, unreadable
 from causeway.rooms.platforms.facts import CloudFacts, Sharing
-from causeway.rooms.platforms.model import Platform, ShareDriver
+from causeway.rooms.platforms.model import Platform
+from causeway.rooms.platforms.storage import ShareDriver
 
 
 def share_types(platform: Platform, facts: CloudFacts) -> Iterator[Check]:
