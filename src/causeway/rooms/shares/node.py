@@ -53,6 +53,7 @@ class NodeShares(NodeStorage):
         entry: Entry,
         options: Options,
         *,
+        read_only: bool,
         alone: bool = False,
     ) -> None:
         """Show a staged share to a pod at ``path``; ``alone``: to no second one; raises ``Refused``.
@@ -61,7 +62,6 @@ class NodeShares(NodeStorage):
         it, however broken, the kubelet does not ask for that.
         """
         place = self._place(identifier)
-        read_only = options.read_only
         with self._alone(identifier):
             table = mounts.table()
             if not mounting.is_staged(table, str(staged), place):

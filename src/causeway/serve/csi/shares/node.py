@@ -79,7 +79,8 @@ class Node(NodeService):
             Path(request.staging_target_path),
             Path(request.target_path),
             convert.entry_from(request.publish_context, place),
-            _options(request, reads_only=request.readonly or way.reads_only),
+            _options(request, reads_only=way.reads_only),
+            read_only=request.readonly or way.reads_only,
             alone=way.alone,
         )
         return csi.NodePublishVolumeResponse()
