@@ -69,11 +69,19 @@ class Disk:
 class Stage:
     """A registry, its token service and what stands before both."""
 
-    def __init__(self, directory: Path, api: KubeApi, admin: Client, program: Path, storage: Storage) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        api: KubeApi,
+        admin: Client,
+        program: Path,
+        storage: Storage,
+        secret: Mapping[str, str] = {},
+    ) -> None:
         self.directory, self.api, self.admin, self.program = directory, api, admin, program
         self.storage = storage
         keys = {**storage.keys(), "host": "registry.example.test"}
-        made = registering.registering(platform(registry=keys), SERVICES, PKI, {}, store=storage.store())
+        made = registering.registering(platform(registry=keys), SERVICES, PKI, secret, store=storage.store())
         assert made is not None
         self.made: Registering = made
         self.address = f"{made.address}:{free_port()}"
@@ -82,6 +90,11 @@ class Stage:
         self._trust = directory / "trust"
         self._trust.mkdir()
         (self._trust / "ca.crt").write_text(PKI.ca.public)
+
+    def elsewhere(self, directory: Path) -> "Stage":
+        """Return the same registry on another machine."""
+        directory.mkdir()
+        return Stage(directory, self.api, self.admin, self.program, self.storage, self.made.files)
 
     async def start(self) -> None:
         """Start all three, as the containers of the pod."""
@@ -107,6 +120,8 @@ class Stage:
 
     def stop(self) -> None:
         """End all three, as a node that is lost does."""
+        if not self._running:
+            return
         for each in self._running:
             each.kill()
             each.wait(30)

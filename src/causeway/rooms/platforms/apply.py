@@ -302,14 +302,18 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
+    if not _images_in_swift(work):  # not before the registry has gone over to another place
+        image_store.revoke(work.cloud, surveyed.kept.cluster_id)
     await forwarding.forward(client, names)
 
 
 def _image_store(work: _Work) -> ImageStore | None:
+    return image_store.ensure(work.cloud, work.surveyed.kept.cluster_id) if _images_in_swift(work) else None
+
+
+def _images_in_swift(work: _Work) -> bool:
     chosen = work.surveyed.platform.spec.registry
-    if chosen is None or chosen.storage != "swift":
-        return None
-    return image_store.ensure(work.cloud, work.surveyed.kept.cluster_id)
+    return chosen is not None and chosen.storage == "swift"
 
 
 def _balancers(cloud: Connection, cluster_id: str) -> list[Component]:

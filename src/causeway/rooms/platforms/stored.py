@@ -20,13 +20,19 @@ COLLECTIONS = {"volumes": "volume", "snapshots": "snapshot"}
 
 _CLAIM = "csi.storage.k8s.io/pvc/"
 _SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
+_WHOSE = {
+    "volume": "holds data of a claim",
+    "snapshot": "holds data of a claim",
+    "container": "holds the registry's images",
+}
 _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A volume or a snapshot; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
+    """A volume, a snapshot, or the container of a registry's images; ``size`` in GiB, rounded up.
 
+    ``status`` and ``created`` (UTC) are as Cinder writes them.
     ``cluster`` is whose it is, "" if nobody's; ``claimed``: a claim asked for it; ``marked``: our driver made
     it for that. ``claim`` is NAMESPACE/NAME of what asked, "" where the metadata do not tell. ``servers``
     have it, by id; ``of`` is the volume a snapshot is of.
@@ -126,5 +132,5 @@ def read(kind: str, each: Mapping[str, Any]) -> Stored:
 def undecided(found: Iterable[Stored], servers: Mapping[str, str]) -> Problem:
     """Return the problem that names all of them, because nobody said what becomes of them."""
     return Problem(
-        *(Finding(str(each), f"holds data of a claim: {each.about(servers)}", _CHOOSE) for each in found)
+        *(Finding(str(each), f"{_WHOSE[each.type]}: {each.about(servers)}", _CHOOSE) for each in found)
     )

@@ -41,7 +41,7 @@ class Place:
 
 
 def signature(
-    place: Place, method: str, path: str, query: Mapping[str, str], body: bytes, now: datetime
+    place: Place, method: str, path: str, *, query: Mapping[str, str], now: datetime, body: bytes = b""
 ) -> dict[str, str]:
     """Return the headers of a signed request; ``path`` and ``query`` are not yet quoted. Pure."""
     moment, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
@@ -135,7 +135,10 @@ class Bucket:
     async def _ask(
         self, method: str, key: str, *, query: Mapping[str, str] = {}, body: bytes = b""
     ) -> tuple[int, bytes]:
-        """Return status and content of an answer below 300 or of 404; what is the store's fault is tried again."""
+        """Return status and content of an answer below 300 or of 404.
+
+        What is the store's fault is tried again.
+        """
         if self._session is None:
             raise RuntimeError("a bucket is used as a context manager")
         path = f"/{self._place.bucket}" + (f"/{key}" if key else "")
@@ -145,7 +148,7 @@ class Bucket:
         for turn in range(_TRIES):
             if turn:
                 await asyncio.sleep(_PAUSE * 2 ** (turn - 1))
-            headers = signature(self._place, method, path, query, body, datetime.now(UTC))
+            headers = signature(self._place, method, path, query=query, now=datetime.now(UTC), body=body)
             try:
                 async with (
                     self._turns,

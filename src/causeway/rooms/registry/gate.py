@@ -1,9 +1,9 @@
 """Either images change or unused blobs are collected: a Lease of the API says which.
 
 The registry's collection looks which blobs images name and deletes all others: an image that is pushed
-meanwhile would lose its blobs. Who is given a token to push is therefore written into the Lease (once a minute
-is enough), and who collects takes the Lease when the last of those tokens has ended. Both write what they have
-read before, so that one of two at once is refused and looks again. Nobody's push is broken off for it.
+meanwhile would lose its blobs. That somebody is given a token to push is therefore written into the Lease
+(once a minute is enough), and who collects takes the Lease when the last of those tokens has ended. Both write
+what they have read before, so that one of two at once is refused and looks again. Nobody's push is broken off.
 """
 
 import asyncio
@@ -74,7 +74,8 @@ async def enter(client: Client) -> Gate | None:
             return None
         annotations = {**(lease["metadata"].get("annotations") or {}), PUSHED: _text(now)}
         try:
-            await client.replace(LEASES, {**lease, "metadata": {**lease["metadata"], "annotations": annotations}})
+            meta = {**lease["metadata"], "annotations": annotations}
+            await client.replace(LEASES, {**lease, "metadata": meta})
         except Conflict:
             continue  # somebody else pushes, or collects since
         return None

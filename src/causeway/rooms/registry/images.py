@@ -1,4 +1,4 @@
-"""What the registry's tokens and its quota have to know of the images of a namespace, and remember for a while."""
+"""What the registry's tokens and its quota have to know of a namespace's images, and remember for a while."""
 
 import asyncio
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """How the registry lays out its files, and what images weigh. Pure.
 
-Source: "path specs" of the distribution registry (registry/storage/paths.go), version 2 of its layout, and the
-image manifests of OCI and Docker.
+Source: "path specs" of the distribution registry (registry/storage/paths.go), version 2 of its layout, and
+the image manifests of OCI and Docker.
 """
 
 import json
@@ -38,7 +38,7 @@ def weights(digest: str, manifest: bytes) -> dict[str, int]:
     """
     document = json.loads(manifest)
     if not isinstance(document, Mapping):
-        raise ValueError("a manifest is an object")
+        raise ValueError("a manifest is an object")  # noqa: TRY004  # one kind of error for what is no manifest
     parts = [document.get("config"), *(document.get("layers") or [])]
     found = {digest: len(manifest)}
     for each in parts:

@@ -1,7 +1,7 @@
-"""Whose the images of a namespace's name are: those of the namespace they were pushed in, and of no later one.
+"""Whose the images of a namespace's name are: of the namespace they were pushed in, and of no later one.
 
 A record beside the images says so, by the UIDs of the platform (that of ``PLATFORM``) and of the namespace.
-What another platform left in a bucket goes over to the namespace of that name: there is nobody else to have it.
+What another platform left in a bucket goes over to the namespace of that name: nobody else is there for it.
 """
 
 import json

@@ -1,7 +1,7 @@
 """How much the images of one namespace may take, and how much they do.
 
-Counted is what its images are made of: each blob once, with or without a tag. Blobs that namespaces share count
-in each.
+Counted is what its images are made of: each blob once, with or without a tag. Blobs that namespaces share
+count in each.
 """
 
 import re
@@ -22,7 +22,7 @@ _UNITS: Mapping[str, int] = {
     **{unit: 1000**power for power, unit in enumerate("kMGTPE", 1)},
     **{f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", 1)},
 }
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)([kMGTPE]|[KMGTPE]i)?")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGTPE]|[KMGTPE]i)?")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""Where a registry's files are, as what looks after them sees it: keys with bytes, in a directory or a bucket.
+"""Where a registry's files are, for what looks after them: keys with bytes, in a directory or a bucket.
 
-The registry's own API has no way to list what is in one namespace with images that lost their tag, nor to take
-a repository away. A key is a path below the registry's root, such as ``docker/registry/v2/blobs/…``.
+The registry's own API has no way to list what is in one namespace with images that lost their tag, nor to
+take a repository away. A key is a path below the registry's root, such as ``docker/registry/v2/blobs/…``.
 """
 
 import asyncio

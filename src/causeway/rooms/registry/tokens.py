@@ -55,7 +55,8 @@ class Signer:
     ) -> str:
         """Return a token by which ``subject`` may do what is granted, from ``now`` on for ``LIFE``.
 
-        ``namespaces`` are the UIDs of those it is given for, by name; ``closed`` says why nobody may push now.
+        ``namespaces`` are the UIDs of those it is given for, by name; ``closed`` says why
+        nobody may push now.
         """
         claims: dict[str, Any] = {
             "iss": ISSUER,

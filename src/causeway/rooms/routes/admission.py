@@ -14,15 +14,20 @@ from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Part, Table, called, claim
 
 SUBDOMAIN = "Subdomain"
+_PLATFORM = "kube-system"  # the namespace of the platform's own routes
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LONGEST = 253  # characters of a host name
 
 
 class Rules(NamedTuple):
-    """What this router allows; ``suffix`` completes the hosts of routes that name none ("": no host)."""
+    """What this router allows; ``suffix`` completes the hosts of routes that name none ("": no host).
+
+    ``reserved`` are hosts of the platform itself: nobody has them but ``kube-system``, however old his route is.
+    """
 
     wildcards: bool = False
     suffix: str = ""
+    reserved: frozenset[str] = frozenset()
 
 
 def host_of(route: Route, rules: Rules) -> str:
@@ -72,6 +77,17 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
     if bad is not None or len(host) > _LONGEST:
         cause = f"{bad!r} is no label of a DNS name" if bad is not None else f"is longer than {_LONGEST}"
         return Refusal("InvalidHost", f"host name validation errors: spec.host {host!r}: {cause}")
+    return _reserved(route, rules)
+
+
+def _reserved(route: Route, rules: Rules) -> Refusal | None:
+    """Return whether a route claims what is the platform's: a host of its own, or all beside one."""
+    if route.metadata.namespace == _PLATFORM:
+        return None
+    host = host_of(route, rules)
+    for own in sorted(rules.reserved):
+        if host == own or (is_wildcard(route) and domain_of(host) == domain_of(own)):
+            return _refusal(f"host {own} is the platform's own, and no namespace's")
     return None
 
 

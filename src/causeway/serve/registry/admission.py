@@ -1,4 +1,4 @@
-"""An image comes to be when its manifest is written: the one request that is looked at before the registry has it.
+"""An image comes to be when its manifest is written: that request is looked at before the registry has it.
 
 It is refused where the namespace would hold more than it may, or is not the one any more that the token was
 given for. Blobs go to the registry past this; those no image names are collected.
@@ -20,13 +20,15 @@ MOST = 4 << 20
 
 _TIMEOUT = ClientTimeout(total=120)
 # Of one connection, not of the request (RFC 9110, 7.6.1); the length is that of what is sent on.
-_HOP = frozenset({"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"})
+_HOP = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length"}
+)
 
 
 def admission(
     images: Images, signer: Signer, registry: str
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return what answers a request to write a manifest; ``registry`` (URL) gets those that are let through."""
+    """Return what answers a request to write a manifest; ``registry`` (URL) gets what is let through."""
 
     async def put(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"].partition("/")[0]
@@ -38,7 +40,8 @@ def admission(
         try:
             namespace = await images.namespace(name)
             if namespace is None or given.get(name) != namespace["metadata"]["uid"]:
-                return refusal(403, "DENIED", f"namespace {name}: the token was not given for it. Sign in again.")
+                cause = "the token was given for one that is gone"
+                return refusal(403, "DENIED", f"namespace {name}: {cause}. Sign in again.")
             digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
             async with images.turn(name):
                 if finding := await images.refused(namespace, digest, body):

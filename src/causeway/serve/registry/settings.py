@@ -16,8 +16,8 @@ _PREFIX = "CAUSEWAY_REGISTRY_"
 class Settings:
     """The token service's: ``service`` is what the registry calls itself, ``registry`` its URL.
 
-    ``directory`` is where keys are, ``place`` where images are; ``quota`` bytes of them a namespace may hold by
-    default, None: all there are.
+    ``directory`` is where keys are, ``place`` where images are; ``quota`` bytes of them a namespace may hold
+    by default, None: all there are.
     """
 
     service: str
@@ -39,7 +39,9 @@ class Settings:
             port=_number(environment, "AUTH_PORT", "5001", "Give a port."),
             registry=environment.get(f"{_PREFIX}URL", "http://127.0.0.1:5000/"),
             place=_place(environment),
-            quota=_number(environment, "QUOTA", "", "Give bytes.") if environment.get(f"{_PREFIX}QUOTA") else None,
+            quota=_number(environment, "QUOTA", "", "Give bytes.")
+            if _PREFIX + "QUOTA" in environment
+            else None,
         )
 
 
@@ -57,7 +59,9 @@ class Collector:
         identity = environment.get(f"{_PREFIX}POD", "")
         if not identity:
             raise _wrong("POD", "is not set", "Give the name of the pod.")
-        return cls(_place(environment), identity, _number(environment, "COLLECTOR_PORT", "5002", "Give a port."))
+        return cls(
+            _place(environment), identity, _number(environment, "COLLECTOR_PORT", "5002", "Give a port.")
+        )
 
 
 @asynccontextmanager

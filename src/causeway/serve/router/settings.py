@@ -44,7 +44,11 @@ class Settings:
         return cls(
             offer=Offer(
                 directory=directory,
-                rules=Rules(wildcards=read.flag("WILDCARDS"), suffix=suffix),
+                rules=Rules(
+                    wildcards=read.flag("WILDCARDS"),
+                    suffix=suffix,
+                    reserved=frozenset(filter(None, read.text("RESERVED", "").split(","))),
+                ),
                 cookie=cookie,
                 authorities=read.authorities("DESTINATION_CA"),
                 balance=read.choice("BALANCE", ("random", "roundrobin", "leastconn", "source")),

@@ -54,6 +54,18 @@ def test_a_wildcard_and_hosts_beside_it_are_of_one_namespace() -> None:
     assert reasons(wild, older) == {"one/wild": "HostAlreadyClaimed", "two/other": ""}
 
 
+def test_a_host_of_the_platform_is_its_own_however_old_another_route_is() -> None:
+    rules = RULES._replace(reserved=frozenset({"registry.apps.example"}))
+    host = {"host": "registry.apps.example"}
+    theirs, ours = route(namespace="two", age=0, **host), route(namespace="kube-system", age=9, **host)
+    assert reasons(theirs, ours, rules=rules) == {"two/shop": "HostAlreadyClaimed", "kube-system/shop": ""}
+    # Nor does anybody have it before the platform does, or all hosts beside it.
+    assert reasons(theirs, rules=rules) == {"two/shop": "HostAlreadyClaimed"}
+    wild = route("wild", "two", host="any.apps.example", wildcardPolicy="Subdomain")
+    beside = route("beside", "two", host="shop.apps.example")
+    assert reasons(wild, beside, rules=rules) == {"two/wild": "HostAlreadyClaimed", "two/beside": ""}
+
+
 def test_wildcards_differ_by_path() -> None:
     wild = route("wild", host="a.apps.example", wildcardPolicy="Subdomain")
     path = route("path", host="b.apps.example", wildcardPolicy="Subdomain", path="/a", age=1)

@@ -16,10 +16,12 @@ def test_everything_has_a_default() -> None:
 
 def test_settings_are_read() -> None:
     given = {"HTTP": "127.0.0.1:80,[::1]:80", "WILDCARDS": "true", "SUFFIX": "apps.example", "COOKIE": "mine"}
+    given["RESERVED"] = "registry.apps.example"
     settings = Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": value for name, value in given.items()})
     assert settings.front.plain == ("127.0.0.1:80", "[::1]:80")
     assert settings.offer.rules.wildcards
     assert settings.offer.rules.suffix == "apps.example"
+    assert settings.offer.rules.reserved == {"registry.apps.example"}
     assert settings.offer.cookie == settings.front.cookie == "mine"
 
 
