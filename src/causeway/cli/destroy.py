@@ -24,8 +24,8 @@ def command(
         bool | None,
         typer.Option(
             "--delete-volumes/--keep-volumes",
-            help="Delete volumes and snapshots of claims and the container of images, or leave them in the cloud; "
-            "with neither, their existence ends the command before anything is deleted.",
+            help="Delete volumes and snapshots of claims and the container of images, or leave them in "
+            "the cloud; with neither, their existence ends the command before anything is deleted.",
             show_default=False,
         ),
     ] = None,

@@ -1,10 +1,12 @@
 """What no image needs is freed, images go with their namespace, and a namespace holds no more than it may."""
 
+import asyncio
 from pathlib import Path
 
 from tests.integration.registry.stage import Disk, Stage
 from tests.integration.registry.test_registry import PUSHER, account
 
+from causeway.rooms.registry import gate
 from causeway.rooms.registry.quota import ANNOTATION
 from causeway.rooms.registry.store import Directory, Store
 
@@ -57,6 +59,32 @@ async def collect_what_a_lost_namespace_left(stage: Stage, store: Store) -> None
 
 async def test_what_a_namespace_that_is_gone_left_is_freed(stage: Stage) -> None:
     await collect_what_a_lost_namespace_left(stage, directory(stage))
+
+
+async def test_of_those_who_push_and_those_who_collect_one_goes_first(stage: Stage) -> None:
+    client = stage.admin
+    await stage.quieten()
+    answers = await asyncio.gather(*(gate.enter(client) for _ in range(4)))
+    assert answers == [None] * 4
+    # Somebody may push: who collects waits, and takes it as soon as nobody can any more.
+    waiting = asyncio.ensure_future(gate.close(client, "one"))
+    assert not (await asyncio.wait([waiting], timeout=1))[0]
+    assert await gate.enter(client) is None
+    await stage.quieten()
+    await asyncio.wait_for(waiting, 30)
+    # The same one may come again, after it was killed; another one waits, and nobody pushes.
+    await gate.close(client, "one")
+    other = asyncio.ensure_future(gate.close(client, "two"))
+    assert not (await asyncio.wait([other], timeout=1))[0]
+    closed = await gate.enter(client)
+    assert closed is not None
+    assert closed.collector == "one"
+    await gate.reopen(client, "two")
+    assert await gate.enter(client) is not None
+    await gate.reopen(client, "one")
+    await asyncio.wait_for(other, 30)
+    await gate.reopen(client, "two")
+    assert await gate.enter(client) is None
 
 
 async def test_a_namespace_of_the_same_name_has_nothing_of_the_former(stage: Stage, tmp_path: Path) -> None:

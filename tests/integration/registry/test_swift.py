@@ -18,7 +18,6 @@ from causeway.rooms.platforms import image_store
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.registry.bucket import Bucket, Place
 
-
 SOMEBODY = "5d8c0e6f1b2a4c3d9e7f0a1b2c3d4e5f"  # a user of nobody here
 
 

@@ -153,8 +153,8 @@ def manifests(settings: Settings) -> list[Object]:
 async def install(client: Client, objects: Sequence[Object]) -> None:
     """Declare the objects; those there already are changed where they differ.
 
-    A router or a registry that is not wanted goes, with all that was for it; the registry's claim and keys stay,
-    and its images.
+    A router or a registry that is not wanted goes, with all that was for it; the registry's claim and keys
+    stay, and its images.
     """
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:

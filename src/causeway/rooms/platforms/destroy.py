@@ -92,16 +92,8 @@ def destroy(
                     live = None
         data = data_of(cloud, cluster_id)
         stuck: list[tuple[Stored, str]] = []
-        if delete_volumes and any(each.type != "container" for each in data):
-            with progress.phase("volumes and snapshots of claims") as phase:
-                stuck = stored_removal.delete(
-                    cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for
-                )
-        if delete_volumes and any(each.type == "container" for each in data):
-            with progress.phase("images in the object store"):
-                image_store.delete(cloud, cluster_id)
         if delete_volumes:
-            data = []
+            stuck, data = _delete_data(cloud, cluster_id, data, progress), []
         with progress.phase("a last look"):
             remaining = belongings(cloud, platform.name, cluster_id)
     if remaining or stuck:
@@ -118,6 +110,20 @@ def destroy(
 def data_of(cloud: Connection, cluster_id: str) -> list[Stored]:
     """Return what a platform holds that nothing makes again: what its claims have stored, and its images."""
     return [*stored.claimed(cloud, cluster_id), *image_store.stored(cloud, cluster_id)]
+
+
+def _delete_data(
+    cloud: Connection, cluster_id: str, data: Sequence[Stored], progress: Progress
+) -> list[tuple[Stored, str]]:
+    """Delete what a platform holds; return what is not gone, with the cause."""
+    stuck: list[tuple[Stored, str]] = []
+    if any(each.type != stored.CONTAINER for each in data):
+        with progress.phase("volumes and snapshots of claims") as phase:
+            stuck = stored_removal.delete(cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for)
+    if any(each.type == stored.CONTAINER for each in data):
+        with progress.phase("images in the object store"):
+            image_store.delete(cloud, cluster_id)
+    return stuck
 
 
 def summary(found: Iterable[Belonging]) -> str:

@@ -20,7 +20,7 @@ from openstack.proxy import Proxy
 from causeway.cloud import ownership
 from causeway.cloud.connection import explain, explained
 from causeway.kit.errors import Finding
-from causeway.rooms.platforms import need
+from causeway.rooms.platforms import addons, need, registering, stored
 from causeway.rooms.platforms.facts import (
     SERVICES,
     CloudFacts,
@@ -300,11 +300,23 @@ def _stack(cloud: Connection, platform: Platform) -> Stack | None:
     for server in servers:
         if server["id"] in ids:
             holds.update({Kind.CORES: server["flavor"]["vcpus"], Kind.RAM: server["flavor"]["ram"]})
+    cluster = next(
+        (each.partition("=")[2] for each in stack["tags"] if each.startswith(ownership.METADATA)), ""
+    )
+    images = f"{addons.NAMESPACE}/{registering.NAME}"  # the registry's claim, and its load balancer
     for volume in _get(cloud.block_storage, "/volumes/detail")["volumes"]:
         if volume["id"] in ids:
             holds[Kind.GIGABYTES] += volume["size"]
+        kept = stored.read("volume", volume)
+        if kept.claimed and (kept.cluster, kept.claim) == (cluster, images):
+            holds.update({Kind.VOLUMES: 1, Kind.GIGABYTES: kept.size})
     if holds[Kind.INSTANCES]:
         holds.update(need.DNS)
+    if platform.spec.registry is not None:
+        balancers = _get(cloud.load_balancer, "/lbaas/loadbalancers", name=images)["loadbalancers"]
+        owners = [ownership.owner_of(each["tags"]) for each in balancers]
+        if any(each is not None and each.cluster == cluster for each in owners):
+            holds.update(need.REGISTRY)
     return Stack(stack["stack_status"], dict(holds), frozenset(ids))
 
 

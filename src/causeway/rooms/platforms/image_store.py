@@ -1,9 +1,9 @@
 """A registry's images in Swift: a container, and the keys by which Swift's S3 interface lets the registry in.
 
 The keys are an EC2 credential of Keystone for whoever applies, in the platform's project. Its identifier
-follows from the platform's and the user's, so that one made by a run that ended too early is found again. It may
-do all that its user may: rules bind application credentials alone. Only he and administrators may revoke it: the
-container says who has one.
+follows from the platform's and the user's, so that one made by a run that ended too early is found again. It
+may do all that its user may: rules bind application credentials alone. Only he and administrators may revoke
+it: the container says who has one.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
 from causeway.kit.errors import Finding, Problem
-from causeway.rooms.platforms.stored import Stored
+from causeway.rooms.platforms.stored import CONTAINER, Stored
 
 _PLACE = "registry.storage: swift"
 _PARALLEL = 8
@@ -108,7 +108,7 @@ def stored(cloud: Connection, cluster_id: str) -> list[Stored]:
     ]
     if not sizes:
         return []
-    return [Stored("container", container, "", -(-sum(sizes) // _GIB), "available", cluster=cluster_id)]
+    return [Stored(CONTAINER, container, "", -(-sum(sizes) // _GIB), "available", cluster=cluster_id)]
 
 
 def delete(cloud: Connection, cluster_id: str) -> None:

@@ -20,10 +20,13 @@ COLLECTIONS = {"volumes": "volume", "snapshots": "snapshot"}
 
 _CLAIM = "csi.storage.k8s.io/pvc/"
 _SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
+CONTAINER = "container"
+"""The type of what has the registry's images, in the object store."""
+
 _WHOSE = {
     "volume": "holds data of a claim",
     "snapshot": "holds data of a claim",
-    "container": "holds the registry's images",
+    CONTAINER: "holds the registry's images",
 }
 _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
 

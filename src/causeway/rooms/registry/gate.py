@@ -2,8 +2,9 @@
 
 The registry's collection looks which blobs images name and deletes all others: an image that is pushed
 meanwhile would lose its blobs. That somebody is given a token to push is therefore written into the Lease
-(once a minute is enough), and who collects takes the Lease when the last of those tokens has ended. Both write
-what they have read before, so that one of two at once is refused and looks again. Nobody's push is broken off.
+(once a minute is enough), and who collects takes the Lease when the last of those tokens has ended. Both
+write what they have read before, so that one of two at once is refused and looks again. Nobody's push is
+broken off.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ _LONGEST = 253  # characters of a host name
 class Rules(NamedTuple):
     """What this router allows; ``suffix`` completes the hosts of routes that name none ("": no host).
 
-    ``reserved`` are hosts of the platform itself: nobody has them but ``kube-system``, however old his route is.
+    ``reserved`` are hosts of the platform itself: nobody has them but ``kube-system``, however old his route.
     """
 
     wildcards: bool = False

@@ -119,7 +119,7 @@ def _password(authorization: str) -> str:
 async def _settled(
     client: Client, images: Images, allowed: Iterable[Access]
 ) -> tuple[list[Access], dict[str, str], Gate | None]:
-    """Return what of the allowed can be done now, the UIDs of its namespaces, and the gate if it is closed."""
+    """Return what of the allowed can be done now, the UIDs of its namespaces, and the gate if closed."""
     living: dict[str, str] = {}
     closed: Gate | None = None
     for name in {each.namespace for each in allowed if each.namespace}:

@@ -1,9 +1,9 @@
 """The part of a collection of unused blobs that is ours (``causeway serve registry-collector``).
 
 The registry's own ``garbage-collect`` must not run while images are pushed. This runs beside it, in a pod of
-its own, and begins first: it waits until nobody pushes, closes the gate, deletes the images of namespaces that
-are gone, and says that it is ready. Then the registry's program is started. When that has ended, well or not,
-this gets SIGTERM and opens the gate again.
+its own, and begins first: it waits until nobody pushes, closes the gate, deletes the images of namespaces
+that are gone, and says that it is ready. Then the registry's program is started. When that has ended, well or
+not, this gets SIGTERM and opens the gate again.
 """
 
 import asyncio

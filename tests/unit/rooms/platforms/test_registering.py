@@ -112,6 +112,7 @@ def test_every_node_pulls_by_name_at_an_address_and_signs_in_as_the_pod(role: st
         "server": "https://@REGISTRY@",
         "capabilities": ["pull", "resolve"],
         "ca": "/etc/causeway/pki/ca.crt",
+        "host": {},
     }
     (provider,) = hot.parse(found["/etc/causeway/registry/credentials.yaml"])["providers"]
     assert provider["matchImages"] == ["registry.apps.example.org"]
