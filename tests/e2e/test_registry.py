@@ -113,7 +113,7 @@ def test_an_image_is_pulled_by_name_also_after_its_registrys_node_is_lost(
     def collected(job: tuple[str, ...]) -> bool:
         status = kubectl.json("get", *job)["status"]
         assert "failed" not in status, status
-        return status.get("succeeded") == 1
+        return bool(status.get("succeeded") == 1)
 
     def accounted() -> bool:
         return bool(kubectl("get", "serviceaccount", "default", *inside, "--ignore-not-found"))

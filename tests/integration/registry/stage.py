@@ -261,20 +261,27 @@ class Stage:
             assert time.monotonic() < deadline, log
             await asyncio.sleep(0.1)
 
-    def status(self, path: str, headers: Mapping[str, str] = {}) -> int:
+    def status(self, path: str) -> int:
         """Return the HTTP status the registry answers; 0 when it does not."""
+        return self.ask(path)[0]
+
+    def ask(
+        self, path: str, headers: Mapping[str, str] = {}, *, method: str = "GET", body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Return what the registry answers; status 0 when it does not."""
         trusting = ssl.create_default_context(cadata=PKI.ca.public)
-        request = urllib.request.Request(f"https://{self.address}{path}", headers=dict(headers))
+        url = f"https://{self.address}{path}"
+        request = urllib.request.Request(url, headers=dict(headers), method=method, data=body)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
         )
         try:
             with opener.open(request, timeout=10) as answer:
-                return int(answer.status)
+                return int(answer.status), answer.read()
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, error.read()
         except OSError:
-            return 0
+            return 0, b""
 
     async def namespace(self, name: str, *accounts: str, **annotations: str) -> None:
         meta = {"name": name, "annotations": annotations}

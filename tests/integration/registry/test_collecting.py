@@ -1,6 +1,8 @@
 """What no image needs is freed, images go with their namespace, and a namespace holds no more than it may."""
 
 import asyncio
+import base64
+import json
 from pathlib import Path
 
 from tests.integration.registry.stage import Disk, Stage
@@ -120,6 +122,13 @@ async def test_a_namespace_holds_what_it_may_and_who_pushes_more_is_told(stage: 
     status, said = await stage.skopeo(token, "copy", second, "HOST/small/c:1")
     assert status != 0
     assert "'1 MB' is no amount. Write it as 5Gi" in said, said
+    # However the path is written, it is the same request.
+    signed = {"Authorization": f"Basic {base64.b64encode(f'any:{token}'.encode()).decode()}"}
+    _, answer = stage.ask("/auth/token?scope=repository:small/c:pull,push", signed)
+    bearer = {"Authorization": f"Bearer {json.loads(answer)['token']}"}
+    for path in ("/v2/small/c/manifests/1", "/v2/small%2Fc/%6Danifests/1"):
+        status, told = stage.ask(path, bearer, method="PUT", body=b"{}")
+        assert (status, b"no amount" in told) == (403, True), told
     await stage.namespace("small", **{ANNOTATION: "150Ki"})
     for target in ("HOST/small/a:1", "HOST/small/b:1"):
         status, said = await stage.skopeo(token, "delete", target)

@@ -16,6 +16,7 @@ from tests.integration.registry.test_registry import PUSHER, account
 from causeway.lab.settings import Settings
 from causeway.rooms.platforms import image_store
 from causeway.rooms.platforms.image_store import ImageStore
+from causeway.rooms.registry import quota
 from causeway.rooms.registry.bucket import Bucket, Place
 
 SOMEBODY = "5d8c0e6f1b2a4c3d9e7f0a1b2c3d4e5f"  # a user of nobody here
@@ -92,7 +93,15 @@ async def test_what_a_namespace_that_is_gone_left_is_freed_there_too(stage: Stag
     place = Place(made.endpoint, made.container, "us-east-1", made.access, made.secret)
     async with Bucket(place) as store:
         await collect_what_a_lost_namespace_left(stage, store)
+        held = await quota.held(store, "stays")
+        assert sorted(held.values())[-2:] == sorted(map(len, await layers(store)))
     image_store.delete(container.cloud, container.cluster)
+
+
+async def layers(store: Bucket) -> list[bytes]:
+    """Return the bytes of what is large."""
+    contents = [await store.read(each) or b"" for each in await store.keys("docker/registry/v2/blobs")]
+    return [each for each in contents if len(each) > 50_000]
 
 
 def test_what_is_made_is_found_again_and_all_of_it_goes(storage: Storage) -> None:

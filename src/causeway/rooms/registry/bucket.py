@@ -40,6 +40,15 @@ class Place:
     authority: str = field(repr=False, default="")
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What a request is answered with; ``length`` is that of the file, also where it was not asked for."""
+
+    status: int
+    content: bytes
+    length: int
+
+
 def signature(
     place: Place, method: str, path: str, *, query: Mapping[str, str], now: datetime, body: bytes = b""
 ) -> dict[str, str]:
@@ -105,8 +114,13 @@ class Bucket:
 
     async def read(self, key: str) -> bytes | None:
         """Return the bytes of a file, None where it is not there."""
-        status, content = await self._ask("GET", key)
-        return None if status == 404 else content
+        answer = await self._ask("GET", key)
+        return None if answer.status == 404 else answer.content
+
+    async def size(self, key: str) -> int:
+        """Return the bytes a file has; 0 where it is not there."""
+        answer = await self._ask("HEAD", key)
+        return 0 if answer.status == 404 else answer.length
 
     async def write(self, key: str, content: bytes) -> None:
         """Write a file whole."""
@@ -121,10 +135,10 @@ class Bucket:
         query = {"list-type": "2", "prefix": prefix} | ({"delimiter": delimiter} if delimiter else {})
         found: tuple[list[str], list[str]] = ([], [])
         while True:
-            status, content = await self._ask("GET", "", query=query)
-            if status == 404:
+            answer = await self._ask("GET", "", query=query)
+            if answer.status == 404:
                 raise self._wrong("there is no such bucket")
-            page = ElementTree.fromstring(content)  # noqa: S314  # of the store that has all images
+            page = ElementTree.fromstring(answer.content)  # noqa: S314  # of the store that has all images
             for names, path in zip(found, ("{*}Contents/{*}Key", "{*}CommonPrefixes/{*}Prefix"), strict=True):
                 names += [each.text or "" for each in page.iterfind(path)]
             following = page.findtext("{*}NextContinuationToken")
@@ -134,8 +148,8 @@ class Bucket:
 
     async def _ask(
         self, method: str, key: str, *, query: Mapping[str, str] = {}, body: bytes = b""
-    ) -> tuple[int, bytes]:
-        """Return status and content of an answer below 300 or of 404.
+    ) -> "_Answer":
+        """Return an answer below 300 or of 404.
 
         What is the store's fault is tried again.
         """
@@ -159,7 +173,7 @@ class Bucket:
                 said = str(error) or type(error).__name__
                 continue
             if answer.status < 300 or answer.status == 404:
-                return answer.status, content
+                return _Answer(answer.status, content, answer.content_length or 0)
             said = f"it answers {answer.status}: {_told(content)}"
             if answer.status < 500 and answer.status != 429:
                 break

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 
 import structlog
 
@@ -66,8 +67,8 @@ class Images:
         """Return what one image at a time is added to a namespace under."""
         return self._turns[namespace]
 
-    async def refused(self, namespace: Object, digest: str, manifest: bytes) -> Finding | None:
-        """Return why an image may not be added to a namespace, None if it may.
+    async def admitted(self, namespace: Object, digest: str, manifest: bytes) -> Mapping[str, int] | Finding:
+        """Return what an image adds to those of a namespace (bytes by digest), or why it may not.
 
         Nobody is refused by what is remembered alone: images may have been deleted since it was counted.
         Raises ``Problem``, and ``ValueError`` for what is no manifest.
@@ -78,14 +79,13 @@ class Images:
             return limit
         if limit.most is None:
             self._held.pop(name, None)  # counted anew when there is a limit again
-            return None
-        more = layout.weights(digest, manifest)
-        if name in self._held and quota.refusal(name, self._held[name], more, limit.most) is None:
-            return None
-        self._held[name] = await quota.held(self._store, name)
-        return quota.refusal(name, self._held[name], more, limit.most)
+            return {}
+        more = {digest: len(manifest), **await quota.sizes(self._store, layout.parts(manifest))}
+        if name not in self._held or quota.refusal(name, self._held[name], more, limit.most):
+            self._held[name] = await quota.held(self._store, name)
+        return quota.refusal(name, self._held[name], more, limit.most) or more
 
-    def added(self, namespace: str, digest: str, manifest: bytes) -> None:
-        """Remember an image that was added."""
+    def added(self, namespace: str, more: Mapping[str, int]) -> None:
+        """Remember what an image added to a namespace."""
         if namespace in self._held:
-            self._held[namespace] |= layout.weights(digest, manifest)
+            self._held[namespace] |= more

@@ -1,4 +1,4 @@
-"""How the registry lays out its files, and what images weigh. Pure.
+"""How the registry lays out its files, and what images are made of. Pure.
 
 Source: "path specs" of the distribution registry (registry/storage/paths.go), version 2 of its layout, and
 the image manifests of OCI and Docker.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 _ROOT = "docker/registry/v2"
 REPOSITORIES = f"{_ROOT}/repositories"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REVISION = re.compile(r"/_manifests/revisions/sha256/([0-9a-f]{64})/link$")
 
 
@@ -30,21 +31,20 @@ def manifests(keys: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(f"sha256:{each[1]}" for each in found if each))
 
 
-def weights(digest: str, manifest: bytes) -> dict[str, int]:
-    """Return the bytes of a manifest, and of the blobs it names, by digest.
+def parts(manifest: bytes) -> list[str]:
+    """Return the digests of the blobs an image is made of; raises ``ValueError`` for what is no manifest.
 
-    What an index names are manifests, which weigh by themselves; a layer that is elsewhere weighs nothing.
-    Raises ``ValueError`` for what is no manifest.
+    What an index names are manifests, which count by themselves. Sizes in it are what its writer says.
     """
     document = json.loads(manifest)
     if not isinstance(document, Mapping):
         raise ValueError("a manifest is an object")  # noqa: TRY004  # one kind of error for what is no manifest
-    parts = [document.get("config"), *(document.get("layers") or [])]
-    found = {digest: len(manifest)}
-    for each in parts:
-        if isinstance(each, Mapping) and not each.get("urls"):
-            number, size = each.get("digest"), each.get("size")
-            if not isinstance(number, str) or not isinstance(size, int) or size < 0:
-                raise ValueError("a manifest gives digest and size of each part")
-            found[number] = size
-    return found
+    named = [document.get("config"), *(document.get("layers") or [])]
+    found = []
+    for each in named:
+        if isinstance(each, Mapping):
+            digest = each.get("digest")
+            if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+                raise ValueError("a manifest gives the digest of each part")
+            found.append(digest)
+    return list(dict.fromkeys(found))

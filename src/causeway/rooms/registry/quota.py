@@ -1,11 +1,12 @@
 """How much the images of one namespace may take, and how much they do.
 
-Counted is what its images are made of: each blob once, with or without a tag. Blobs that namespaces share
-count in each.
+Counted is what its images are made of, as large as it is in the store: each blob once, of images with and
+without a tag. Blobs that namespaces share count in each.
 """
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -68,8 +69,17 @@ def _bytes(number: int) -> str:
 async def held(store: Store, namespace: str) -> dict[str, int]:
     """Return the bytes of all that images of a namespace are made of, by digest; raises ``Problem``."""
     found: dict[str, int] = {}
+    parts: dict[str, None] = {}
     for digest in layout.manifests(await store.keys(layout.folder_of(namespace))):
         content = await store.read(layout.blob(digest))
         if content is not None:  # it was deleted a moment ago
-            found |= layout.weights(digest, content)
-    return found
+            found[digest] = len(content)
+            parts |= dict.fromkeys(layout.parts(content))
+    return found | await sizes(store, parts)
+
+
+async def sizes(store: Store, digests: Iterable[str]) -> dict[str, int]:
+    """Return how large blobs are, by digest; one that is not there takes nothing."""
+    wanted = list(digests)
+    found = await asyncio.gather(*(store.size(layout.blob(each)) for each in wanted))
+    return dict(zip(wanted, found, strict=True))

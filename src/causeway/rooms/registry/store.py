@@ -26,6 +26,10 @@ class Store(Protocol):
         """Return the bytes of a file, None where it is not there."""
         ...
 
+    async def size(self, key: str) -> int:
+        """Return the bytes a file has; 0 where it is not there."""
+        ...
+
     async def write(self, key: str, content: bytes) -> None:
         """Write a file whole: who is killed meanwhile leaves the former one."""
         ...
@@ -68,6 +72,13 @@ class Directory:
             return await asyncio.to_thread((self._root / key).read_bytes)
         except FileNotFoundError:
             return None
+
+    async def size(self, key: str) -> int:
+        """Return the bytes a file has; 0 where it is not there."""
+        try:
+            return (await asyncio.to_thread((self._root / key).stat)).st_size
+        except FileNotFoundError:
+            return 0
 
     async def write(self, key: str, content: bytes) -> None:
         """Write a file whole."""

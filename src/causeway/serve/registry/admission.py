@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
 from multidict import CIMultiDict
 
-from causeway.kit.errors import Problem
+from causeway.kit.errors import Finding, Problem
 from causeway.rooms.registry.images import Images
 from causeway.rooms.registry.tokens import Signer
 
@@ -44,11 +44,12 @@ def admission(
                 return refusal(403, "DENIED", f"namespace {name}: {cause}. Sign in again.")
             digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
             async with images.turn(name):
-                if finding := await images.refused(namespace, digest, body):
-                    return refusal(403, "DENIED", f"{finding.place}: {finding.cause}. {finding.remedy}")
+                more = await images.admitted(namespace, digest, body)
+                if isinstance(more, Finding):
+                    return refusal(403, "DENIED", f"{more.place}: {more.cause}. {more.remedy}")
                 answer = await _passed_on(request, registry, body)
                 if answer.status == 201:
-                    images.added(name, digest, body)
+                    images.added(name, more)
                 return answer
         except Problem as error:
             return refusal(503, "UNAVAILABLE", f"namespace {name}: its images cannot be counted now: {error}")

@@ -47,39 +47,38 @@ def test_an_image_comes_in_as_long_as_all_fit_and_what_is_there_already_weighs_n
     assert ANNOTATION in found.remedy
 
 
-def manifest(*layers: tuple[str, int], **more: Any) -> bytes:
-    parts = [{"digest": digest, "size": size} for digest, size in layers]
-    return json.dumps({"config": {"digest": "sha256:c", "size": 5}, "layers": parts, **more}).encode()
+A, B, C = (f"sha256:{letter * 64}" for letter in "abc")
 
 
-def test_an_image_weighs_what_it_is_made_of() -> None:
-    content = manifest(("sha256:a", 7), ("sha256:b", 8))
-    assert layout.weights("sha256:m", content) == {
-        "sha256:m": len(content),
-        "sha256:c": 5,
-        "sha256:a": 7,
-        "sha256:b": 8,
-    }
-    elsewhere = manifest(layers=[{"digest": "sha256:f", "size": 9, "urls": ["https://elsewhere"]}])
-    assert "sha256:f" not in layout.weights("sha256:m", elsewhere)
-    index = json.dumps({"manifests": [{"digest": "sha256:m", "size": 500}]}).encode()
-    assert layout.weights("sha256:i", index) == {"sha256:i": len(index)}
+def manifest(*layers: str, **more: Any) -> bytes:
+    """One whose sizes are no truth: nobody has to believe them."""
+    parts = [{"digest": digest, "size": 1} for digest in layers]
+    return json.dumps({"config": {"digest": C, "size": 1}, "layers": parts, **more}).encode()
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"x", manifest(layers=[{"digest": "sha256:a"}])])
+def test_an_image_is_made_of_its_configuration_and_its_layers() -> None:
+    assert layout.parts(manifest(A, B, A)) == [C, A, B]
+    assert layout.parts(json.dumps({"manifests": [{"digest": A, "size": 500}]}).encode()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"x", manifest("sha256:a"), manifest("../../etc")])
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
-        layout.weights("sha256:m", content)
+        layout.parts(content)
 
 
 async def test_a_namespace_holds_each_blob_once_with_and_without_a_tag(tmp_path: Path) -> None:
     store = Directory(tmp_path)
+    for digest, size in ((C, 5), (A, 100), (B, 10)):
+        await store.write(layout.blob(digest), b"x" * size)
+    contents = {"1": manifest(A), "2": manifest(A, B), "3": manifest(f"sha256:{'d' * 64}")}
     for place, number in (("shop/a", "1"), ("shop/b/c", "2"), ("shop/b/c", "1"), ("shops/a", "3")):
         digest = number * 64
         revision = f"{layout.REPOSITORIES}/{place}/_manifests/revisions/sha256/{digest}/link"
         await store.write(revision, f"sha256:{digest}".encode())
-        content = manifest(("sha256:shared", 100), (f"sha256:own{number}", 10))
-        await store.write(layout.blob(f"sha256:{digest}"), content)
+        await store.write(layout.blob(f"sha256:{digest}"), contents[number])
     found = await quota.held(store, "shop")
-    assert sum(found.values()) == 100 + 10 + 10 + 5 + 2 * len(content)
+    assert sum(found.values()) == 100 + 10 + 5 + len(contents["1"]) + len(contents["2"])
+    # What is somewhere else takes nothing here.
+    assert sum((await quota.held(store, "shops")).values()) == 5 + len(contents["3"])
     assert await quota.held(store, "nothing") == {}
