@@ -114,13 +114,16 @@ VOLUME_RULES: tuple[Rule, ...] = tuple(
     Rule(service, path, method)
     for service, path, methods in (
         (VOLUMES, "/v3/*/attachments/*", ("DELETE",)),
+        (VOLUMES, "/v3/*/backups", ("POST",)),
+        (VOLUMES, "/v3/*/backups/*", ("DELETE", "GET")),  # "detail" is such a part as well
         (VOLUMES, "/v3/*/messages", ("GET",)),
         (VOLUMES, "/v3/*/snapshots", ("POST",)),
-        (VOLUMES, "/v3/*/snapshots/*", ("DELETE", "GET")),  # "detail" is such a part as well
+        (VOLUMES, "/v3/*/snapshots/*", ("DELETE", "GET")),
         (VOLUMES, "/v3/*/types", ("GET",)),
         (VOLUMES, "/v3/*/volumes", ("POST",)),
         (VOLUMES, "/v3/*/volumes/*", ("DELETE", "GET")),
         (VOLUMES, "/v3/*/volumes/*/action", ("POST",)),
+        (VOLUMES, "/v3/*/volumes/*/metadata", ("PUT",)),
         (COMPUTE, "/v2.1/servers/*", ("GET",)),
         (COMPUTE, "/v2.1/servers/*/os-volume_attachments", ("POST",)),
         (COMPUTE, "/v2.1/servers/*/os-volume_attachments/*", ("DELETE",)),

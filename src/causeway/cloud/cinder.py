@@ -39,7 +39,7 @@ class Cinder(Storage):
 
     service = "block-storage"
     version = "v3"
-    # 3.51 is of 2018: volumes in use can be extended (3.42), and made of backups (3.47), whose zone is chosen.
+    # 3.51 is of 2018: it extends volumes in use (3.42), makes them of backups (3.47), and backups in a zone.
     headers: ClassVar[Mapping[str, str]] = {"OpenStack-API-Version": "volume 3.51"}
 
     async def list_volumes(self) -> list[Volume]:
@@ -62,7 +62,7 @@ class Cinder(Storage):
         return await self._get("volumes", "volume", identifier, Volume)
 
     async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
-        """Begin to make a volume; whether ``hints`` are heeded is the choice of the cloud's administrators."""
+        """Begin to make a volume; whether ``hints`` are heeded is the cloud's administrators' choice."""
         beside = {"OS-SCH-HNT:scheduler_hints": hints} if hints else {}
         return await self._create("volumes", "volume", request, Volume, **beside)
 
@@ -78,6 +78,11 @@ class Cinder(Storage):
         """Begin to give a volume another type, by name, where it is: its bytes are never moved for it."""
         words = {"new_type": volume_type, "migration_policy": "never"}
         await self._call("POST", f"volumes/{identifier}/action", {"os-retype": words})
+
+    async def mark_volume(self, volume: Volume, metadata: dict[str, str]) -> Volume:
+        """Give a volume these metadata instead of those it has; return it as it is then."""
+        await self._call("PUT", f"volumes/{volume.id}/metadata", {"metadata": metadata})
+        return msgspec.structs.replace(volume, metadata=metadata)
 
     async def delete_attachment(self, identifier: str) -> None:
         """Forget that a volume is at a server; Cinder refuses while Nova has that server."""

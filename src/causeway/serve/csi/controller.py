@@ -2,18 +2,19 @@
 
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Snapshot, Volume
-from causeway.cloud.identifiers import is_id
+from causeway.cloud.cinder_objects import Volume
 from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
 from causeway.kit.errors import Problem
 from causeway.rooms.volumes.access import why_not
 from causeway.rooms.volumes.apply import Volumes
+from causeway.rooms.volumes.backups import Backups
 from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.snapshots import Snapshots
 from causeway.serve.csi import convert, requests, server
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
+from causeway.serve.csi.snapshot_calls import PAGE, SnapshotCalls
 from causeway.serve.csi.spec import csi_pb2 as csi
 
 _Can = csi.ControllerServiceCapability.RPC
@@ -31,7 +32,6 @@ CAPABILITIES = (
     _Can.MODIFY_VOLUME,
     _Can.SINGLE_NODE_MULTI_WRITER,
 )
-_PAGE = 1000  # what Cinder gives at most, unless its administrators chose less
 
 
 def run(settings: ControllerSettings) -> None:
@@ -48,22 +48,24 @@ async def _serve(settings: ControllerSettings) -> None:
         cinder = Cinder(cloud)
         volumes = Volumes(cinder, Attachments(cloud), settings.cluster)
         snapshots = Snapshots(cinder, settings.cluster)
+        backups = Backups(cinder, snapshots, settings.cluster)
         try:
-            controller = Controller(settings.common, cinder, volumes, snapshots)
+            controller = Controller(settings.common, cinder, volumes, snapshots, backups)
             await server.serve(settings.common, Controller=controller)
         finally:
-            await volumes.close()
-            await snapshots.close()
+            for each in (volumes, backups, snapshots):
+                await each.close()
 
 
-class Controller:
+class Controller(SnapshotCalls):
     """The Controller service."""
 
-    def __init__(self, settings: Common, cinder: Cinder, volumes: Volumes, snapshots: Snapshots) -> None:
+    def __init__(
+        self, settings: Common, cinder: Cinder, volumes: Volumes, snapshots: Snapshots, backups: Backups
+    ) -> None:
+        super().__init__(cinder, snapshots, backups)
         self._settings = settings
-        self._cinder = cinder
         self._volumes = volumes
-        self._snapshots = snapshots
 
     async def controller_get_capabilities(
         self, _: csi.ControllerGetCapabilitiesRequest
@@ -133,7 +135,7 @@ class Controller:
         found: list[Volume] = []
         while True:
             try:
-                page, marker = await self._cinder.page_of_volumes(request.max_entries or _PAGE, marker)
+                page, marker = await self._cinder.page_of_volumes(request.max_entries or PAGE, marker)
             except errors.NotFound as error:
                 raise requests.stale("volumes") from error
             found += page
@@ -179,46 +181,3 @@ class Controller:
         required(place, volume_id=request.volume_id)
         await self._volumes.modify(request.volume_id, convert.mutable_type(request.mutable_parameters, place))
         return csi.ControllerModifyVolumeResponse()
-
-    async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
-        """Have a snapshot of the name."""
-        taken = await self._snapshots.create(convert.snapshot_wish(request))
-        return csi.CreateSnapshotResponse(snapshot=convert.snapshot(taken))
-
-    async def delete_snapshot(self, request: csi.DeleteSnapshotRequest) -> csi.DeleteSnapshotResponse:
-        """Have no snapshot of the id."""
-        required("snapshot", snapshot_id=request.snapshot_id)
-        await self._snapshots.delete(request.snapshot_id)
-        return csi.DeleteSnapshotResponse()
-
-    async def get_snapshot(self, request: csi.GetSnapshotRequest) -> csi.GetSnapshotResponse:
-        """Return one snapshot."""
-        required("snapshot", snapshot_id=request.snapshot_id)
-        it = await self._cinder.get_snapshot(request.snapshot_id)
-        return csi.GetSnapshotResponse(snapshot=convert.snapshot(it))
-
-    async def list_snapshots(self, request: csi.ListSnapshotsRequest) -> csi.ListSnapshotsResponse:
-        """Return the project's snapshots, those of one volume, one alone, or a page of them."""
-        marker = requests.marker(request, "snapshots")
-        found: list[Snapshot] = []
-        if request.snapshot_id:
-            try:
-                found = [await self._cinder.get_snapshot(request.snapshot_id)]
-            except errors.NotFound:
-                found = []
-            if request.source_volume_id:
-                found = [each for each in found if each.volume_id == request.source_volume_id]
-            marker = ""
-        elif is_id(request.source_volume_id) or not request.source_volume_id:
-            while True:
-                try:
-                    page, marker = await self._cinder.page_of_snapshots(
-                        request.max_entries or _PAGE, marker, request.source_volume_id
-                    )
-                except errors.NotFound as error:
-                    raise requests.stale("snapshots") from error
-                found += page
-                if request.max_entries or not marker:
-                    break
-        shown = [csi.ListSnapshotsResponse.Entry(snapshot=convert.snapshot(each)) for each in found]
-        return csi.ListSnapshotsResponse(entries=shown, next_token=marker)
