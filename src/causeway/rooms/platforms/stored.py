@@ -1,4 +1,4 @@
-"""Volumes and snapshots of a project, and whose they are.
+"""Volumes, snapshots and backups of a project, and whose they are.
 
 Those of the nodes belong to the stack and go with it. Those that claims asked for hold data that nothing
 makes again: they are known by the metadata a volume driver gives in the call that makes them, and whoever
@@ -15,9 +15,10 @@ from openstack.connection import Connection
 from causeway.cloud.ownership import METADATA, claimed_for, owner_in_metadata
 from causeway.kit.errors import Finding, Problem
 
-COLLECTIONS = {"volumes": "volume", "snapshots": "snapshot"}
+COLLECTIONS = {"volumes": "volume", "snapshots": "snapshot", "backups": "backup"}
 """Cinder's collections, by what is in them."""
 
+_VERSION = "3.43"  # shows whose a backup is
 _CLAIM = "csi.storage.k8s.io/pvc/"
 _SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
 _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
@@ -25,11 +26,11 @@ _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with
 
 @dataclass(frozen=True)
 class Stored:
-    """A volume or a snapshot; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
+    """A volume, a snapshot or a backup; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
 
     ``cluster`` is whose it is, "" if nobody's; ``claimed``: a claim asked for it; ``marked``: our driver made
     it for that. ``claim`` is NAMESPACE/NAME of what asked, "" where the metadata do not tell. ``servers``
-    have it, by id; ``of`` is the volume a snapshot is of.
+    have it, by id; ``of`` is the volume a snapshot or a backup is of.
     """
 
     type: str
@@ -67,7 +68,7 @@ class Stored:
 
 
 def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
-    """Return all ``volumes`` or ``snapshots`` of the project, page by page; none where there is no Cinder.
+    """Return a collection of the project, page by page; nothing where there is no Cinder.
 
     The service is not asked to filter: it would take a list for each mark, and a filter that its
     administrators do not allow is ignored without a word.
@@ -77,7 +78,7 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     query: dict[str, str] = {}
     while True:
-        response = cloud.block_storage.get(f"/{collection}/detail", params=query)
+        response = cloud.block_storage.get(f"/{collection}/detail", params=query, microversion=_VERSION)
         if response.status_code == 404 and query:  # the one behind which the page begins is gone
             found, query = [], {}
             continue
@@ -91,12 +92,12 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
 
 
 def everything(cloud: Connection) -> list[Stored]:
-    """Return every volume and snapshot of the project."""
+    """Return every volume, snapshot and backup of the project."""
     return [read(kind, each) for name, kind in COLLECTIONS.items() for each in listed(cloud, name)]
 
 
 def claimed(cloud: Connection, cluster_id: str) -> list[Stored]:
-    """Return the volumes and snapshots made for claims of a cluster."""
+    """Return the volumes, snapshots and backups made for claims of a cluster."""
     return [each for each in everything(cloud) if each.claimed and each.cluster == cluster_id]
 
 

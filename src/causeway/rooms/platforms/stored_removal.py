@@ -1,4 +1,4 @@
-"""Deleting volumes and snapshots, many at once: snapshots before what they are of, waited for by one list."""
+"""Deleting volumes, snapshots and backups, many at once: snapshots before their volumes, seen by one list."""
 
 import time
 from collections import Counter
@@ -73,7 +73,7 @@ def why_left(each: Stored, refused: str, seen: Sequence[Stored]) -> str:
     """Return why one is still there; ``refused`` are the service's words, "" if it took the order. Pure."""
     if each.servers:
         return f"is attached to {', '.join(each.servers)}"
-    snapshots = [it.id for it in seen if it.of == each.id]
+    snapshots = [it.id for it in seen if it.type == "snapshot" and it.of == each.id]
     if snapshots:
         return f"has snapshots that could not be deleted: {', '.join(snapshots)}"
     return f"is not deleted: {refused}" if refused else f"could not be deleted: its status is {each.status}"

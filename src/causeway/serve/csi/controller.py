@@ -1,20 +1,29 @@
 """The Controller service: requests in, the room's answers out."""
 
+import contextlib
+
+import msgspec
+
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Volume
 from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
 from causeway.kit.errors import Problem
+from causeway.kube.access import discover
+from causeway.kube.client import Client
 from causeway.rooms.volumes.access import why_not
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.backups import Backups
+from causeway.rooms.volumes.health import in_cloud
 from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.snapshots import Snapshots
 from causeway.serve.csi import convert, requests, server
+from causeway.serve.csi.claims import Claims
+from causeway.serve.csi.paging import pages
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
-from causeway.serve.csi.snapshot_calls import PAGE, SnapshotCalls
+from causeway.serve.csi.snapshot_calls import SnapshotCalls
 from causeway.serve.csi.spec import csi_pb2 as csi
 
 _Can = csi.ControllerServiceCapability.RPC
@@ -24,6 +33,8 @@ CAPABILITIES = (
     _Can.LIST_VOLUMES,
     _Can.LIST_VOLUMES_PUBLISHED_NODES,
     _Can.GET_VOLUME,
+    _Can.GET_VOLUME_HEALTH,
+    _Can.LIST_VOLUME_HEALTH,
     _Can.CREATE_DELETE_SNAPSHOT,
     _Can.LIST_SNAPSHOTS,
     _Can.GET_SNAPSHOT,
@@ -44,13 +55,16 @@ async def _serve(settings: ControllerSettings) -> None:
         cloud = await Cloud.open(settings.cloud, settings.clouds_file)
     except errors.CloudError as error:
         raise Problem.of(f"cloud {settings.cloud}", str(error), error.remedy) from error
-    async with cloud:
+    async with cloud, contextlib.AsyncExitStack() as open_clients:
+        claims = None
+        if settings.claims:
+            claims = Claims(await open_clients.enter_async_context(Client(discover())))
         cinder = Cinder(cloud)
         volumes = Volumes(cinder, Attachments(cloud), settings.cluster)
         snapshots = Snapshots(cinder, settings.cluster)
         backups = Backups(cinder, snapshots, settings.cluster)
         try:
-            controller = Controller(settings.common, cinder, volumes, snapshots, backups)
+            controller = Controller(settings.common, cinder, volumes, snapshots, backups, claims=claims)
             await server.serve(settings.common, Controller=controller)
         finally:
             for each in (volumes, backups, snapshots):
@@ -61,11 +75,19 @@ class Controller(SnapshotCalls):
     """The Controller service."""
 
     def __init__(
-        self, settings: Common, cinder: Cinder, volumes: Volumes, snapshots: Snapshots, backups: Backups
+        self,
+        settings: Common,
+        cinder: Cinder,
+        volumes: Volumes,
+        snapshots: Snapshots,
+        backups: Backups,
+        *,
+        claims: Claims | None = None,
     ) -> None:
         super().__init__(cinder, snapshots, backups)
         self._settings = settings
         self._volumes = volumes
+        self._claims = claims
 
     async def controller_get_capabilities(
         self, _: csi.ControllerGetCapabilitiesRequest
@@ -77,7 +99,10 @@ class Controller(SnapshotCalls):
 
     async def create_volume(self, request: csi.CreateVolumeRequest) -> csi.CreateVolumeResponse:
         """Have a volume of the name."""
-        made = await self._volumes.create(convert.wish(request, self._settings))
+        wish = convert.wish(request, self._settings)
+        if self._claims is not None:
+            wish = msgspec.structs.replace(wish, near=await self._claims.near(wish.metadata))
+        made = await self._volumes.create(wish)
         options = request.parameters.get(convert.MAKING, "")
         context = {convert.MAKING: options} if options else {}
         return csi.CreateVolumeResponse(volume=convert.volume(made, self._settings, context))
@@ -131,16 +156,7 @@ class Controller(SnapshotCalls):
 
     async def list_volumes(self, request: csi.ListVolumesRequest) -> csi.ListVolumesResponse:
         """Return the project's volumes, or a page of them."""
-        marker = requests.marker(request, "volumes")
-        found: list[Volume] = []
-        while True:
-            try:
-                page, marker = await self._cinder.page_of_volumes(request.max_entries or PAGE, marker)
-            except errors.NotFound as error:
-                raise requests.stale("volumes") from error
-            found += page
-            if request.max_entries or not marker:
-                break
+        found, marker = await self._page(request)
         shown = [
             csi.ListVolumesResponse.Entry(
                 volume=convert.volume(each, self._settings),
@@ -149,6 +165,22 @@ class Controller(SnapshotCalls):
             for each in found
         ]
         return csi.ListVolumesResponse(entries=shown, next_token=marker)
+
+    async def controller_list_volume_health(
+        self, request: csi.ControllerListVolumeHealthRequest
+    ) -> csi.ControllerListVolumeHealthResponse:
+        """Return those of the project's volumes with which something is wrong, or of a page of them."""
+        found, marker = await self._page(request)
+        shown = [convert.health(each.id, ills) for each in found if (ills := in_cloud(each))]
+        return csi.ControllerListVolumeHealthResponse(entries=shown, next_token=marker)
+
+    async def controller_get_volume_health(
+        self, request: csi.ControllerGetVolumeHealthRequest
+    ) -> csi.ControllerGetVolumeHealthResponse:
+        """Return what is wrong with one volume in the cloud."""
+        required("volume", volume_id=request.volume_id)
+        it = await self._cinder.get_volume(request.volume_id)
+        return csi.ControllerGetVolumeHealthResponse(volume_health=convert.health(it.id, in_cloud(it)))
 
     async def controller_get_volume(
         self, request: csi.ControllerGetVolumeRequest
@@ -181,3 +213,10 @@ class Controller(SnapshotCalls):
         required(place, volume_id=request.volume_id)
         await self._volumes.modify(request.volume_id, convert.mutable_type(request.mutable_parameters, place))
         return csi.ControllerModifyVolumeResponse()
+
+    async def _page(
+        self, request: csi.ListVolumesRequest | csi.ControllerListVolumeHealthRequest
+    ) -> tuple[list[Volume], str]:
+        """Return the project's volumes, or as many as are asked for, and the token to go on with."""
+        marker = requests.marker(request, "volumes")
+        return await pages(self._cinder.page_of_volumes, request.max_entries, marker, "volumes")

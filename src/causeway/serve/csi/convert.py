@@ -1,11 +1,12 @@
 """Messages of the interface as the words of the volumes' room, and back. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from google.protobuf import timestamp_pb2
 
 from causeway.cloud.cinder_objects import Backup, Snapshot, Volume
+from causeway.rooms.volumes.health import Harm, Ill
 from causeway.rooms.volumes.model import GIB, BackupWish, Reason, Refused, SnapshotWish, Source, Wish, made_of
 from causeway.serve.csi.requests import capability, capacity, metadata, required, zones
 from causeway.serve.csi.settings import Common
@@ -13,6 +14,11 @@ from causeway.serve.csi.spec import csi_pb2 as csi
 
 MAKING = "mkfs-options"
 _METADATA = "appendVolumeMetadata"
+_HARM = {
+    Harm.DEGRADED: csi.DEGRADED,
+    Harm.INACCESSIBLE: csi.INACCESSIBLE,
+    Harm.DATA_LOSS: csi.DATA_LOSS,
+}
 _PACE = "backup-max-duration-seconds-per-gb"
 
 
@@ -79,6 +85,13 @@ def volume(it: Volume, settings: Common, context: Mapping[str, str] | None = Non
     elif source.volume_id:
         shown.content_source.volume.volume_id = source.volume_id
     return shown
+
+
+def health(volume_id: str, ills: Iterable[Ill]) -> csi.VolumeHealth:
+    """Return what is wrong with a volume as the interface shows it."""
+    entry = csi.VolumeHealth.VolumeHealthEntry
+    shown = [entry(status=_HARM[each.harm], reason=each.reason, message=each.message) for each in ills]
+    return csi.VolumeHealth(volume_id=volume_id, health_statuses=shown)
 
 
 def snapshot(it: Snapshot) -> csi.Snapshot:

@@ -3,25 +3,21 @@
 Kubernetes knows one kind. An id is a snapshot's where Cinder has such a snapshot, else a backup's.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from functools import partial
 
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Backup, Snapshot
 from causeway.cloud.identifiers import is_id
 from causeway.rooms.volumes.backups import Backups
 from causeway.rooms.volumes.model import BackupWish
 from causeway.rooms.volumes.snapshots import Snapshots
 from causeway.serve.csi import convert, requests
+from causeway.serve.csi.paging import pages
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.spec import csi_pb2 as csi
 
 BACKUPS = "backups"
 """A token of a list that goes on with the first backup, or behind the one whose id follows a slash."""
-PAGE = 1000
-"""What Cinder gives at most, unless its administrators chose less."""
-_Taken = TypeVar("_Taken", Snapshot, Backup)
 
 
 class SnapshotCalls:
@@ -59,7 +55,7 @@ class SnapshotCalls:
         if request.snapshot_id:
             found, marker = await self._alone(request), ""
         elif is_id(request.source_volume_id) or not request.source_volume_id:
-            found, marker = await self._page(request, marker)
+            found, marker = await self._taken(request, marker)
         else:
             found, marker = [], ""
         shown = [csi.ListSnapshotsResponse.Entry(snapshot=each) for each in found]
@@ -86,33 +82,18 @@ class SnapshotCalls:
             raise requests.stale("snapshots")
         return request.starting_token
 
-    async def _page(self, request: csi.ListSnapshotsRequest, marker: str) -> tuple[list[csi.Snapshot], str]:
+    async def _taken(self, request: csi.ListSnapshotsRequest, marker: str) -> tuple[list[csi.Snapshot], str]:
         """Return snapshots and then backups, as many as are asked for, and the token to go on with."""
         most, volume = request.max_entries, request.source_volume_id
         found: list[csi.Snapshot] = []
         kind, _, behind = marker.partition("/")
         if kind != BACKUPS:
-            taken, marker = await _pages(self._cinder.page_of_snapshots, most, marker, volume)
+            ask = partial(self._cinder.page_of_snapshots, volume_id=volume)
+            taken, marker = await pages(ask, most, marker, "snapshots")
             found += map(convert.snapshot, taken)
             if marker or len(found) == most > 0:
                 return found, marker or BACKUPS
-        made, marker = await _pages(self._cinder.page_of_backups, most and most - len(found), behind, volume)
+        left = most and most - len(found)
+        behind_it = partial(self._cinder.page_of_backups, volume_id=volume)
+        made, marker = await pages(behind_it, left, behind, "snapshots")
         return found + [convert.backup(each) for each in made], f"{BACKUPS}/{marker}" if marker else ""
-
-
-async def _pages(
-    ask: Callable[[int, str, str], Awaitable[tuple[list[_Taken], str]]],
-    most: int,
-    marker: str,
-    volume_id: str,
-) -> tuple[list[_Taken], str]:
-    """Return ``most`` objects behind ``marker`` with the next marker, or all (0)."""
-    found: list[_Taken] = []
-    while True:
-        try:
-            page, marker = await ask(most or PAGE, marker, volume_id)
-        except errors.NotFound as error:
-            raise requests.stale("snapshots") from error
-        found += page
-        if most or not marker:
-            return found, marker

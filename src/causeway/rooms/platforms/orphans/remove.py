@@ -27,6 +27,7 @@ ORDER = (
     "router",
     "security group",
     "address group",
+    "backup",
     "snapshot",
     "volume",
 )
@@ -78,7 +79,7 @@ def remove(
 
 
 def _delete_stored(cloud: Connection, ids: set[str], waiting_for: Callable[[str], None]) -> dict[str, str]:
-    """Delete volumes and snapshots; return why those are not gone that are not, by id."""
+    """Delete volumes, snapshots and backups; return why those are not gone that are not, by id."""
     if not ids:
         return {}
 

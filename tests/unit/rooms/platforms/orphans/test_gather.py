@@ -22,7 +22,16 @@ def answers(**found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         "subnets",
         "routers",
     ]
-    kinds += ["balancers", "servers", "volumes", "snapshots", "stacks", "credentials", "record sets"]
+    kinds += [
+        "balancers",
+        "servers",
+        "volumes",
+        "snapshots",
+        "backups",
+        "stacks",
+        "credentials",
+        "record sets",
+    ]
     return {kind: found.get(kind.replace("-", "_").replace(" ", "_"), []) for kind in kinds}
 
 
@@ -119,12 +128,14 @@ def test_volumes_are_a_nodes_or_a_claims_and_another_drivers_are_strangers() -> 
                 {"id": "f", "size": 1, "metadata": {}},
             ],
             snapshots=[{"id": "z", "size": 3, "volume_id": "c", "metadata": ours}],
+            backups=[{"id": "y", "size": 3, "volume_id": "c", "metadata": ours}],
         )
     )
     assert [(each.type, each.id, each.owner.kind) for each in found.things] == [
         ("volume", "n", "node"),
         ("volume", "c", "volume"),
         ("snapshot", "z", "volume"),
+        ("backup", "y", "volume"),
     ]
     assert [each.users for each in found.things] == [(), ("s",), ()]
     assert found.things[1].about == "3 GiB, claim shop/data, attached to s"

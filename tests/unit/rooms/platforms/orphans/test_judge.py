@@ -101,7 +101,7 @@ def storing(type: str, id: str, name: str = "", cluster: str = ALIVE, **more: An
     return Thing(type, id, name, Owner(cluster, VOLUME), NOW - timedelta(hours=1), **more)
 
 
-@pytest.mark.parametrize(("type", "id"), [("volume", "v1"), ("snapshot", "s1")])
+@pytest.mark.parametrize(("type", "id"), [("volume", "v1"), ("snapshot", "s1"), ("backup", "s1")])
 def test_what_kubernetes_names_or_waits_for_is_no_orphan(type: str, id: str) -> None:
     assert proofs(storing(type, id), storing(type, "x", f"any-{UID}"), asked=STORING) == []
     assert len(proofs(storing(type, "x", f"{UID}-any"), storing(type, "y"), asked=STORING)) == 2
