@@ -308,7 +308,7 @@ class ModelCinder(Cinder):
         if backup.status not in ("available", "error"):
             raise errors.BadRequest("block-storage", "Invalid backup: it must be available", status=400)
         world.backups[identifier] = msgspec.structs.replace(backup, status="deleting")
-        world.later(lambda: world.backups.pop(identifier, None))
+        world.later(lambda: _forget_backup(world, identifier))
         await world.passed("delete backup", done=True)
 
     async def list_types(self) -> list[VolumeType]:
@@ -428,3 +428,7 @@ def _remove(world: World, identifier: str) -> None:
 
 def _forget(world: World, identifier: str) -> None:
     world.snapshots.pop(identifier, None)
+
+
+def _forget_backup(world: World, identifier: str) -> None:
+    world.backups.pop(identifier, None)

@@ -10,7 +10,12 @@ from tests.integration.volumes.place import CLUSTER
 from causeway.rooms.platforms import stored
 from causeway.serve.csi.spec import csi_pb2 as csi
 
-PARAMETERS = {"type": "backup", "force-create": "true", "availability": "nova"}
+PARAMETERS = {
+    "type": "backup",
+    "force-create": "true",
+    "availability": "nova",
+    "backup-max-duration-seconds-per-gb": "600",  # a machine that has much else to do
+}
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ def test_a_table_of_mounts_is_read() -> None:
     assert root.device == os.makedev(254, 1)
     assert (run.path, run.filesystem, run.source) == ("/run", "tmpfs", "tmpfs")
     assert (space.path, space.root) == ("/mnt/with space", "/a b")
-    assert (space.options, space.held) == ({"ro", "noatime"}, {"rw"})
+    assert space.options == {"ro", "noatime"}
+    assert space.held == {"rw"}
     assert (block.root, block.filesystem) == ("/vdc", "devtmpfs")
 
 

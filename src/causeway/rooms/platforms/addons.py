@@ -224,7 +224,7 @@ def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[
     """Return what the controller is told of names: zones, owner, and the platform's own."""
     zone = names.zones[0]
     api, router = addresses(outputs)
-    fixed = {f"api.{zone}": api, f"*.{ROUTED}.{zone}": router}
+    fixed = {f"{names.api}.": api, f"*.{ROUTED}.{zone}": router}
     return {
         "zones": list(names.zones),
         "owner": names.owner_id or cluster_id,

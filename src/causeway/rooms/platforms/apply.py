@@ -18,6 +18,7 @@ from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
 from causeway.rooms.platforms import (
     addons,
+    api_name,
     belongings,
     causes,
     cluster,
@@ -303,6 +304,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
     await forwarding.forward(client, names)
+    await api_name.certify(client, names)
 
 
 def _image_store(work: _Work) -> ImageStore | None:

@@ -141,6 +141,11 @@ class Names(Record):
         return self
 
     @property
+    def api(self) -> str:
+        """Return the name of the platform's API, without a dot at its end."""
+        return f"api.{self.zone.rstrip('.')}"
+
+    @property
     def zones(self) -> tuple[str, ...]:
         """Return the zones as absolute names, the platform's own first."""
         return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))

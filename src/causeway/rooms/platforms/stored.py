@@ -26,7 +26,7 @@ _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with
 
 @dataclass(frozen=True)
 class Stored:
-    """A volume, a snapshot or a backup; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
+    """A volume, snapshot or backup; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
 
     ``cluster`` is whose it is, "" if nobody's; ``claimed``: a claim asked for it; ``marked``: our driver made
     it for that. ``claim`` is NAMESPACE/NAME of what asked, "" where the metadata do not tell. ``servers``

@@ -104,6 +104,7 @@ def render(
             pki_files=authority,
             ipv6=platform.spec.networks.ipv6 is not None,
             registry=registry,
+            api_name=platform.spec.names.api if platform.spec.names else "",
         )
         for role in sorted({group.role for group in groups})
     }

@@ -220,7 +220,9 @@ async def test_backups_are_listed_behind_the_snapshots(call: Client, world: Worl
     other = (await call("CreateVolume", **asked("pvc-b"))).volume.volume_id
     for each in "bc":
         await call("CreateSnapshot", name=f"snapshot-{each}", source_volume_id=other)
-    seen, token, counts = [], "", []
+    seen: list[str] = []
+    counts: list[int] = []
+    token = ""
     while not counts or token:
         page = await call("ListSnapshots", max_entries=2, starting_token=token)
         seen += [each.snapshot.snapshot_id for each in page.entries]

@@ -83,7 +83,7 @@ def _alone(thing: Thing, asked: Inhabitants) -> str:
 
 
 def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
-    """Return the proof that nobody asked for a volume, snapshot or backup; its name ends with the UID of who did."""
+    """Return the proof that nobody asked for something stored; its name ends with the UID of who did."""
     if thing.type in _TAKEN and asked.snapshots is None:
         return "the platform knows no snapshots"
     known = asked.snapshots or frozenset() if thing.type in _TAKEN else asked.volumes

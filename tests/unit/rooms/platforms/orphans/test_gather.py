@@ -137,6 +137,6 @@ def test_volumes_are_a_nodes_or_a_claims_and_another_drivers_are_strangers() -> 
         ("snapshot", "z", "volume"),
         ("backup", "y", "volume"),
     ]
-    assert [each.users for each in found.things] == [(), ("s",), ()]
+    assert [each.users for each in found.things] == [(), ("s",), (), ()]
     assert found.things[1].about == "3 GiB, claim shop/data, attached to s"
     assert [(each.id, each.owner.cluster) for each in found.strangers] == [("o", "kubernetes")]
