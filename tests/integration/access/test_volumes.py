@@ -20,6 +20,7 @@ from tests.integration.projects import CLOUD
 from causeway.kube.resource import (
     CLAIMS,
     CSI_DRIVERS,
+    EVENTS,
     NODES,
     PERSISTENT_VOLUMES,
     SNAPSHOT_CLASSES,
@@ -30,6 +31,7 @@ from causeway.kube.resource import (
 from causeway.lab.images import sidecars
 from causeway.rooms.platforms import addons, credential
 from causeway.rooms.platforms.model import VolumeDriver
+from causeway.serve.csi.claims import WITH
 
 ACCOUNT = "causeway-volumes"
 DRIVER = "cinder.csi.openstack.org"
@@ -59,9 +61,13 @@ async def running(stage: Stage, sidecar_binaries: dict[str, Path]) -> AsyncItera
     clouds = directory / "volumes-credential.yaml"
     site.put(clouds, files["clouds.yaml"])
     socket = directory / "csi.sock"
+    token = await stage.token(ACCOUNT, **await stage.holder(ACCOUNT, ACCOUNT))
+    kubeconfig, _ = stage.kubeconfig(ACCOUNT, token)
     environment = {
         "CSI_ENDPOINT": f"unix://{socket}",
         "CAUSEWAY_CLUSTER_ID": site.cluster,
+        "CAUSEWAY_CSI_CLAIMS": "read",
+        "KUBECONFIG": str(kubeconfig),
         "OS_CLIENT_CONFIG_FILE": str(clouds),
         "OS_CLOUD": CLOUD,
     }
@@ -73,8 +79,6 @@ async def running(stage: Stage, sidecar_binaries: dict[str, Path]) -> AsyncItera
         for each in manifests
         if (each["kind"], each["metadata"]["name"]) == ("Deployment", "causeway-volumes")
     )
-    token = await stage.token(ACCOUNT, **await stage.holder(ACCOUNT, ACCOUNT))
-    kubeconfig, _ = stage.kubeconfig(ACCOUNT, token)
     where = [f"--kubeconfig={kubeconfig}", "--leader-election-namespace=kube-system"]
     # A sidecar that could not renew its lease in time ends, and here nobody starts it again.
     where += ["--leader-election-lease-duration=5m", "--leader-election-renew-deadline=4m"]
@@ -98,17 +102,23 @@ async def placed(stage: Stage) -> None:
     await stage.admin.create(CSI_NODES, {"metadata": {"name": NODE}, "spec": {"drivers": [there]}})
 
 
-async def claimed(stage: Stage, name: str, size: str, **more: Any) -> tuple[str, str]:
-    """Have a claim whose first pod is to be on the node; return its volume's names, here and in Cinder."""
+async def claim(stage: Stage, name: str, size: str, notes: dict[str, str] | None = None, **more: Any) -> str:
+    """Make a claim whose first pod is to be on the node; return the name its volume is to have."""
     notes = {
+        **(notes or {}),
         "volume.kubernetes.io/selected-node": NODE,
         "volume.kubernetes.io/storage-provisioner": DRIVER,
     }
     spec: dict[str, Any] = {"accessModes": ["ReadWriteOnce"], "storageClassName": "cinder", **more}
     spec["resources"] = {"requests": {"storage": size}}
     body = {"metadata": {"name": name, "annotations": notes}, "spec": spec}
-    claim = await stage.admin.create(CLAIMS, body, NAMESPACE)
-    volume = f"pvc-{claim['metadata']['uid']}"
+    made = await stage.admin.create(CLAIMS, body, NAMESPACE)
+    return f"pvc-{made['metadata']['uid']}"
+
+
+async def claimed(stage: Stage, name: str, size: str, **more: Any) -> tuple[str, str]:
+    """Have a claim's volume; return its names, here and in Cinder."""
+    volume = await claim(stage, name, size, **more)
 
     async def made() -> Any:
         return await stage.find(PERSISTENT_VOLUMES, volume)
@@ -190,6 +200,22 @@ async def copied(stage: Stage, claim: str, size: str) -> None:
     assert handle not in {each.id for each in cloud.snapshots()}
 
 
+async def wished_near(stage: Stage, volume: str) -> None:
+    """Have a claim's volume beside another, and one beside a volume that is not there, which is told."""
+    name, _ = await claimed(stage, "beside", "1Gi", notes={WITH: volume})
+    await released(stage, "beside", name)
+    await claim(stage, "nowhere", "1Gi", notes={WITH: "no-such"})
+
+    async def told() -> bool:
+        events = (await stage.admin.list(EVENTS, NAMESPACE)).items
+        notes = [each.get("note") or each.get("message", "") for each in events]
+        return any("volume no-such, which a claim names" in each for each in notes)
+
+    await stage.come(told, "the refusal of a claim that names no volume")
+    await stage.admin.delete(CLAIMS, "nowhere", NAMESPACE)
+    await stage.admin.patch(CLAIMS, "nowhere", {"metadata": {"finalizers": None}}, NAMESPACE)
+
+
 async def test_every_right_is_used_and_none_is_missing(running: Stage) -> None:
     stage, admin, cloud = running, running.admin, running.site.project.cloud.block_storage
     await placed(stage)
@@ -225,6 +251,7 @@ async def test_every_right_is_used_and_none_is_missing(running: Stage) -> None:
 
     await retyped(stage, "data", handle, types)
     await copied(stage, "data", "2Gi")
+    await wished_near(stage, handle)
     await released(stage, "data", name)
     assert handle not in {each.id for each in cloud.volumes()}
     assert all(each.alive for each in stage.programs)
