@@ -45,6 +45,12 @@ def domain_of(host: str) -> str:
     return host.partition(".")[2]
 
 
+def domains_of(host: str) -> list[str]:
+    """Return every domain a host is below, the nearest first."""
+    labels = host.split(".")
+    return [".".join(labels[number:]) for number in range(1, len(labels))]
+
+
 def age(route: Route) -> tuple[str, str]:
     """Return the order of seniority, oldest first."""
     return route.metadata.creation_timestamp or "", route.metadata.uid
@@ -53,6 +59,11 @@ def age(route: Route) -> tuple[str, str]:
 def is_wildcard(route: Route) -> bool:
     """Return whether a route stands for all hosts beside its own."""
     return route.spec.wildcard_policy == SUBDOMAIN
+
+
+def is_deep(route: Route) -> bool:
+    """Return whether a route stands for all that is below its domain, however far."""
+    return isinstance(route, Table) and is_wildcard(route)
 
 
 def refused_alone(route: Route, rules: Rules) -> Refusal | None:
@@ -78,22 +89,31 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
 def admit(routes: Iterable[Route], rules: Rules) -> Mapping[str, Refusal | None]:
     """Return for each route, by key, why it may not have its host, or None.
 
-    ``routes`` must hold all that share a host with any of them, and all of a domain with a wildcard in it.
+    ``routes`` must hold all that share a host with any of them, all of a domain with a wildcard in it, and
+    all below the domain of a wildcard that is deep.
     """
     verdicts: dict[str, Refusal | None] = {}
     hosts: dict[str, list[Route]] = {}
     domains: dict[str, list[Route]] = {}  # exact hosts
     wildcards: dict[str, list[Route]] = {}
+    deep: dict[str, list[Route]] = {}
+    below: dict[str, set[str]] = {}  # namespaces
     for route in sorted(routes, key=age):
         host, key = host_of(route, rules), key_of(route)
         domain = domain_of(host)
-        verdict = refused_alone(route, rules) or _claimed(
-            route, host, hosts.get(host, ()), wildcards.get(domain, ()), domains.get(domain, ())
+        verdict = (
+            refused_alone(route, rules)
+            or _claimed(route, host, hosts.get(host, ()), wildcards.get(domain, ()), domains.get(domain, ()))
+            or _spanned(route, host, deep, below)
         )
         verdicts[key] = verdict
         if verdict is None:
             hosts.setdefault(host, []).append(route)
             (wildcards if is_wildcard(route) else domains).setdefault(domain, []).append(route)
+            if is_deep(route):
+                deep.setdefault(domain, []).append(route)
+            for each in domains_of(host):
+                below.setdefault(each, set()).add(route.metadata.namespace)
     return verdicts
 
 
@@ -154,6 +174,19 @@ def _whole_claimed(
         return _refusal(f"{called(rivals[0])} holds {host or 'every host'} and is older")
     if any(other.metadata.namespace != table.metadata.namespace for other in beside):
         return _refusal(f"a route in another namespace holds host {host}")
+    return None
+
+
+def _spanned(
+    route: Route, host: str, deep: Mapping[str, Sequence[Route]], below: Mapping[str, set[str]]
+) -> Refusal | None:
+    """Return what forbids a host far below another namespace's wildcard, or such a wildcard above hosts."""
+    namespace = route.metadata.namespace
+    wildcards = [each for domain in domains_of(host) for each in deep.get(domain, ())]
+    if any(each.metadata.namespace != namespace for each in wildcards):
+        return _refusal(f"a wildcard in another namespace holds host {host}")
+    if is_deep(route) and below.get(domain_of(host), set()) - {namespace}:
+        return _refusal(f"a route in another namespace holds a host of {host}")
     return None
 
 
