@@ -7,7 +7,7 @@ CAUSEWAY := $(VENV)/bin/causeway
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
 TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
-.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud killing integration e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-router lock dashboard clean
+.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud killing integration conformance e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-names bench-router lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
@@ -17,7 +17,9 @@ help:
 	@echo "make chaos      random operations under random faults: SEEDS=20, or SEED=7 to repeat one"
 	@echo "make bench-scale     10,000 pods and 1,000 services on a simulated cloud"
 	@echo "make bench-volumes    volumes beside the cloud's floor, on a lab that is up"
+	@echo "make bench-names      names of thousands of Routes beside raw calls to Designate, on a lab that is up"
 	@echo "make bench-router    the router beside regular expressions and reloads, on the same HAProxy"
+	@echo "make conformance     Gateway API's own suite; its report is kept in docs/reference"
 	@echo "make lint | unit | integration | e2e    one part of the tests"
 
 demo: setup
@@ -53,6 +55,11 @@ test-env:
 
 integration: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract tests/integration
+
+# Its core tests are part of every run of the tests; here it is all that is declared, and the report is kept.
+conformance: setup
+	$(TEST_ENV) CONFORMANCE_REPORT=docs/reference/gateway-api-conformance.yaml \
+	  $(PY) -m pytest -rP tests/integration/routes/test_conformance.py
 
 e2e: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/e2e
@@ -99,6 +106,9 @@ bench-scale: setup
 
 bench-volumes: setup
 	$(PY) -m bench volumes $(ARGS)
+
+bench-names: setup
+	$(PY) -m bench names $(ARGS)
 
 bench-router: setup
 	$(PY) -m bench router $(ARGS)

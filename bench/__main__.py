@@ -15,7 +15,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import network, router, scale, volumes
+from bench import names, network, router, scale, volumes
 from bench.result import Case, save, show
 from causeway.kit.errors import Problem
 from causeway.lab.settings import from_environment
@@ -77,6 +77,16 @@ def measure_volumes(
     """Measure volumes from a claim to a mounted file system, on a lab that is up."""
     with _recorded(output, "volumes") as cases, _scratch() as directory, _interruptible():
         volumes.run(from_environment(), directory, _numbers(claims), console, cases)
+
+
+@app.command("names")
+def measure_names(
+    routes: Annotated[str, typer.Option(help="Numbers of Routes with names, one case each.")] = "1000,5000",
+    output: Annotated[Path, typer.Option(help="Where the record is written.")] = RESULTS / "names.json",
+) -> None:
+    """Measure names of Routes in Designate, on a lab that is up and has it."""
+    with _recorded(output, "names") as cases, _scratch() as directory, _interruptible():
+        asyncio.run(names.run(from_environment(), directory, _numbers(routes), console, cases))
 
 
 @app.command("router")

@@ -31,6 +31,7 @@ CONNECTIONS = 8
 _AHEAD = 16  # requests of a connection that are sent before their answers have come
 _OK = re.compile(rb"HTTP/1\.1 200")
 _NOTHING = re.compile(rb"HTTP/1\.1 503")
+_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _ANY = re.compile(rb"HTTP/1\.1 \d\d\d")
 _SPARES = 100
 _LOOK = 0.002  # seconds between two looks at whether a route answers: who waits must not take the processor
@@ -241,6 +242,33 @@ async def rate(port: int, count: int, seconds: float, expected: re.Pattern[bytes
     return served / (time.monotonic() - started), wrong
 
 
+async def latencies(port: int, count: int, seconds: float) -> tuple[list[float], int]:
+    """Return the seconds each request took, in order of length, and how many were not answered 200.
+
+    Every client waits for an answer before it asks again, unlike those of ``rate``; no URL comes twice.
+    """
+    end = time.monotonic() + seconds
+    found: list[float] = []
+    wrong = serial = 0
+
+    async def client(chance: random.Random) -> None:
+        nonlocal wrong, serial
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while (began := time.monotonic()) < end:
+            serial += 1
+            name = host(chance.randrange(count))
+            writer.write(f"GET /one/{serial} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+            text = await reader.readuntil(b"\r\n\r\n")
+            length = _LENGTH.search(text)
+            await reader.readexactly(int(length[1]) if length else 0)
+            found.append(time.monotonic() - began)
+            wrong += not _OK.match(text)
+        writer.close()
+
+    await asyncio.gather(*(client(random.Random(each)) for each in range(CONNECTIONS)))
+    return sorted(found), wrong
+
+
 async def _good(port: int, request: bytes) -> bool:
     """Return whether a request over a connection of its own is answered 200 in time."""
     try:
@@ -320,6 +348,7 @@ async def _measured(contender: Contender, count: int, plan: Plan) -> list[Case]:
     found[0].memory = round(memory, 1)
     await rate(contender.port, count, min(1.0, plan.seconds))  # once through, so that all is warm
     found.append(await _rated(contender, "a request, unique URLs", count, plan))
+    found.append(await _waited(contender, count, plan))
     found.append(await _rated(contender, "a lookup that finds nothing", count, plan, _NOTHING))
     times = []
     for number in range(count, count + 3):
@@ -347,6 +376,18 @@ async def _rated(
     return Case(
         f"router: {what}", contender.name, count, 1 / per_second, count, processor=round(used, 2), more=more
     )
+
+
+async def _waited(contender: Contender, count: int, plan: Plan) -> Case:
+    took, wrong = await latencies(contender.port, count, plan.seconds)
+    more = {
+        "a second": round(len(took) / plan.seconds),
+        "median ms": round(took[len(took) // 2] * 1000, 2),
+        "p99 ms": round(took[len(took) * 99 // 100] * 1000, 2),
+        "not as expected": wrong,
+    }
+    what = f"router: {CONNECTIONS} clients that wait, 99th percentile"
+    return Case(what, contender.name, count, took[len(took) * 99 // 100], count, more=more)
 
 
 async def _changed(contender: Contender, count: int, plan: Plan) -> Case:

@@ -12,7 +12,7 @@ from tests.models.volumes import ModelAttachments, ModelCinder, World
 
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import SnapshotRequest, Volume, VolumeRequest
+from causeway.cloud.cinder_objects import BackupRequest, SnapshotRequest, Volume, VolumeRequest
 from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
 from causeway.rooms.volumes.attachment import settled
@@ -41,6 +41,7 @@ class Scenario:
         self.see(
             len(await self.cinder.volumes_named(self.name)), await self.cinder.volumes_named(f"{self.name}x")
         )
+        await self.restore(await self.backup(made.id))
         await self.attach(made.id)
         await self.extend(made.id)
         await self.retype(made.id)
@@ -48,8 +49,7 @@ class Scenario:
         await self.copy(made.id, snapshot)
         await self.detach(made.id)
         await self.refused(self.cinder.delete_volume(made.id))
-        await self.cinder.delete_snapshot(snapshot)
-        await self.until(lambda: self.gone(self.cinder.get_snapshot(snapshot)))
+        await self.forget(snapshot)
         await self.delete(made.id)
         await self.missing()
         return self.seen
@@ -101,6 +101,57 @@ class Scenario:
             await self.become(made.id, settled)
             await self.delete(made.id)
 
+    async def forget(self, snapshot: str) -> None:
+        await self.cinder.delete_snapshot(snapshot)
+        await self.until(lambda: self.gone(self.cinder.get_snapshot(snapshot)))
+
+    async def backup(self, volume: str) -> str:
+        """Make a backup of a volume by a snapshot; return its id."""
+        snapshot = (await self.cinder.create_snapshot(SnapshotRequest(volume, self.name, {}))).id
+
+        async def taken() -> bool:
+            return (await self.cinder.get_snapshot(snapshot)).status == "available"
+
+        await self.until(taken)
+        request = BackupRequest(volume, snapshot, self.name, {"k": "v"})
+        made = await self.cinder.create_backup(request)
+        self.see(made.status, made.size, made.volume_id == volume, made.snapshot_id == snapshot)
+        self.see(made.name == self.name, made.metadata, made.data_timestamp != made.created_at)
+        self.see((await self.cinder.get_snapshot(snapshot)).status)
+        await self.refused(self.cinder.create_backup(request))
+        await self.refused(self.cinder.delete_snapshot(snapshot))
+        await self.refused(self.cinder.delete_backup(made.id))
+        await self.until(lambda: self.ready(made.id))
+        self.see((await self.cinder.get_snapshot(snapshot)).status)
+        self.see(
+            [each.id == made.id for each in await self.cinder.backups_named(self.name)],
+            await self.cinder.backups_named(f"{self.name}x"),
+            [each.id == made.id for each in (await self.cinder.page_of_backups(5, "", volume))[0]],
+            (await self.cinder.page_of_backups(5, "", NOWHERE))[0],
+        )
+        await self.forget(snapshot)
+        return made.id
+
+    async def restore(self, backup: str) -> None:
+        """Make a volume of a backup: it gets the metadata of the volume that was backed up."""
+        request = VolumeRequest(f"{self.name}-restored", 1, {"key": "other"}, backup_id=backup)
+        made = await self.cinder.create_volume(request)
+        self.see(made.status, made.size, made.metadata)
+        await self.become(made.id, settled)
+        restored = await self.cinder.get_volume(made.id)
+        self.see(restored.metadata.pop("src_backup_id") == backup, restored.metadata)
+        marked = await self.cinder.mark_volume(restored, {"key": "mine"})
+        self.see(marked.metadata, (await self.cinder.get_volume(made.id)).metadata)
+        await self.until(lambda: self.ready(backup))
+        await self.delete(made.id)
+        await self.cinder.delete_backup(backup)
+        await self.until(lambda: self.gone(self.cinder.get_backup(backup)))
+        await self.cinder.delete_backup(backup)
+
+    async def ready(self, backup: str) -> bool:
+        """Return whether nothing is being done with a backup."""
+        return (await self.cinder.get_backup(backup)).status == "available"
+
     async def detach(self, volume: str) -> None:
         await self.attachments.detach(self.server, volume)
         await self.become(volume, lambda it: settled(it) and bool(it and not it.attachments))
@@ -114,6 +165,9 @@ class Scenario:
     async def missing(self) -> None:
         await self.refused(self.cinder.get_volume(NOWHERE))
         await self.refused(self.cinder.get_snapshot(NOWHERE))
+        await self.refused(self.cinder.get_backup(NOWHERE))
+        await self.refused(self.cinder.page_of_backups(5, NOWHERE))
+        await self.refused(self.cinder.create_volume(VolumeRequest(self.name, 1, {}, backup_id=NOWHERE)))
         await self.refused(self.cinder.page_of_volumes(5, NOWHERE))
         await self.refused(self.cinder.page_of_snapshots(5, NOWHERE))
         await self.refused(self.cinder.create_volume(VolumeRequest(self.name, 1, {}, volume_type="no-such")))

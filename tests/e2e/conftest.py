@@ -15,12 +15,14 @@ from demo.path import HERE, Demo
 
 SERVICES = "    services: {cidr: 172.30.0.0/16}\n"
 ZONE = "    zone: demo.causeway.test\n"
+REGISTRY = "  registry: {storage: cinder, size: 5}\n"
+SHARES = "  shares: {classes: {cephfs: {protocol: CEPHFS, type: cephfs}}}\n"
 IPV6 = '    ipv6: {nodes: "fd00:10::/64", pods: "fd00:20::/64", services: "fd00:30::/108"}\n'
 
 
 @pytest.fixture(scope="session")
 def demo() -> Demo:
-    """The demo with its platform deployed, with IPv6 and the zone's own name servers besides.
+    """The demo with its platform deployed, with IPv6, the zone's own name servers and shares besides.
 
     Its files lie in the lab's directory and go with the lab.
     """
@@ -29,7 +31,9 @@ def demo() -> Demo:
     text = (HERE / "platform.yaml").read_text()
     servers = f"    nameservers: [{settings.from_environment().address}]\n"
     demo = Demo(Progress(sys.stdout), directory / "platform.yaml")
-    demo.platform.write_text(text.replace(SERVICES, SERVICES + IPV6).replace(ZONE, ZONE + servers))
+    for line, more in ((SERVICES, IPV6), (ZONE, servers), (REGISTRY, SHARES)):
+        text = text.replace(line, line + more)
+    demo.platform.write_text(text)
     demo.cloud()
     demo.deploy()
     return demo

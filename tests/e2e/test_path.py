@@ -56,6 +56,13 @@ def test_a_pod_finds_a_service_by_name(kubectl: Kubectl) -> None:
     assert address == kubectl.json("get", "service", "redis-leader")["spec"]["clusterIP"]
 
 
+def test_the_api_is_known_by_its_name_in_the_zone(kubectl: Kubectl) -> None:
+    name = "api.demo.causeway.test"
+    assert kubectl("--tls-server-name", name, "get", "--raw", "/readyz") == "ok"
+    kept = kubectl.json("get", "configmap", "-n", "kube-system", "kubeadm-config")["data"]
+    assert name in kept["ClusterConfiguration"]  # of masters that come in later
+
+
 def test_a_server_that_is_no_node_reaches_a_service(kubectl: Kubectl, cloud: Connection) -> None:
     address = kubectl.json("get", "service", "frontend")["spec"]["clusterIP"]
     resources = {each.logical_resource_id: each for each in cloud.orchestration.resources("demo")}

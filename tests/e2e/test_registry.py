@@ -23,6 +23,7 @@ from demo.waiting import until
 NAMESPACE = "images"
 HOST = "registry.apps.demo.causeway.test"  # below the router's suffix, of the platform file's zone
 IMAGE = f"{HOST}/{NAMESPACE}/still:1"
+PUSHED = "registry.causeway.dev/pushed"
 OFF = "node.kubernetes.io/out-of-service"
 SECONDS = 300.0
 # A name of its own for one command: the machine's own file stays.
@@ -109,6 +110,11 @@ def test_an_image_is_pulled_by_name_also_after_its_registrys_node_is_lost(
                 return str(each["spec"]["nodeName"])
         return ""
 
+    def collected(job: tuple[str, ...]) -> bool:
+        status = kubectl.json("get", *job)["status"]
+        assert "failed" not in status, status
+        return bool(status.get("succeeded") == 1)
+
     def accounted() -> bool:
         return bool(kubectl("get", "serviceaccount", "default", *inside, "--ignore-not-found"))
 
@@ -126,6 +132,15 @@ def test_an_image_is_pulled_by_name_also_after_its_registrys_node_is_lost(
         until(phase, "the namespace's account", accounted, seconds=SECONDS)
         kubectl("apply", "-f", "-", stdin=pod("first", first))
         until(phase, "a pod of the image", lambda: runs("first"), seconds=SECONDS)
+
+        # Nobody pushes: nothing has to be waited for.
+        kubectl("-n", "kube-system", "annotate", "lease", "causeway-registry", f"{PUSHED}-")
+        job = ("job", "collect", "-n", "kube-system")
+        kubectl("create", *job, "--from=cronjob/causeway-registry-collector")
+        until(phase, "unused blobs to be collected", lambda: collected(job), seconds=SECONDS)
+        kubectl("delete", *job)
+        lease = kubectl.json("get", "lease", "causeway-registry", "-n", "kube-system")
+        assert lease["spec"]["holderIdentity"] == ""
 
         lost = place()
         server = next(each.id for each in cloud.compute.servers() if each.name == lost)

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from tests.integration import csi_sanity
 from tests.integration.kube_api import kube_api, kubernetes_binaries
 
 from causeway.lab.settings import Settings, from_environment
@@ -21,3 +23,9 @@ def lab() -> Settings:
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(settings.clouds_file)
     os.environ["OS_CLOUD"] = "lab"
     return settings
+
+
+@pytest.fixture(scope="session")
+def sanity(lab: Settings) -> Path:
+    """The test suite of the interface of storage drivers; obtained if the cache lacks it."""
+    return csi_sanity.obtain(lab.cache, lab.logs / "csi-sanity.log")

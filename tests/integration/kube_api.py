@@ -10,11 +10,11 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import yaml
@@ -41,6 +41,21 @@ def _ends_with_us() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def child(
+    argv: Sequence[str], sink: IO[bytes], environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a program that writes to ``sink`` and ends when the tests do, however they end."""
+    return _SPAWNER.submit(
+        subprocess.Popen,
+        argv,
+        stdout=sink,
+        stderr=sink,
+        env=environment,
+        start_new_session=True,  # Ctrl-C ends the tests, and those end this
+        preexec_fn=_ends_with_us,
+    ).result()
+
+
 @dataclass
 class Program:
     """A child process with its log, and the address it must answer at before it counts as started."""
@@ -53,14 +68,7 @@ class Program:
 
     def start(self) -> None:
         with self.log.open("ab") as sink:
-            self.process = _SPAWNER.submit(
-                subprocess.Popen,
-                self.argv,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,  # Ctrl-C ends the tests, and those end this
-                preexec_fn=_ends_with_us,
-            ).result()
+            self.process = child(self.argv, sink)
         deadline = time.monotonic() + START
         while not answers(self.url, self.context):
             if self.process.poll() is not None or time.monotonic() > deadline:

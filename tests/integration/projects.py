@@ -98,10 +98,15 @@ def clear(cloud: Any, admin: Any) -> None:
 
 
 def clear_volumes(cloud: Any) -> None:
-    """Delete all volumes and snapshots of the project; its servers go first."""
+    """Delete all volumes, snapshots and backups of the project; its servers go first."""
     for server in cloud.compute.servers():
         cloud.compute.delete_server(server)
     until(lambda: not list(cloud.compute.servers()))
+    done = {"available", "error"}
+    until(lambda: all(each.status in done for each in cloud.block_storage.backups()))
+    for backup in cloud.block_storage.backups():
+        cloud.block_storage.delete_backup(backup)
+    until(lambda: not list(cloud.block_storage.backups()))
     for snapshot in cloud.block_storage.snapshots():
         cloud.block_storage.delete_snapshot(snapshot)
     until(lambda: not list(cloud.block_storage.snapshots()))

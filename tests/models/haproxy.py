@@ -37,7 +37,8 @@ class HaproxyModel:
         text = (self.directory / "haproxy.cfg").read_text()
         self.loads += 1
         self.description = mark
-        self.backends = [each for each in re.findall(r"^backend (\S+)", text, re.M) if each != "end-tls"]
+        # Those for routes; the others lead to sockets of HAProxy's own.
+        self.backends = re.findall(r"^backend ((?:http|tcp)-\S+)", text, re.M)
         self.servers = {each: {} for each in self.backends}
         current = ""
         for line in text.splitlines():

@@ -13,6 +13,9 @@ from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import (
     Attachment,
+    Backup,
+    BackupRequest,
+    Hints,
     Snapshot,
     SnapshotRequest,
     Volume,
@@ -22,7 +25,7 @@ from causeway.cloud.cinder_objects import (
 from causeway.cloud.identifiers import is_id
 from causeway.cloud.nova import Attachments
 
-Thing = TypeVar("Thing", Volume, Snapshot)
+Thing = TypeVar("Thing", Volume, Snapshot, Backup)
 Gate = Callable[[str, bool], Awaitable[None]]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -42,10 +45,15 @@ class World:
         self.latency = latency
         self.volumes: dict[str, Volume] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self.backups: dict[str, Backup] = {}
+        self.backed_up: dict[str, dict[str, str]] = {}  # a volume's metadata, by the backup's id
+        self.hints: list[Hints | None] = []  # of each order of a volume
         self.servers: set[str] = set()
         self.types: list[VolumeType] = [VolumeType("t1", "plain"), VolumeType("t2", "fast")]
         self.zone = "nova"
-        self.failing: set[str] = set()  # what ends badly: create, attach, detach, extend, delete, snapshot
+        self.failing: set[str] = (
+            set()
+        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup
         self.calls: list[str] = []
         self.gate: Gate = _open
         self._count = itertools.count()
@@ -93,12 +101,16 @@ class ModelCinder(Cinder):
         await self.world.passed("get volume", done=False)
         return _known(self.world.volumes, identifier, "volume")
 
-    async def create_volume(self, request: VolumeRequest) -> Volume:
+    async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
         world = self.world
         await world.passed("create volume", done=False)
+        world.hints.append(hints)
+        backup = _known(world.backups, request.backup_id, "backup") if request.backup_id else None
+        if backup and backup.status != "available":
+            raise errors.BadRequest("block-storage", "Invalid backup: it must be available", status=400)
         source = _known(world.volumes, request.source_volid, "volume") if request.source_volid else None
         snapshot = _known(world.snapshots, request.snapshot_id, "snapshot") if request.snapshot_id else None
-        least = source.size if source else snapshot.size if snapshot else 1
+        least = max(each.size for each in (source, snapshot, backup, VolumeRequest("", 1, {})) if each)
         if request.size < least:
             raise errors.BadRequest("block-storage", f"Size must be at least {least}", status=400)
         known = {each.name for each in world.types}
@@ -120,9 +132,19 @@ class ModelCinder(Cinder):
         )
         world.volumes[volume.id] = volume
         ending = "error" if "create" in world.failing else "available"
-        world.later(lambda: _end(world, volume.id, "creating", ending))
+        if backup:
+            world.backups[backup.id] = msgspec.structs.replace(backup, status="restoring")
+            world.later(lambda: _restored(world, volume, backup))
+        else:
+            world.later(lambda: _end(world, volume.id, "creating", ending))
         await world.passed("create volume", done=True)
         return volume
+
+    async def mark_volume(self, volume: Volume, metadata: dict[str, str]) -> Volume:
+        await self.world.passed("mark volume", done=False)
+        marked = self.world.set(_known(self.world.volumes, volume.id, "volume"), metadata=metadata)
+        await self.world.passed("mark volume", done=True)
+        return marked
 
     async def delete_volume(self, identifier: str) -> None:
         world = self.world
@@ -236,6 +258,59 @@ class ModelCinder(Cinder):
         world.later(lambda: _forget(world, identifier))
         await world.passed("delete snapshot", done=True)
 
+    async def list_backups(self) -> list[Backup]:
+        await self.world.passed("list backups", done=False)
+        return list(reversed(self.world.backups.values()))
+
+    async def backups_named(self, name: str) -> list[Backup]:
+        return [each for each in await self.list_backups() if each.name == name]
+
+    async def page_of_backups(
+        self, limit: int, marker: str = "", volume_id: str = ""
+    ) -> tuple[list[Backup], str]:
+        found = [each for each in await self.list_backups() if volume_id in ("", each.volume_id)]
+        return _page(found, limit, marker)
+
+    async def get_backup(self, identifier: str) -> Backup:
+        await self.world.passed("get backup", done=False)
+        return _known(self.world.backups, identifier, "backup")
+
+    async def create_backup(self, request: BackupRequest) -> Backup:
+        world = self.world
+        await world.passed("create backup", done=False)
+        snapshot = _known(world.snapshots, request.snapshot_id, "snapshot")
+        if snapshot.status != "available":
+            raise errors.BadRequest("block-storage", "Invalid snapshot: it must be available", status=400)
+        world.snapshots[snapshot.id] = msgspec.structs.replace(snapshot, status="backing-up")
+        backup = Backup(
+            str(uuid.uuid4()),
+            "creating",
+            request.volume_id,
+            snapshot.size,
+            world.stamp(),
+            request.name,
+            snapshot.id,
+            snapshot.created_at,
+            metadata=request.metadata,
+        )
+        world.backups[backup.id] = backup
+        world.backed_up[backup.id] = world.volumes[request.volume_id].metadata
+        world.later(lambda: _end_backup(world, backup))
+        await world.passed("create backup", done=True)
+        return backup
+
+    async def delete_backup(self, identifier: str) -> None:
+        world = self.world
+        await world.passed("delete backup", done=False)
+        backup = world.backups.get(identifier)
+        if backup is None:
+            return
+        if backup.status not in ("available", "error"):
+            raise errors.BadRequest("block-storage", "Invalid backup: it must be available", status=400)
+        world.backups[identifier] = msgspec.structs.replace(backup, status="deleting")
+        world.later(lambda: _forget_backup(world, identifier))
+        await world.passed("delete backup", done=True)
+
     async def list_types(self) -> list[VolumeType]:
         await self.world.passed("list types", done=False)
         return self.world.types
@@ -328,6 +403,22 @@ def _end_snapshot(world: World, identifier: str, status: str) -> None:
         world.snapshots[identifier] = msgspec.structs.replace(snapshot, status=status)
 
 
+def _end_backup(world: World, backup: Backup) -> None:
+    """End a backup: its snapshot is free again, however it ended."""
+    failed = "backup" in world.failing
+    changes = {"status": "error", "fail_reason": "the store is full"} if failed else {"status": "available"}
+    world.backups[backup.id] = msgspec.structs.replace(world.backups[backup.id], **changes)
+    snapshot = world.snapshots[str(backup.snapshot_id)]
+    world.snapshots[snapshot.id] = msgspec.structs.replace(snapshot, status="available")
+
+
+def _restored(world: World, volume: Volume, backup: Backup) -> None:
+    """End a volume made of a backup: Cinder gives it the metadata of the volume that was backed up."""
+    world.backups[backup.id] = msgspec.structs.replace(backup, status="available")
+    metadata = {**world.backed_up[backup.id], "src_backup_id": backup.id}
+    world.set(volume, status="available", metadata=metadata)
+
+
 def _remove(world: World, identifier: str) -> None:
     if "delete" in world.failing:
         world.set(world.volumes[identifier], status="error_deleting")
@@ -337,3 +428,7 @@ def _remove(world: World, identifier: str) -> None:
 
 def _forget(world: World, identifier: str) -> None:
     world.snapshots.pop(identifier, None)
+
+
+def _forget_backup(world: World, identifier: str) -> None:
+    world.backups.pop(identifier, None)

@@ -93,6 +93,22 @@ def registry_auth() -> None:
 
 
 @app.command(
+    epilog="Example: KUBECONFIG=/etc/kubernetes/admin.conf CAUSEWAY_REGISTRY_POD=collector "
+    "CAUSEWAY_REGISTRY_IMAGES=/var/lib/registry causeway serve registry-collector"
+)
+def registry_collector() -> None:
+    """Delete images of namespaces that are gone, and keep pushes away until SIGTERM.
+
+    For the registry's own garbage collection, which runs meanwhile. Settings come from the environment:
+    CAUSEWAY_REGISTRY_POD is required.
+    """
+    from causeway.serve.registry.collector import run
+    from causeway.serve.registry.settings import Collector
+
+    run(Collector.from_environment(os.environ))
+
+
+@app.command(
     epilog="Example: CAUSEWAY_CLUSTER_ID=mine OS_CLOUD=lab CSI_ENDPOINT=unix:///run/csi/shares.sock "
     "causeway serve csi-shares-controller"
 )

@@ -81,7 +81,10 @@ VOLUME_PROBES: Mapping[str, str] = {
     VOLUMES: "/v3/{project}/types",
 }
 """The same for the volume driver's credential; ``{project}`` is the project's id."""
-SHARE_PROBES: Mapping[str, str] = {SHARES: "/v2/{project}/messages"}
+SHARE_PROBES: Mapping[str, str] = {
+    COMPUTE: PROBES[COMPUTE],
+    SHARES: "/v2/{project}/messages",
+}
 """The same for the credential of the driver of shares."""
 
 
@@ -114,13 +117,16 @@ VOLUME_RULES: tuple[Rule, ...] = tuple(
     Rule(service, path, method)
     for service, path, methods in (
         (VOLUMES, "/v3/*/attachments/*", ("DELETE",)),
+        (VOLUMES, "/v3/*/backups", ("POST",)),
+        (VOLUMES, "/v3/*/backups/*", ("DELETE", "GET")),  # "detail" is such a part as well
         (VOLUMES, "/v3/*/messages", ("GET",)),
         (VOLUMES, "/v3/*/snapshots", ("POST",)),
-        (VOLUMES, "/v3/*/snapshots/*", ("DELETE", "GET")),  # "detail" is such a part as well
+        (VOLUMES, "/v3/*/snapshots/*", ("DELETE", "GET")),
         (VOLUMES, "/v3/*/types", ("GET",)),
         (VOLUMES, "/v3/*/volumes", ("POST",)),
         (VOLUMES, "/v3/*/volumes/*", ("DELETE", "GET")),
         (VOLUMES, "/v3/*/volumes/*/action", ("POST",)),
+        (VOLUMES, "/v3/*/volumes/*/metadata", ("PUT",)),
         (COMPUTE, "/v2.1/servers/*", ("GET",)),
         (COMPUTE, "/v2.1/servers/*/os-volume_attachments", ("POST",)),
         (COMPUTE, "/v2.1/servers/*/os-volume_attachments/*", ("DELETE",)),

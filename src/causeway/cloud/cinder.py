@@ -4,12 +4,15 @@ Nearly every change goes on after its call was answered: only the object's statu
 and how.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
 
 import msgspec
 
-from causeway.cloud import errors
 from causeway.cloud.cinder_objects import (
+    Backup,
+    BackupRequest,
+    Hints,
     Message,
     Snapshot,
     SnapshotRequest,
@@ -17,12 +20,9 @@ from causeway.cloud.cinder_objects import (
     VolumeRequest,
     VolumeType,
 )
-from causeway.cloud.identifiers import is_id
-from causeway.cloud.session import Cloud, Params, decoded
+from causeway.cloud.session import Params, decoded
+from causeway.cloud.storage import Storage
 
-_SERVICE = "block-storage"
-# 3.50 is of 2018: it extends volumes in use (3.42) and knows volume types for several servers.
-_HEADERS = {"OpenStack-API-Version": "volume 3.50"}
 _Shape = TypeVar("_Shape")
 
 
@@ -34,11 +34,13 @@ class _Identified(msgspec.Struct):
     id: str
 
 
-class Cinder:
+class Cinder(Storage):
     """The volume service of a cloud."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
+    service = "block-storage"
+    version = "v3"
+    # 3.51 is of 2018: it extends volumes in use (3.42), makes them of backups (3.47), and backups in a zone.
+    headers: ClassVar[Mapping[str, str]] = {"OpenStack-API-Version": "volume 3.51"}
 
     async def list_volumes(self) -> list[Volume]:
         """Return every volume of the project, in as many calls as there are pages."""
@@ -59,9 +61,10 @@ class Cinder:
         """Return one volume; raises ``NotFound``."""
         return await self._get("volumes", "volume", identifier, Volume)
 
-    async def create_volume(self, request: VolumeRequest) -> Volume:
-        """Begin to make a volume."""
-        return await self._create("volumes", "volume", request, Volume)
+    async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
+        """Begin to make a volume; whether ``hints`` are heeded is the cloud's administrators' choice."""
+        beside = {"OS-SCH-HNT:scheduler_hints": hints} if hints else {}
+        return await self._create("volumes", "volume", request, Volume, **beside)
 
     async def delete_volume(self, identifier: str) -> None:
         """Begin to delete a volume; one that is gone is no error."""
@@ -75,6 +78,11 @@ class Cinder:
         """Begin to give a volume another type, by name, where it is: its bytes are never moved for it."""
         words = {"new_type": volume_type, "migration_policy": "never"}
         await self._call("POST", f"volumes/{identifier}/action", {"os-retype": words})
+
+    async def mark_volume(self, volume: Volume, metadata: dict[str, str]) -> Volume:
+        """Give a volume these metadata instead of those it has; return it as it is then."""
+        await self._call("PUT", f"volumes/{volume.id}/metadata", {"metadata": metadata})
+        return msgspec.structs.replace(volume, metadata=metadata)
 
     async def delete_attachment(self, identifier: str) -> None:
         """Forget that a volume is at a server; Cinder refuses while Nova has that server."""
@@ -92,10 +100,7 @@ class Cinder:
         self, limit: int, marker: str = "", volume_id: str = ""
     ) -> tuple[list[Snapshot], str]:
         """Return at most ``limit`` snapshots (of one volume) as ``page_of_volumes`` does volumes."""
-        params = _behind(limit, marker)
-        if volume_id:
-            params["volume_id"] = volume_id
-        return await self._page("snapshots", Snapshot, params)
+        return await self._page("snapshots", Snapshot, _behind(limit, marker, volume_id))
 
     async def snapshots_of(self, volume_id: str) -> list[Snapshot]:
         """Return all snapshots of one volume."""
@@ -113,6 +118,33 @@ class Cinder:
         """Begin to delete a snapshot; one that is gone is no error."""
         await self._delete("snapshots", identifier)
 
+    async def list_backups(self) -> list[Backup]:
+        """Return every backup of the project, in as many calls as there are pages."""
+        return await self._list("backups/detail", "backups", Backup, {})
+
+    async def backups_named(self, name: str) -> list[Backup]:
+        """Return the backups of exactly that name; there may be several."""
+        return await self._list("backups/detail", "backups", Backup, {"name": name})
+
+    async def page_of_backups(
+        self, limit: int, marker: str = "", volume_id: str = ""
+    ) -> tuple[list[Backup], str]:
+        """Return at most ``limit`` backups (of one volume) as ``page_of_volumes`` does volumes."""
+        return await self._page("backups", Backup, _behind(limit, marker, volume_id))
+
+    async def get_backup(self, identifier: str) -> Backup:
+        """Return one backup; raises ``NotFound``."""
+        return await self._get("backups", "backup", identifier, Backup)
+
+    async def create_backup(self, request: BackupRequest) -> Backup:
+        """Begin to make a backup, and return it as it is then."""
+        begun = await self._create("backups", "backup", request, _Identified)
+        return await self.get_backup(begun.id)  # the first answer has nothing but id and name
+
+    async def delete_backup(self, identifier: str) -> None:
+        """Begin to delete a backup; one that is gone is no error."""
+        await self._delete("backups", identifier)
+
     async def list_types(self) -> list[VolumeType]:
         """Return the volume types the project may use."""
         return await self._list("types", "volume_types", VolumeType, {})
@@ -123,8 +155,8 @@ class Cinder:
         return [each.user_message for each in sorted(found, key=lambda it: it.created_at, reverse=True)]
 
     async def _list(self, path: str, key: str, shape: type[_Shape], params: Params) -> list[_Shape]:
-        base = await self._base()
-        raw = await self._cloud.get_all(_SERVICE, f"{base}/{path}", key, params=params, headers=_HEADERS)
+        whole = await self._path(path)
+        raw = await self._cloud.get_all(self.service, whole, key, params=params, headers=self.headers)
         return await decoded(raw, shape)
 
     async def _page(self, key: str, shape: type[_Shape], params: Params) -> tuple[list[_Shape], str]:
@@ -135,36 +167,6 @@ class Cinder:
         more = bool(raw) and any(link.rel == "next" for link in links)
         return await decoded(raw, shape), msgspec.json.decode(raw[-1], type=_Identified).id if more else ""
 
-    async def _get(self, collection: str, key: str, identifier: str, shape: type[_Shape]) -> _Shape:
-        if not is_id(identifier):
-            raise errors.NotFound(_SERVICE, f"no {key} has the id {identifier!r}")
-        answer = await self._call("GET", f"{collection}/{identifier}")
-        return msgspec.json.decode(answer, type=dict[str, shape])[key]  # type: ignore[valid-type]  # a parameter
 
-    async def _create(
-        self, collection: str, key: str, request: msgspec.Struct, shape: type[_Shape]
-    ) -> _Shape:
-        answer = await self._call("POST", collection, {key: request})
-        return msgspec.json.decode(answer, type=dict[str, shape])[key]  # type: ignore[valid-type]  # a parameter
-
-    async def _delete(self, collection: str, identifier: str) -> None:
-        if not is_id(identifier):
-            return
-        try:
-            await self._call("DELETE", f"{collection}/{identifier}")
-        except errors.NotFound:
-            return
-
-    async def _call(self, method: str, path: str, body: Any = None, *, params: Params | None = None) -> bytes:
-        base = await self._base()
-        return await self._cloud.call(
-            _SERVICE, method, f"{base}/{path}", params=params, body=body, headers=_HEADERS
-        )
-
-    async def _base(self) -> str:
-        """Cinder wants the project in every path; only since 3.67 it may be left out."""
-        return f"/v3/{await self._cloud.project_id()}"
-
-
-def _behind(limit: int, marker: str) -> dict[str, str | int]:
-    return {"limit": limit, "marker": marker} if marker else {"limit": limit}
+def _behind(limit: int, marker: str, volume_id: str = "") -> dict[str, str | int]:
+    return {"limit": limit, **{key: it for key, it in (("marker", marker), ("volume_id", volume_id)) if it}}

@@ -49,6 +49,24 @@ class Snapshot(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
 
 
+class Backup(msgspec.Struct, frozen=True):
+    """A backup; ``data_timestamp`` is the moment its data are of, in UTC without a zone.
+
+    ``snapshot_id`` is what it was made of, which may be gone since; ``fail_reason`` why it could not be made.
+    """
+
+    id: str
+    status: str
+    volume_id: str
+    size: int
+    created_at: str
+    name: str | None = None
+    snapshot_id: str | None = None
+    data_timestamp: str | None = None
+    fail_reason: str | None = None
+    metadata: dict[str, str] = {}
+
+
 class VolumeType(msgspec.Struct, frozen=True):
     """A volume type, with those of its extra specifications that users may see."""
 
@@ -70,7 +88,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 
 class VolumeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A volume to be made: empty, of a snapshot, or of another volume."""
+    """A volume to be made: empty, of a snapshot, of a backup, or of another volume."""
 
     name: str
     size: int
@@ -79,6 +97,14 @@ class VolumeRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     availability_zone: str = ""
     snapshot_id: str = ""
     source_volid: str = ""
+    backup_id: str = ""
+
+
+class Hints(msgspec.Struct, frozen=True):
+    """Ids of volumes a new one is to be on the same back end with, or on another than."""
+
+    same_host: tuple[str, ...] = ()
+    different_host: tuple[str, ...] = ()
 
 
 class SnapshotRequest(msgspec.Struct, frozen=True):
@@ -88,3 +114,13 @@ class SnapshotRequest(msgspec.Struct, frozen=True):
     name: str
     metadata: dict[str, str]
     force: bool = False
+
+
+class BackupRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A backup to be made of a snapshot; ``availability_zone`` "" is the cloud's own choice."""
+
+    volume_id: str
+    snapshot_id: str
+    name: str
+    metadata: dict[str, str]
+    availability_zone: str = ""

@@ -4,7 +4,8 @@ Nearly every change goes on after its call was answered: only the object's statu
 and how.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -20,20 +21,21 @@ from causeway.cloud.manila_objects import (
     ShareSnapshot,
     ShareSnapshotRequest,
 )
-from causeway.cloud.session import Cloud, Params, decoded
+from causeway.cloud.session import Params, decoded, under
+from causeway.cloud.storage import Storage
 
 _SERVICE = "shared-file-system"
-# 2.55 is of 2019: groups of shares are no experiment any more, access rules have metadata (2.45).
-_HEADERS = {"X-OpenStack-Manila-API-Version": "2.55"}
 _PAGE, _LEAST = 1000, 100  # what Manila gives at most; its administrators may choose less, but hardly as few
 _Shape = TypeVar("_Shape")
 
 
-class Manila:
+class Manila(Storage):
     """The shared file system service of a cloud."""
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._cloud = cloud
+    service = _SERVICE
+    version = "v2"
+    # 2.55 is of 2019: groups of shares are no experiment any more, access rules have metadata (2.45).
+    headers: ClassVar[Mapping[str, str]] = {"X-OpenStack-Manila-API-Version": "2.55"}
 
     async def list_shares(self) -> list[Share]:
         """Return every share of the project."""
@@ -67,7 +69,7 @@ class Manila:
     async def export_locations(self, identifier: str) -> list[ExportLocation]:
         """Return where a share is mounted from."""
         answer = await self._call("GET", f"shares/{identifier}/export_locations")
-        return msgspec.json.decode(answer, type=dict[str, list[ExportLocation]])["export_locations"]
+        return under(answer, "export_locations", list[ExportLocation])
 
     async def access_rules(self, share_id: str) -> list[AccessRule]:
         """Return who may mount a share; raises ``NotFound`` when there is no such share."""
@@ -79,7 +81,7 @@ class Manila:
             if "not found" not in error.cause:
                 raise
             raise errors.NotFound(_SERVICE, error.cause, status=404, request_id=error.request_id) from error
-        return msgspec.json.decode(answer, type=dict[str, list[AccessRule]])["access_list"]
+        return under(answer, "access_list", list[AccessRule])
 
     async def allow_access(self, share_id: str, request: AccessRequest) -> None:
         """Begin to let somebody mount a share; raises ``BadRequest`` when there is such a rule already."""
@@ -128,37 +130,10 @@ class Manila:
         while True:
             query = {**params, "limit": _PAGE, "offset": len(found)}
             answer = await self._call("GET", path, params=query)
-            raw = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])[key]
-            page = await decoded(msgspec.json.decode(raw, type=list[msgspec.Raw]), shape)
+            page = await decoded(under(answer, key, list[msgspec.Raw]), shape)
             found += page
             if len(page) < _LEAST:
                 return found
 
-    async def _get(self, collection: str, key: str, identifier: str, shape: type[_Shape]) -> _Shape:
-        if not is_id(identifier):
-            raise errors.NotFound(_SERVICE, f"no {key} has the id {identifier!r}")
-        answer = await self._call("GET", f"{collection}/{identifier}")
-        return msgspec.json.decode(answer, type=dict[str, shape])[key]  # type: ignore[valid-type]  # a parameter
-
-    async def _create(
-        self, collection: str, key: str, request: msgspec.Struct, shape: type[_Shape]
-    ) -> _Shape:
-        answer = await self._call("POST", collection, {key: request})
-        return msgspec.json.decode(answer, type=dict[str, shape])[key]  # type: ignore[valid-type]  # a parameter
-
     async def _act(self, identifier: str, action: dict[str, Any]) -> None:
         await self._call("POST", f"shares/{identifier}/action", action)
-
-    async def _delete(self, collection: str, identifier: str, params: Params | None = None) -> None:
-        if not is_id(identifier):
-            return
-        try:
-            await self._call("DELETE", f"{collection}/{identifier}", params=params)
-        except errors.NotFound:
-            return
-
-    async def _call(self, method: str, path: str, body: Any = None, *, params: Params | None = None) -> bytes:
-        project = await self._cloud.project_id()  # wanted in every path until 2.60
-        return await self._cloud.call(
-            _SERVICE, method, f"/v2/{project}/{path}", params=params, body=body, headers=_HEADERS
-        )

@@ -24,7 +24,7 @@ from causeway.cloud.octavia_objects import (
     PoolRequest,
     StatusTree,
 )
-from causeway.cloud.session import Cloud, decoded
+from causeway.cloud.session import Cloud, decoded, under
 
 _SERVICE = "load-balancer"
 _BASE = "/v2/lbaas"
@@ -152,7 +152,7 @@ class Octavia:
         self, collection: str, key: str, request: msgspec.Struct, shape: type[_Shape]
     ) -> _Shape:
         answer = await self._cloud.call(_SERVICE, "POST", f"{_BASE}/{collection}", body={key: request})
-        return msgspec.json.decode(answer, type=dict[str, shape])[key]  # type: ignore[valid-type]  # a parameter
+        return under(answer, key, shape)
 
     async def _update(self, path: str, key: str, changes: dict[str, Any]) -> Any:
         answer = await self._cloud.call(_SERVICE, "PUT", f"{_BASE}/{path}", body={key: changes})

@@ -15,8 +15,12 @@ _CLUSTER, _KIND, _UID = f"{METADATA}=", "causeway-kind=", "causeway-uid="
 _YES = "true"  # metadata has no keys without a value
 VOLUME = "volume"
 """The kind of a volume or snapshot that was made for a claim; its uid is the name that was asked for."""
+SHARE = "share"
+"""The same of a share or a snapshot of one."""
 DRIVER_CLUSTER = "cinder.csi.openstack.org/cluster"
 """The metadata by which cloud-provider-openstack's volume driver, and ours, mark what is a cluster's."""
+SHARE_CLUSTER = "manila.csi.openstack.org/cluster"
+"""The same of the drivers of shares."""
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -61,13 +65,13 @@ def owner_in_metadata(metadata: Mapping[str, str]) -> Owner | None:
 
 
 def claimed_for(metadata: Mapping[str, str]) -> str:
-    """Return the cluster a volume or snapshot was made for by a volume driver, "" if by none.
+    """Return the cluster for which a driver of storage made what has this metadata, "" if none did.
 
-    The mark both drivers write goes first: who changes it by hand gives the volume away.
+    The mark both drivers write goes first: who changes it by hand gives the volume or the share away.
     """
     owner = owner_in_metadata(metadata)
-    ours = owner.cluster if owner is not None and owner.kind == VOLUME else ""
-    return metadata.get(DRIVER_CLUSTER, "") or ours
+    ours = owner.cluster if owner is not None and owner.kind in (VOLUME, SHARE) else ""
+    return metadata.get(DRIVER_CLUSTER, "") or metadata.get(SHARE_CLUSTER, "") or ours
 
 
 def uids_in(tags: Iterable[str], cluster: str, kind: str) -> frozenset[str]:

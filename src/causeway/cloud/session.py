@@ -292,6 +292,11 @@ async def decoded(items: Iterable[msgspec.Raw], shape: type[_Shape]) -> list[_Sh
     return [decoder.decode(item) async for item in in_turns(items)]
 
 
+def under(answer: bytes, key: str, shape: type[_Shape]) -> _Shape:
+    """Return the object an answer has under ``key``, as services wrap what they show: {"volume": {…}}."""
+    return msgspec.json.decode(msgspec.json.decode(answer, type=dict[str, msgspec.Raw])[key], type=shape)
+
+
 class _Link(msgspec.Struct):
     rel: str
 

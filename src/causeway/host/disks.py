@@ -55,6 +55,18 @@ def size(device: Path) -> int:
         os.close(opened)
 
 
+def errors(number: int, sys: Path = Path("/sys")) -> int:
+    """Return how many errors the mounted ext file system of a block device has counted, 0 for any other.
+
+    They are counted on the disk, from one whole check to the next.
+    """
+    name = (sys / f"dev/block/{os.major(number)}:{os.minor(number)}").resolve().name
+    try:
+        return int((sys / "fs/ext4" / name / "errors_count").read_text())
+    except FileNotFoundError:
+        return 0
+
+
 def holds(device: Path) -> str:
     """Return what is on the device by its type ("ext4", "LVM2_member", "dos" ...), "" when it is empty.
 

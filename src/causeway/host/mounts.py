@@ -19,7 +19,10 @@ _TABLE = Path("/proc/self/mountinfo")
 
 @dataclass(frozen=True)
 class MountPoint:
-    """One line of the table of mounts; ``device`` is the number of the file system's block device."""
+    """One line of the table of mounts; ``device`` is the number of the file system's block device.
+
+    ``options`` are this mount's own, ``held`` the file system's, which the kernel changes after an error.
+    """
 
     device: int
     root: str  # which part of the file system is seen: "/" unless it is a bind of less
@@ -27,6 +30,7 @@ class MountPoint:
     options: frozenset[str]
     filesystem: str
     source: str
+    held: frozenset[str] = frozenset()
 
 
 def parse(text: str) -> list[MountPoint]:
@@ -46,6 +50,7 @@ def parse(text: str) -> list[MountPoint]:
                 options=frozenset(fields[5].split(",")),
                 filesystem=rest[0],
                 source=_plain(rest[1]),
+                held=frozenset(rest[2].split(",")) if len(rest) > 2 else frozenset(),
             )
         )
     return found

@@ -15,6 +15,7 @@ GATEWAY_CLASSES = Resource(GROUP, "v1", "gatewayclasses", "GatewayClass", namesp
 GATEWAYS = Resource(GROUP, "v1", "gateways", "Gateway")
 HTTP_ROUTES = Resource(GROUP, "v1", "httproutes", "HTTPRoute")
 TLS_ROUTES = Resource(GROUP, "v1", "tlsroutes", "TLSRoute")
+TCP_ROUTES = Resource(GROUP, "v1", "tcproutes", "TCPRoute")
 GRANTS = Resource(GROUP, "v1beta1", "referencegrants", "ReferenceGrant")
 
 
@@ -267,7 +268,27 @@ class TLSRoute(msgspec.Struct, rename="camel", gc=False, frozen=True):
     status: dict[str, Any] = {}
 
 
-AnyRoute = HTTPRoute | TLSRoute
+class TCPRouteSpec(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """What a TCPRoute asks for."""
+
+    parent_refs: tuple[ParentReference, ...] = ()
+    rules: tuple[TLSRule, ...] = ()
+
+    @property
+    def hostnames(self) -> tuple[str, ...]:
+        """Return the hosts it is for: connections name none."""
+        return ()
+
+
+class TCPRoute(msgspec.Struct, rename="camel", gc=False, frozen=True):
+    """A route of the connections to a port."""
+
+    metadata: Meta
+    spec: TCPRouteSpec = TCPRouteSpec()
+    status: dict[str, Any] = {}
+
+
+AnyRoute = HTTPRoute | TLSRoute | TCPRoute
 
 
 class GrantFrom(msgspec.Struct, rename="camel", gc=False, frozen=True):

@@ -16,11 +16,13 @@ from causeway.kube.gateways import (
     GATEWAYS,
     GRANTS,
     HTTP_ROUTES,
+    TCP_ROUTES,
     TLS_ROUTES,
     Gateway,
     GatewayClass,
     Grant,
     HTTPRoute,
+    TCPRoute,
     TLSRoute,
 )
 from causeway.kube.ingresses import INGRESSES, Ingress, IngressClass
@@ -200,6 +202,11 @@ class Informers:
     def tls_routes(self) -> Reflector[TLSRoute]:
         """TLSRoutes."""
         return self._keep(WhereDefined(self._source(TLS_ROUTES, TLSRoute)))
+
+    @cached_property
+    def tcp_routes(self) -> Reflector[TCPRoute]:
+        """TCPRoutes."""
+        return self._keep(WhereDefined(self._source(TCP_ROUTES, TCPRoute)))
 
     @cached_property
     def grants(self) -> Reflector[Grant]:

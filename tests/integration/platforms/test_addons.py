@@ -14,15 +14,17 @@ from causeway.kube.resource import (
     CONFIG_MAPS,
     CRDS,
     DAEMON_SETS,
-    DEPLOYMENTS,
     ROUTES,
+    SECRETS,
     SERVICES,
     SNAPSHOT_CLASSES,
     SNAPSHOT_CONTENTS,
     STORAGE_CLASSES,
+    resource_of,
 )
 from causeway.rooms.platforms import addons, forwarding, registering
-from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.model import Names
+from causeway.rooms.platforms.storage import VolumeDriver
 
 
 def of_kinds(text: str, *kinds: str) -> list[Object]:
@@ -119,7 +121,15 @@ async def test_a_registry_comes_at_once_and_goes_without_its_images(kube_api: Ku
         assert service["spec"]["clusterIP"] == made.address
         assert (await client.get(ROUTES, *place))["spec"]["host"] == made.host
         await addons.install(client, manifests())
-        for each in (DEPLOYMENTS, SERVICES, ROUTES):
-            with pytest.raises(NotFound):
-                await client.get(each, *place)
         assert (await client.get(CLAIMS, *place))["metadata"]["name"] == registering.NAME
+        left = {(each["kind"], each["metadata"]["name"]) for each in manifests()}
+        for each in manifests(made):
+            if (
+                each["kind"] in (CLAIMS.kind, SECRETS.kind)
+                or (each["kind"], each["metadata"]["name"]) in left
+            ):
+                continue
+            resource = resource_of(each)
+            with pytest.raises(NotFound):
+                await client.get(resource, each["metadata"]["name"], each["metadata"].get("namespace"))
+        await addons.install(client, manifests())

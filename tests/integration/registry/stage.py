@@ -10,8 +10,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,12 +24,14 @@ from tests.ports import free_port
 from tests.unit.rooms.platforms.examples import PKI, platform
 
 from causeway.kube.client import Client
-from causeway.kube.resource import ROLE_BINDINGS, SERVICE_ACCOUNTS
+from causeway.kube.errors import Object
+from causeway.kube.resource import LEASES, NAMESPACES, ROLE_BINDINGS, SERVICE_ACCOUNTS
 from causeway.lab.images.oci import Entry, write_archive, write_layer
 from causeway.rooms.platforms import addons, registering
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.registering import Registering
+from causeway.rooms.registry import gate
 
 SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
 DEADLINE = 120.0
@@ -65,11 +69,19 @@ class Disk:
 class Stage:
     """A registry, its token service and what stands before both."""
 
-    def __init__(self, directory: Path, api: KubeApi, admin: Client, program: Path, storage: Storage) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        api: KubeApi,
+        admin: Client,
+        program: Path,
+        storage: Storage,
+        secret: Mapping[str, str] = {},
+    ) -> None:
         self.directory, self.api, self.admin, self.program = directory, api, admin, program
         self.storage = storage
         keys = {**storage.keys(), "host": "registry.example.test"}
-        made = registering.registering(platform(registry=keys), SERVICES, PKI, {}, store=storage.store())
+        made = registering.registering(platform(registry=keys), SERVICES, PKI, secret, store=storage.store())
         assert made is not None
         self.made: Registering = made
         self.address = f"{made.address}:{free_port()}"
@@ -78,6 +90,11 @@ class Stage:
         self._trust = directory / "trust"
         self._trust.mkdir()
         (self._trust / "ca.crt").write_text(PKI.ca.public)
+
+    def elsewhere(self, directory: Path) -> "Stage":
+        """Return the same registry on another machine."""
+        directory.mkdir()
+        return Stage(directory, self.api, self.admin, self.program, self.storage, self.made.files)
 
     async def start(self) -> None:
         """Start all three, as the containers of the pod."""
@@ -88,14 +105,11 @@ class Stage:
             place.mkdir(exist_ok=True)
             for name, text in files.items():
                 (place / name).write_text(text)
-        account = self.directory / "registry.kubeconfig"
-        token = await self.token("kube-system", "causeway-registry")
-        user = self.api.config(f"https://127.0.0.1:{self.api.port}", {"token": token})
-        account.write_text(yaml.safe_dump(user))
-        self._run([str(self.program), "serve", str(config / "config.yml")], self._registry_environment())
+        served = [str(self.program), "serve", str(config / "config.yml")]
+        self._run(served, self._environment("Deployment", "registry"))
         environment = {
-            "KUBECONFIG": str(account),
-            "CAUSEWAY_REGISTRY_HOST": self.made.host,
+            **self._environment("Deployment", "tokens"),
+            "KUBECONFIG": await self._account("causeway-registry"),
             "CAUSEWAY_REGISTRY_KEYS": str(keys),
             "CAUSEWAY_REGISTRY_AUTH_PORT": str(self._tokens),
             "CAUSEWAY_REGISTRY_URL": f"http://127.0.0.1:{self._plain}/",
@@ -106,6 +120,8 @@ class Stage:
 
     def stop(self) -> None:
         """End all three, as a node that is lost does."""
+        if not self._running:
+            return
         for each in self._running:
             each.kill()
             each.wait(30)
@@ -113,11 +129,83 @@ class Stage:
         device = ["ip", "address", "delete", f"{self.made.address}/32", "dev", "lo"]
         subprocess.run(device, check=True)
 
+    @asynccontextmanager
+    async def collecting(self) -> AsyncIterator[None]:
+        """Keep the gate as the collector's pod does, from when it is ready; it ends in order."""
+        port = free_port()
+        environment = {
+            **self._environment("CronJob", "gate"),
+            "KUBECONFIG": await self._account("causeway-registry-collector"),
+            "CAUSEWAY_REGISTRY_POD": "collector",
+            "CAUSEWAY_REGISTRY_COLLECTOR_PORT": str(port),
+        }
+        argv = [sys.executable, "-m", "causeway", "serve", "registry-collector"]
+        with (self.directory / "collector.log").open("ab") as sink:
+            process = await asyncio.create_subprocess_exec(
+                *argv, env={**os.environ, **environment}, stdout=sink, stderr=sink
+            )
+        try:
+            await self._until_ready(process, port)
+            yield
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            ended = await process.wait()
+        assert ended == 0, (self.directory / "collector.log").read_text()
+
+    async def _until_ready(self, process: asyncio.subprocess.Process, port: int) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            log = (self.directory / "collector.log").read_text()
+            assert process.returncode is None, log
+            assert time.monotonic() < deadline, log
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+                continue
+            writer.close()
+            return
+
+    async def collect(self) -> str:
+        """Run the registry's own collection with the shipped arguments; return what it said."""
+        (job,) = (each for each in self._objects() if each["kind"] == "CronJob")
+        (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+        *words, _ = container["args"]
+        ended = await asyncio.create_subprocess_exec(
+            str(self.program),
+            *words,
+            str(self.directory / "config/config.yml"),
+            env={**os.environ, **self._environment("CronJob", "collect")},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await ended.communicate()
+        assert ended.returncode == 0, said.decode()
+        return said.decode()
+
+    async def quieten(self) -> None:
+        """Make the last push one of long ago, in place of waiting."""
+        ago = (datetime.now(UTC) - gate.QUIET - timedelta(seconds=1)).isoformat()
+        await self.admin.patch(
+            LEASES, gate.NAME, {"metadata": {"annotations": {gate.PUSHED: ago}}}, namespace=gate.NAMESPACE
+        )
+
+    async def _account(self, name: str) -> str:
+        """Return the file by which one of the shipped accounts reaches the API."""
+        path = self.directory / f"{name}.kubeconfig"
+        token = await self.token("kube-system", name)
+        user = self.api.config(f"https://127.0.0.1:{self.api.port}", {"token": token})
+        path.write_text(yaml.safe_dump(user))
+        return str(path)
+
+    def _objects(self) -> list[Object]:
+        return addons.manifests(Settings({}, {}, 1, registry=self.made))
+
     def _config(self, keys: Path) -> dict[str, str]:
-        wanted = Settings({}, {}, 1, registry=self.made)
         (found,) = (
             each["data"]
-            for each in addons.manifests(wanted)
+            for each in self._objects()
             if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", registering.NAME)
         )
         places = {
@@ -134,13 +222,29 @@ class Stage:
                 told[name] = told[name].replace(here, there)
         return told
 
-    def _registry_environment(self) -> dict[str, str]:
-        """Return what the pod has of its Secret."""
-        files = self.made.files
-        found = {"OTEL_TRACES_EXPORTER": "none", "REGISTRY_HTTP_SECRET": files[registering.UPLOADS]}
-        if registering.ACCESS in files:
-            found["REGISTRY_STORAGE_S3_ACCESSKEY"] = files[registering.ACCESS]
-            found["REGISTRY_STORAGE_S3_SECRETKEY"] = files[registering.SECRET]
+    def _environment(self, kind: str, container: str) -> dict[str, str]:
+        """Return the environment that the shipped manifests give a container."""
+        (spec,) = (
+            template["spec"]
+            for each in self._objects()
+            if each["kind"] == kind
+            for template in [each["spec"].get("template") or each["spec"]["jobTemplate"]["spec"]["template"]]
+            if "registry" in each["metadata"]["name"]
+        )
+        (wanted,) = (
+            each
+            for each in [*spec["containers"], *spec.get("initContainers", [])]
+            if each["name"] == container
+        )
+        found = {"CAUSEWAY_REGISTRY_IMAGES": self.storage.replaced().get("/var/lib/registry", "")}
+        for each in wanted["env"]:
+            if "value" in each:
+                found[each["name"]] = each["value"].replace(
+                    "/etc/causeway/registry", str(self.directory / "keys")
+                )
+            elif "secretKeyRef" in each["valueFrom"]:
+                assert each["valueFrom"]["secretKeyRef"]["name"] == registering.NAME
+                found[each["name"]] = self.made.files[each["valueFrom"]["secretKeyRef"]["key"]]
         return found
 
     def _run(self, argv: list[str], environment: Mapping[str, str]) -> None:
@@ -157,25 +261,31 @@ class Stage:
             assert time.monotonic() < deadline, log
             await asyncio.sleep(0.1)
 
-    def status(self, path: str, headers: Mapping[str, str] = {}) -> int:
+    def status(self, path: str) -> int:
         """Return the HTTP status the registry answers; 0 when it does not."""
+        return self.ask(path)[0]
+
+    def ask(
+        self, path: str, headers: Mapping[str, str] = {}, *, method: str = "GET", body: bytes | None = None
+    ) -> tuple[int, bytes]:
+        """Return what the registry answers; status 0 when it does not."""
         trusting = ssl.create_default_context(cadata=PKI.ca.public)
-        request = urllib.request.Request(f"https://{self.address}{path}", headers=dict(headers))
+        url = f"https://{self.address}{path}"
+        request = urllib.request.Request(url, headers=dict(headers), method=method, data=body)
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusting)
         )
         try:
             with opener.open(request, timeout=10) as answer:
-                return int(answer.status)
+                return int(answer.status), answer.read()
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, error.read()
         except OSError:
-            return 0
+            return 0, b""
 
-    async def namespace(self, name: str, *accounts: str) -> None:
-        await self.admin.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, manager="t"
-        )
+    async def namespace(self, name: str, *accounts: str, **annotations: str) -> None:
+        meta = {"name": name, "annotations": annotations}
+        await self.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, manager="t")
         for each in accounts:
             body = {
                 "apiVersion": "v1",
@@ -183,6 +293,13 @@ class Stage:
                 "metadata": {"name": each, "namespace": name},
             }
             await self.admin.apply(body, manager="t")
+
+    async def forsake(self, name: str) -> None:
+        """Delete a namespace; what is in it stays here, where nobody looks after that."""
+        await self.admin.delete(NAMESPACES, name)
+        found = await self.admin.get(NAMESPACES, name)
+        body = {**found, "spec": {"finalizers": []}}
+        await self.admin.request("PUT", NAMESPACES.path(None, name, "finalize"), body=body)
 
     async def bind(self, namespace: str, role: str, subject: Mapping[str, str]) -> None:
         """Give a role in a namespace."""

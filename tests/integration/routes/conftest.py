@@ -31,7 +31,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-async def _kubeconfig(admin: Client, api: KubeApi, directory: Path) -> Path:
+async def kubeconfig_of_router(admin: Client, api: KubeApi, directory: Path) -> Path:
     """Return the kubeconfig of the router's service account."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
     path = SERVICE_ACCOUNTS.path("kube-system", "causeway-router", "token")
@@ -46,7 +46,7 @@ async def site(kube_api: KubeApi, authority: Authority, address: None, tmp_path:
     """A router that has started, and nothing routed yet."""
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as admin:
         await deploy(admin)
-        router = Router(tmp_path, await _kubeconfig(admin, kube_api, tmp_path))
+        router = Router(tmp_path, await kubeconfig_of_router(admin, kube_api, tmp_path))
         try:
             await router.start()
             yield Site(admin, router, authority)
@@ -71,8 +71,8 @@ async def application(address: None) -> AsyncIterator[StartApplication]:
     """Starts an application by name."""
     started: list[Application] = []
 
-    async def start(name: str, tls: object = None) -> Application:
-        each = await Application(name, tls).start()  # type: ignore[arg-type]
+    async def start(name: str, tls: object = None, kind: type[Application] = Application) -> Application:
+        each = await kind(name, tls).start()  # type: ignore[arg-type]
         started.append(each)
         return each
 

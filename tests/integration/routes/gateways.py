@@ -6,11 +6,19 @@ from typing import Any
 from tests.integration.routes.ingresses import Ingresses
 from tests.integration.routes.stage import until
 
-from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, GROUP, HTTP_ROUTES, TLS_ROUTES
+from causeway.kube.gateways import (
+    GATEWAY_CLASSES,
+    GATEWAYS,
+    GRANTS,
+    GROUP,
+    HTTP_ROUTES,
+    TCP_ROUTES,
+    TLS_ROUTES,
+)
 from causeway.kube.resource import Resource
 from causeway.rooms.routes.classes import CONTROLLER
 
-ALL = (HTTP_ROUTES, TLS_ROUTES, GRANTS, GATEWAYS)
+ALL = (HTTP_ROUTES, TLS_ROUTES, TCP_ROUTES, GRANTS, GATEWAYS)
 Object = dict[str, Any]
 
 

@@ -93,6 +93,26 @@ class Application:
         return socket
 
 
+class Greeter(Application):
+    """An application that speaks first, and then repeats what it hears: it says no HTTP."""
+
+    async def start(self) -> "Greeter":
+        self._server = await asyncio.start_server(self._greet, LOCAL, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def stop(self) -> None:
+        self._server.close()
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            writer.write(f"{self.name}\n".encode())
+            while line := await reader.readline():
+                writer.write(line)
+                await writer.drain()
+        writer.close()
+
+
 @dataclass
 class Answer:
     """An answer with what the application behind it said of the request."""
@@ -116,6 +136,7 @@ class Router:
     http: int = field(default_factory=free_port)
     https: int = field(default_factory=free_port)
     health: int = field(default_factory=free_port)
+    further: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
     process: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -127,6 +148,7 @@ class Router:
             "CAUSEWAY_ROUTER_DIRECTORY": str(self.haproxy.directory),
             "CAUSEWAY_ROUTER_HTTP": f"127.0.0.1:{self.http}",
             "CAUSEWAY_ROUTER_HTTPS": f"127.0.0.1:{self.https}",
+            "CAUSEWAY_ROUTER_PORTS": ",".join(f"127.0.0.1:{each}" for each in self.further),
             "CAUSEWAY_ROUTER_HEALTH_PORT": str(self.health),
             "CAUSEWAY_ROUTER_NAME": NAME,
             "CAUSEWAY_ROUTER_SUFFIX": SUFFIX,
@@ -190,18 +212,19 @@ class Router:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         context: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> Answer:
         if context is None:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         connector = aiohttp.TCPConnector(ssl=context, force_close=True)
-        scheme, port = ("https", self.https) if tls else ("http", self.http)
+        scheme, usual = ("https", self.https) if tls else ("http", self.http)
         jar = aiohttp.DummyCookieJar()
         async with (
             aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session,
             session.request(
                 method,
-                f"{scheme}://127.0.0.1:{port}{path}",
+                f"{scheme}://127.0.0.1:{port or usual}{path}",
                 headers={"Host": host, **(headers or {})},
                 server_hostname=host if tls else None,
                 allow_redirects=False,

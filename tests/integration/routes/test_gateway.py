@@ -1,8 +1,10 @@
 """Gateway API through a real HAProxy, from a real Kubernetes API, with the rights that are shipped."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from tests.integration.deployment import served
 from tests.integration.routes.conftest import StartApplication
 from tests.integration.routes.gateway_api import definitions
 from tests.integration.routes.gateways import ALL, Gateways, backend, http_rule, listener
-from tests.integration.routes.stage import SUFFIX, Site, until
+from tests.integration.routes.stage import SUFFIX, Greeter, Site, until
 
-from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, HTTP_ROUTES, TLS_ROUTES
+from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, HTTP_ROUTES, TCP_ROUTES, TLS_ROUTES
 from causeway.kube.resource import CRDS, ROLE_BINDINGS, ROLES, SECRETS, SERVICES
 from causeway.lab import settings
 
@@ -99,6 +101,14 @@ async def test_it_is_noticed_when_it_is_defined_and_requests_go_by_all_they_say(
     assert (await site.router.get("in.example")).status == 503
     assert await site.router.worker() == worker
     assert "watch interrupted" not in site.router.log.read_text()
+    await site.admin.delete(GATEWAY_CLASSES, "causeway")
+    found = await gateways.says(GATEWAYS, "edge", {"Accepted": "Pending", "Programmed": "Pending"})
+    assert not found["listeners"]
+
+    async def gone() -> bool:
+        return (await site.router.get("shop.in.example")).status == 503
+
+    await until(gone, "nothing is served for a class that is gone")
 
 
 async def test_shares_follow_weights_and_what_cannot_be_had_fails_for_its_share(
@@ -248,10 +258,12 @@ async def test_tls_ends_with_the_listeners_certificate_which_can_be_replaced(
         "edge",
         listener("HTTPS", hostname=host, tls=tls),
         listener("HTTPS", name="away", hostname="away.example", tls=away),
+        listener(hostname="plain.example"),
     )
     await gateways.http("shop", http_rule(backend("shop")))
     await gateways.listener_says("edge", "https", {"ResolvedRefs": "InvalidCertificateRef"})
     await gateways.listener_says("edge", "away", {"ResolvedRefs": "RefNotPermitted"})
+    await site.router.answers("plain.example", "shop")  # what may not be read keeps nobody else waiting
     await gateways.may_read("shown")
     for number in (1, 2):
         site.authority.issue(f"tls{number}", host)
@@ -291,6 +303,78 @@ async def test_tls_is_passed_through_to_whom_the_name_leads(
         await until(through, f"the application's certificate is shown for {host}")
         assert (await site.router.get(host, tls=True)).application == "bank"
     assert await site.router.certificate("other.through.example") != own
+    assert await site.router.worker() == worker
+
+
+async def _greeted(port: int) -> str:
+    """Return what is said first on a new connection to a port, "" if it is ended instead."""
+    with contextlib.suppress(ConnectionError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        said = (await reader.readline()).decode().strip()
+        writer.close()
+        return said
+    return ""
+
+
+async def test_connections_to_a_further_port_go_where_its_route_says(
+    site: Site, gateways: Gateways, application: StartApplication
+) -> None:
+    queue, web = site.router.further
+    for name in ("one", "two"):
+        await gateways.service(name, await application(name, kind=Greeter))
+    await gateways.service("shop", await application("shop"))
+    worker = await site.router.worker()
+    assert await _greeted(queue) == ""  # it is nobody's
+    await gateways.gateway(
+        "edge",
+        listener("TCP", name="queue", port=queue),
+        listener(name="web", port=web),
+        listener("TCP", name="closed", port=1),
+    )
+    await gateways.listener_says("edge", "closed", {"Accepted": "PortUnavailable"})
+
+    async def route(*backends: dict[str, Any], name: str = "queue") -> None:
+        parent = [{"name": "edge", "sectionName": "queue"}]
+        await gateways.write(
+            TCP_ROUTES, name, {"parentRefs": parent, "rules": [{"backendRefs": list(backends)}]}
+        )
+
+    await route(backend("one"))
+    await gateways.says(TCP_ROUTES, "queue", HTTP_OK)
+
+    async def leads(*names: str) -> bool:
+        return {await _greeted(queue) for _ in range(8)} == set(names)
+
+    await until(partial(leads, "one"), "connections go to one")
+    reader, writer = await asyncio.open_connection("127.0.0.1", queue)
+    assert await reader.readline() == b"one\n"
+    await route(backend("one"), backend("two"))
+    await until(partial(leads, "one", "two"), "connections go to both")
+    await route(backend("one"), backend("two"), name="younger")
+    await gateways.says(TCP_ROUTES, "younger", HTTP_OK)
+
+    async def both_attached() -> bool:
+        told = await gateways.listener_says("edge", "queue", {"Accepted": "Accepted"})
+        return bool(told["attachedRoutes"] == 2)
+
+    await until(both_attached, "both routes are attached")
+    await route(backend("two"))
+    await until(partial(leads, "two"), "connections go to two")
+    writer.write(b"still there\n")
+    assert await reader.readline() == b"still there\n"  # whoever was connected is not disturbed
+    writer.close()
+    # The same port is for one protocol: of two gateways for the older one's.
+    await gateways.gateway("late", listener(port=queue))
+    await gateways.listener_says("late", "http", {"Accepted": "PortUnavailable"})
+    # A port for HTTP has hosts of its own.
+    host = "further.example"
+    await gateways.http("shop", http_rule(backend("shop")), hostnames=[host])
+    await gateways.says(HTTP_ROUTES, "shop", HTTP_OK)
+    assert (await site.router.get(host, port=web)).application == "shop"
+    assert (await site.router.get(host)).status == 503  # no listener is on the usual port
+    for name in ("queue", "younger"):
+        await site.admin.delete(TCP_ROUTES, name, gateways.namespace)
+    await until(partial(leads, ""), "nobody has the port")
     assert await site.router.worker() == worker
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from tests.integration.shares.cloud import PARAMETERS
 from tests.integration.volumes import kubernetes
 from tests.integration.volumes.kubernetes import way
+from tests.integration.volumes.place import Driver
 
 from causeway.engine.storage.model import GIB
 from causeway.serve.csi.spec import csi_pb2 as csi
@@ -14,6 +15,10 @@ MANY = way("", "MULTI_NODE_MULTI_WRITER")
 
 class Kubernetes(kubernetes.Kubernetes):
     """Calls the driver of shares; ``server`` is the node that is meant where none is named."""
+
+    def __init__(self, driver: Driver, server: str, controller: Driver | None = None) -> None:
+        super().__init__(driver, server, controller)
+        self.given: dict[str, dict[str, str]] = {}
 
     def share(self, name: str, source: str = "", **parameters: str) -> Any:
         """Have a share of a name, made of a snapshot if there is a ``source``."""
@@ -52,6 +57,7 @@ class Kubernetes(kubernetes.Kubernetes):
 
     def stage(self, volume: str, given: dict[str, str]) -> None:
         """Have a share mounted on the node that ``given`` opened it to."""
+        self.given[volume] = given
         self.call(
             "NodeStageVolume",
             volume_id=volume,
@@ -68,6 +74,7 @@ class Kubernetes(kubernetes.Kubernetes):
             staging_target_path=self.staged(volume),
             target_path=self.target(volume, pod),
             volume_capability=MANY,
+            publish_context=self.given[volume],
             readonly=readonly,
         )
         return self.target(volume, pod)

@@ -1,5 +1,7 @@
 """Shares of CephFS mounted for real on two nodes by ``ceph-fuse``: what happens to their bytes."""
 
+import os
+import signal
 from pathlib import Path
 
 from tests.integration.projects import Project, until
@@ -11,15 +13,24 @@ from causeway.rooms.shares.node import KEYS
 from causeway.serve.csi.spec import csi_pb2 as csi
 
 
-def arguments() -> str:
-    """Return the arguments of all programs that run."""
-    found = []
+def arguments() -> dict[int, str]:
+    """Return the arguments of all programs that run, by their ids."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found.append(file.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            words = file.read_bytes().replace(b"\0", b" ")
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
-    return "\n".join(found)
+        found[int(file.parent.name)] = words.decode(errors="replace")
+    return found
+
+
+def served(node: Kubernetes, share: str) -> int:
+    """Return the id of the program that serves a share on a node."""
+    (found,) = (
+        each for each, words in arguments().items() if "ceph-fuse" in words and node.staged(share) in words
+    )
+    return found
 
 
 def test_two_nodes_write_one_share_each_with_a_key_of_its_own(
@@ -46,7 +57,7 @@ def test_two_nodes_write_one_share_each_with_a_key_of_its_own(
     assert kubernetes.shell(f"touch {reader}/no").returncode != 0
     kubernetes.hide(share, "reader")
 
-    running = arguments()
+    running = "\n".join(arguments().values())
     assert "ceph-fuse" in running
     logs = [file.read_text() for node in nodes for file in node.driver.directory.glob("*.log")]
     for key in keys:
@@ -70,4 +81,43 @@ def test_two_nodes_write_one_share_each_with_a_key_of_its_own(
     assert keys[0] not in cause, "the key is dead, but nobody's business"
     elsewhere.away(share)
     assert cloud.rules(mine.cloud, share) == {}
+    kubernetes.delete(share)
+
+
+def test_a_share_whose_program_was_killed_is_there_again_for_the_next_pod(kubernetes: Kubernetes) -> None:
+    share = kubernetes.share("killed", **cloud.ON_CEPH).volume_id
+    kubernetes.stage(share, kubernetes.open(share))
+    first = kubernetes.show(share)
+    kubernetes.said(f"echo kept > {first}/file; sync {first}/file")
+    os.kill(served(kubernetes, share), signal.SIGKILL)
+    until(lambda: kubernetes.shell(f"cat {first}/file").returncode != 0)
+    # The kubelet asks for no staging while another pod has it.
+    second = kubernetes.show(share, "second", readonly=True)
+    assert kubernetes.said(f"cat {second}/file") == "kept"
+    assert kubernetes.show(share) == first
+    kubernetes.said(f"echo more >> {first}/file")  # that the one who came first only reads is its own affair
+    assert kubernetes.said(f"cat {second}/file") == "kept\nmore"
+
+    kubernetes.hide(share, "second")
+    os.kill(served(kubernetes, share), signal.SIGKILL)
+    until(lambda: kubernetes.shell(f"cat {first}/file").returncode != 0)
+    kubernetes.away(share)  # what is dead can be taken away as well
+    kubernetes.delete(share)
+
+
+def test_a_copy_of_a_snapshot_has_the_bytes_of_then(kubernetes: Kubernetes) -> None:
+    share = kubernetes.share("then", **cloud.ON_CEPH).volume_id
+    kubernetes.stage(share, kubernetes.open(share))
+    path = kubernetes.show(share)
+    kubernetes.said(f"echo before > {path}/file; sync {path}/file")
+    taken = kubernetes.call("CreateSnapshot", name="then-1", source_volume_id=share).snapshot.snapshot_id
+    kubernetes.said(f"echo after > {path}/file")
+    copy = kubernetes.share("then-copy", source=taken, **cloud.ON_CEPH).volume_id
+    kubernetes.stage(copy, kubernetes.open(copy))
+    assert kubernetes.said(f"cat {kubernetes.show(copy)}/file") == "before"
+    assert kubernetes.said(f"cat {path}/file") == "after"
+    for each in (copy, share):
+        kubernetes.away(each)
+    kubernetes.delete(copy)
+    kubernetes.call("DeleteSnapshot", snapshot_id=taken)
     kubernetes.delete(share)

@@ -92,6 +92,14 @@ def test_a_volume_of_the_old_driver_and_one_of_a_chosen_handle_go_on(
         assert list(cloud.rules(mine.cloud, share)) == [address(servers[0])]
         kubernetes.close(handle)
         assert cloud.rules(mine.cloud, share) == {}
+    both = (("media-of-the-team", old), ("by-name", {"shareName": "prepared"}))
+    for handle, context in both:
+        kubernetes.open(handle, context=context)
+    kubernetes.close("by-name")
+    kubernetes.close("by-name")
+    assert list(cloud.rules(mine.cloud, share)) == [address(servers[0])], "another volume is still there"
+    kubernetes.close("media-of-the-team")
+    assert cloud.rules(mine.cloud, share) == {}
     kubernetes.call("DeleteVolume", volume_id="media-of-the-team")  # what people made stays
     assert cloud.shares(mine.cloud, "prepared")
     kubernetes.delete(share)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from tests.integration.projects import Project, clear_volumes, project, until
-from tests.integration.volumes import csi_sanity
 from tests.integration.volumes.kubernetes import Kubernetes
 from tests.integration.volumes.place import Driver, boot, driver_of, seen
 
@@ -69,8 +68,3 @@ def second(lab: Settings, mine: Project) -> Iterator[Any]:
     yield made
     compute.delete_server(made)
     until(lambda: made.id not in {each.id for each in compute.servers()})
-
-
-@pytest.fixture(scope="session")
-def sanity(lab: Settings) -> Path:
-    return csi_sanity.obtain(lab.cache, lab.logs / "csi-sanity.log")

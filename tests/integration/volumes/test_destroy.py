@@ -1,4 +1,4 @@
-"""What ``causeway destroy`` does with volumes and snapshots of claims: nothing that was not said.
+"""What ``causeway destroy`` does with volumes, shares and snapshots of claims: nothing that was not said.
 
 The platform is half made: it has its keys and an object in the cloud, and a claim's data.
 """
@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 from tests.integration.projects import CLOUD, Project, clear_volumes, project, until
+from tests.integration.shares import cloud as shares
 from tests.integration.volumes.place import boot
 
-from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner
+from causeway.cloud.ownership import DRIVER_CLUSTER, SHARE, SHARE_CLUSTER, VOLUME, Owner
 from causeway.lab.settings import Settings
 from causeway.rooms.platforms import state
 
@@ -78,9 +79,34 @@ class Remains:
         until(lambda: storage.get_snapshot(made.id).status == "available")
         return made
 
+    def share(self, name: str) -> Any:
+        manila = self.project.cloud.shared_file_system
+        metadata = {SHARE_CLUSTER: self.cluster, **Owner(self.cluster, SHARE, name).metadata(), **CLAIM}
+        body = {
+            "name": name,
+            "size": 1,
+            "share_proto": "NFS",
+            "share_type": shares.TYPE,
+            "metadata": metadata,
+        }
+        answer = manila.post("/shares", json={"share": body}, microversion=shares.VERSION).json()
+        made = answer["share"]["id"]
+        until(lambda: [each["status"] for each in shares.shares(self.project.cloud, name)] == ["available"])
+        return made
+
+    def share_snapshot(self, share: str) -> Any:
+        manila = self.project.cloud.shared_file_system
+        description = Owner(self.cluster, SHARE, "nightly").description()
+        body = {"share_id": share, "name": "nightly", "description": description}
+        answer = manila.post("/snapshots", json={"snapshot": body}, microversion=shares.VERSION).json()
+        until(lambda: [each["status"] for each in shares.snapshots(self.project.cloud)] == ["available"])
+        return answer["snapshot"]["id"]
+
     def stored(self) -> set[str]:
-        storage = self.project.cloud.block_storage
-        return {each.id for kind in (storage.volumes, storage.snapshots) for each in kind()}
+        cloud = self.project.cloud
+        kinds = (cloud.block_storage.volumes, cloud.block_storage.snapshots)
+        of_manila = (*shares.shares(cloud), *shares.snapshots(cloud))
+        return {each.id for kind in kinds for each in kind()} | {each["id"] for each in of_manila}
 
     def destroy(self, *words: str, clouds: Path | None = None) -> subprocess.CompletedProcess[str]:
         program = (sys.executable, "-c", "from causeway.main import main; main()")
@@ -102,6 +128,7 @@ def remains(lab: Settings, tmp_path: Path) -> Iterator[Remains]:
             yield Remains(made, tmp_path)
         finally:
             clear_volumes(made.cloud)
+            shares.clear_shares(made.cloud)
 
 
 def test_data_stops_destroy_until_it_is_said_what_becomes_of_it(remains: Remains) -> None:
@@ -109,7 +136,8 @@ def test_data_stops_destroy_until_it_is_said_what_becomes_of_it(remains: Remains
     volume, theirs = remains.claimed("pvc-a"), remains.volume("pvc-b", {DRIVER_CLUSTER: remains.cluster})
     foreign = remains.volume("pvc-a", {DRIVER_CLUSTER: "kubernetes"})
     snapshot = remains.snapshot(volume)
-    ours = {volume.id, theirs.id, snapshot.id}
+    share = remains.share("pvc-c")
+    ours = {volume.id, theirs.id, snapshot.id, share, remains.share_snapshot(share)}
 
     refused = remains.destroy()
     assert refused.returncode == 1, refused.stdout
@@ -123,7 +151,7 @@ def test_data_stops_destroy_until_it_is_said_what_becomes_of_it(remains: Remains
 
     kept = remains.destroy("--keep-volumes")
     assert kept.returncode == 0, kept.stderr
-    assert "1 snapshot, 2 volumes of its claims are kept" in kept.stdout
+    assert "1 share, 1 share snapshot, 1 snapshot, 2 volumes of its claims are kept" in kept.stdout
     assert all(each in kept.stdout for each in ours)
     assert not remains.network_exists()
     assert not remains.kept.directory.exists()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,13 @@ def test_a_partition_table_is_not_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
     with pytest.raises(Problem):
         disks.holds(tmp_path / "gone")
+
+
+def test_errors_of_a_file_system_are_read_by_its_devices_number(tmp_path: Path) -> None:
+    (tmp_path / "devices/virtual/vdb").mkdir(parents=True)
+    (tmp_path / "dev/block").mkdir(parents=True)
+    (tmp_path / "dev/block/254:16").symlink_to("../../devices/virtual/vdb")
+    (tmp_path / "fs/ext4/vdb").mkdir(parents=True)
+    (tmp_path / "fs/ext4/vdb/errors_count").write_text("3\n")
+    assert disks.errors(os.makedev(254, 16), tmp_path) == 3
+    assert disks.errors(os.makedev(254, 32), tmp_path) == 0

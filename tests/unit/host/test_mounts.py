@@ -20,6 +20,7 @@ def test_a_table_of_mounts_is_read() -> None:
     assert (run.path, run.filesystem, run.source) == ("/run", "tmpfs", "tmpfs")
     assert (space.path, space.root) == ("/mnt/with space", "/a b")
     assert space.options == {"ro", "noatime"}
+    assert space.held == {"rw"}
     assert (block.root, block.filesystem) == ("/vdc", "devtmpfs")
 
 

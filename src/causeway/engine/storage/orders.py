@@ -54,6 +54,9 @@ class Orders(ABC, Generic[Thing, Wished]):
     kind: ClassVar[str]
     deletable_when: ClassVar[str]
     """What to do when the service refuses to delete one."""
+    waits: ClassVar[bool] = True
+    """Whether one that is made is waited for; else it is returned on its way, and the next call tells how it
+    failed."""
 
     def __init__(self, cluster: str, calls: Calls[Thing], patience: float) -> None:
         self._cluster = cluster
@@ -74,6 +77,10 @@ class Orders(ABC, Generic[Thing, Wished]):
     async def create(self, wish: Wished) -> Thing:
         """Return the object of the wish's name, made if there is none; raises ``Refused``, ``CloudError``."""
         return await self._run(wish.name, wish, lambda: self._create(wish))
+
+    async def find(self, identifier: str) -> Thing | None:
+        """Return the object of an id, None when there is none; raises ``CloudError``."""
+        return await self._found(identifier)
 
     async def delete(self, identifier: str) -> None:
         """Delete an object and wait until it is gone; raises ``Refused``, ``CloudError``."""
@@ -116,14 +123,15 @@ class Orders(ABC, Generic[Thing, Wished]):
                     it = await self._order(wish)
                     log.info("made", kind=self.kind, name=wish.name, id=it.id, size=it.size)
                     watched.add(it.id)
-                    await self._wait(it.id, _has_come, until)
+                    await self._wait(it.id, _has_come if self.waits else _is_there, until)
                 case Done(it):
                     return it
                 case Wait(it):
                     watched.add(it.id)
                     await self._wait(it.id, _has_come if it.status != "deleting" else _is_gone, until)
                 case Discard(it):
-                    await self._discard(it, f"{self.kind} {wish.name}", until, tell=it.id in watched)
+                    tell = it.id in watched or not self.waits
+                    await self._discard(it, f"{self.kind} {wish.name}", until, tell=tell)
 
     async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
         """Take away what failed; raises ``Refused`` with the service's reason when it failed just now."""
@@ -190,6 +198,10 @@ class Orders(ABC, Generic[Thing, Wished]):
 
 def _has_come(it: Stored | None) -> bool:
     return it is None or it.status not in COMING
+
+
+def _is_there(_: Stored | None) -> bool:
+    return True
 
 
 def _is_gone(it: Stored | None) -> bool:

@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from causeway.engine.storage.model import Reason, Refused
 
-COMING = frozenset({"creating", "downloading", "creating_from_snapshot"})
+COMING = frozenset({"creating", "downloading", "creating_from_snapshot", "restoring-backup"})
 """Statuses that end by themselves before the object can be used."""
 
 

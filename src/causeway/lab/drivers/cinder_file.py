@@ -95,7 +95,11 @@ class FileDriver(driver.VolumeDriver):
     # Attachment
 
     def initialize_connection(self, volume, connector, **kwargs):
-        """Return where the file is."""
+        """Return where the file is, and have it as large as the volume.
+
+        cinder-backup truncates what it writes to, and leaves out the zeros at its end.
+        """
+        _resize(_file(volume), volume["size"])
         return {
             "driver_volume_type": "local",
             "data": {"device_path": str(_file(volume)), "volume_id": volume["id"]},

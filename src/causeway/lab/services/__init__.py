@@ -39,7 +39,7 @@ def units(lab: Settings) -> tuple[Unit, ...]:
         image.units(),
         network.units(lab),
         compute.units(lab),
-        volume.units(),
+        volume.units(lab),
         orchestration.units(),
         loadbalancer.units(),
         seed.units(lab),

@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -28,19 +28,25 @@ from causeway.kube.errors import (
     Unavailable,
 )
 from causeway.kube.resource import (
+    CONFIG_MAPS,
     CRDS,
+    CRON_JOBS,
     DAEMON_SETS,
     DEPLOYMENTS,
     NAMESPACES,
     ROUTES,
+    SERVICE_ACCOUNTS,
     SERVICES,
     SNAPSHOT_CLASSES,
     STORAGE_CLASSES,
+    Resource,
+    resource_of,
 )
 from causeway.rooms.platforms import registering, routing
-from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import Registering
 from causeway.rooms.platforms.routing import ROUTED, Routing
+from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
 
 MANAGER = "causeway"
 NAMESPACE = "kube-system"
@@ -57,17 +63,23 @@ SHARED = frozenset(
 )
 """Definitions that several components bring: one that is there stays as it is."""
 
-CLOUD_SECRET, VOLUMES_SECRET = "causeway-cloud", "causeway-volumes"
-"""Where the credentials are of the controller and of the volume driver."""
+CLOUD_SECRET, VOLUMES_SECRET, SHARES_SECRET = "causeway-cloud", "causeway-volumes", "causeway-shares"
+"""Where the credentials are of the controller, of the volume driver and of the driver of shares."""
 
 ROUTER = "causeway-router"
 """The DaemonSet of the router."""
 
-_OPTIONAL = (
-    (DAEMON_SETS, ROUTER),
-    *((each, registering.NAME) for each in (DEPLOYMENTS, SERVICES, ROUTES)),
+COLLECTOR = "causeway-registry-collector"
+"""The CronJob that frees what no image of the registry needs."""
+
+_REGISTRY = "23-registry-access.yaml"
+_OF_REGISTRY_ALONE = (
+    (CRON_JOBS, COLLECTOR),
+    *((each, registering.NAME) for each in (ROUTES, SERVICES, DEPLOYMENTS, CONFIG_MAPS)),
 )
+"""What goes with a registry beside its rights, by kind and name; its claim and its Secret stay."""
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
+_OF_SHARES = "-shares"
 _OF_REGISTRY = "-registry"
 _SERVED, _LOOK_EVERY = 120.0, 0.2  # seconds until a new definition is served, and between two tries
 _CONTROLLERS = 2  # one acts, the other stands by; no more than there are masters
@@ -87,10 +99,24 @@ class Volumes:
 
 
 @dataclass(frozen=True)
+class Shares:
+    """What the manifests of the driver of shares are filled in with."""
+
+    cluster_id: str
+    chosen: ShareDriver
+    sidecars: Sidecars
+    cloud_files: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Shares(cluster_id={self.cluster_id!r}, chosen={self.chosen!r})"
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name.
 
-    ``volumes`` None leaves the volume driver out, ``registry`` None the registry.
+    ``volumes`` None leaves the volume driver out, ``shares`` None that of shares, ``registry`` None the
+    registry.
     """
 
     config: Mapping[str, Any]
@@ -99,6 +125,7 @@ class Settings:
     image: str = IMAGE
     router: Routing | None = None
     volumes: Volumes | None = None
+    shares: Shares | None = None
     registry: Registering | None = None
 
     def __repr__(self) -> str:
@@ -120,11 +147,16 @@ def manifests(settings: Settings) -> list[Object]:
         "router_file": routing.FILE,
         "router_digest": _digest(settings.router.certificate) if settings.router else "",
         "volumes": settings.volumes,
+        "shares": settings.shares,
         "registry": settings.registry,
     }
     unwanted = [
         mark
-        for mark, chosen in ((_OF_VOLUMES, settings.volumes), (_OF_REGISTRY, settings.registry))
+        for mark, chosen in (
+            (_OF_VOLUMES, settings.volumes),
+            (_OF_SHARES, settings.shares),
+            (_OF_REGISTRY, settings.registry),
+        )
         if chosen is None
     ]
     names = sorted(
@@ -143,7 +175,8 @@ def manifests(settings: Settings) -> list[Object]:
 async def install(client: Client, objects: Sequence[Object]) -> None:
     """Declare the objects; those there already are changed where they differ.
 
-    A router or a registry that is not wanted goes; the registry's claim and keys stay, and its images.
+    A router or a registry that is not wanted goes, with all that was for it; the registry's claim and keys
+    stay, and its images.
     """
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
@@ -157,9 +190,47 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
         else:
             await client.apply(each, manager=MANAGER)
     declared = {(each["kind"], each["metadata"]["name"]) for each in objects}
-    for resource, name in _OPTIONAL:
-        if (resource.kind, name) not in declared:
-            await client.delete(resource, name, NAMESPACE)
+    if (DAEMON_SETS.kind, ROUTER) not in declared:
+        await _served(partial(client.delete, DAEMON_SETS, ROUTER, NAMESPACE))
+    if (DEPLOYMENTS.kind, registering.NAME) not in declared:
+        await _remove_registry(client)
+
+
+async def _remove_registry(client: Client) -> None:
+    """Delete what was for a registry; its account is what says that there is something, and goes last."""
+    if not await _is_there(client, SERVICE_ACCOUNTS, registering.NAME):
+        return
+    for resource, name in _OF_REGISTRY_ALONE:
+        await _served(partial(client.delete, resource, name, NAMESPACE))
+    account = (SERVICE_ACCOUNTS.kind, registering.NAME)
+    rights = [
+        (resource_of(each), each["metadata"]["name"])
+        for each in yaml.safe_load_all(files("causeway.deploy").joinpath(_REGISTRY).read_text())
+    ]
+    for resource, name in sorted(rights, key=lambda each: (each[0].kind, each[1]) == account):
+        await _served(partial(client.delete, resource, name, NAMESPACE if resource.namespaced else None))
+
+
+async def _is_there(client: Client, resource: Resource, name: str) -> bool:
+    try:
+        await _served(partial(client.get, resource, name, NAMESPACE))
+    except NotFound:
+        return False
+    return True
+
+
+async def _served(call: Callable[[], Awaitable[object]]) -> None:
+    """Make a call, again and again while the API has no time for it."""
+    until = asyncio.get_running_loop().time() + _SERVED
+    while True:
+        try:
+            await call()
+        except (TooManyRequests, Unavailable):
+            if asyncio.get_running_loop().time() > until:
+                raise
+            await asyncio.sleep(_LOOK_EVERY)
+        else:
+            return
 
 
 async def _install_class(client: Client, wanted: Object) -> None:
@@ -224,7 +295,7 @@ def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[
     """Return what the controller is told of names: zones, owner, and the platform's own."""
     zone = names.zones[0]
     api, router = addresses(outputs)
-    fixed = {f"api.{zone}": api, f"*.{ROUTED}.{zone}": router}
+    fixed = {f"{names.api}.": api, f"*.{ROUTED}.{zone}": router}
     return {
         "zones": list(names.zones),
         "owner": names.owner_id or cluster_id,

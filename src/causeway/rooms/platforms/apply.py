@@ -18,6 +18,7 @@ from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
 from causeway.rooms.platforms import (
     addons,
+    api_name,
     belongings,
     causes,
     cluster,
@@ -32,7 +33,7 @@ from causeway.rooms.platforms import (
     state,
     template,
 )
-from causeway.rooms.platforms.addons import Settings, Volumes
+from causeway.rooms.platforms.addons import Settings, Shares, Volumes
 from causeway.rooms.platforms.cluster import Component
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.pki import make_token
@@ -257,15 +258,6 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     names = surveyed.platform.spec.names
     present = await cluster.secret_files(client, addons.CLOUD_SECRET)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
-    volumes = None
-    if surveyed.platform.spec.volumes.install:
-        present = await cluster.secret_files(client, addons.VOLUMES_SECRET)
-        volumes = Volumes(
-            cluster_id=surveyed.kept.cluster_id,
-            zones="apart" if surveyed.site.zones_apart else "same",
-            chosen=surveyed.platform.spec.volumes,
-            cloud_files=credential.ensure_for_volumes(work.cloud, name, present),
-        )
     settings = Settings(
         config=addons.config_of(
             cluster_id=surveyed.kept.cluster_id,
@@ -290,7 +282,8 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             surveyed.kept.pki,
             (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
         ),
-        volumes=volumes,
+        volumes=await _volumes(work, client, name),
+        shares=await _shares(work, client, name),
         registry=registering.registering(
             surveyed.platform,
             surveyed.site.services.cidr,
@@ -302,14 +295,46 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
+    if not _images_in_swift(work):  # not before the registry has gone over to another place
+        image_store.revoke(work.cloud, surveyed.kept.cluster_id)
     await forwarding.forward(client, names)
+    await api_name.certify(client, names)
+
+
+async def _volumes(work: _Work, client: Client, name: str) -> Volumes | None:
+    surveyed = work.surveyed
+    if not surveyed.platform.spec.volumes.install:
+        return None
+    present = await cluster.secret_files(client, addons.VOLUMES_SECRET)
+    return Volumes(
+        cluster_id=surveyed.kept.cluster_id,
+        zones="apart" if surveyed.site.zones_apart else "same",
+        chosen=surveyed.platform.spec.volumes,
+        cloud_files=credential.ensure_for_volumes(work.cloud, name, present),
+    )
+
+
+async def _shares(work: _Work, client: Client, name: str) -> Shares | None:
+    surveyed = work.surveyed
+    chosen = surveyed.platform.spec.shares
+    if chosen is None:
+        return None
+    present = await cluster.secret_files(client, addons.SHARES_SECRET)
+    return Shares(
+        cluster_id=surveyed.kept.cluster_id,
+        chosen=chosen,
+        sidecars=surveyed.platform.spec.volumes.sidecars,
+        cloud_files=credential.ensure_for_shares(work.cloud, name, present),
+    )
 
 
 def _image_store(work: _Work) -> ImageStore | None:
+    return image_store.ensure(work.cloud, work.surveyed.kept.cluster_id) if _images_in_swift(work) else None
+
+
+def _images_in_swift(work: _Work) -> bool:
     chosen = work.surveyed.platform.spec.registry
-    if chosen is None or chosen.storage != "swift":
-        return None
-    return image_store.ensure(work.cloud, work.surveyed.kept.cluster_id)
+    return chosen is not None and chosen.storage == "swift"
 
 
 def _balancers(cloud: Connection, cluster_id: str) -> list[Component]:

@@ -103,7 +103,7 @@ async def await_components(
 
 
 async def components(client: Client) -> list[Component]:
-    """Return how the controller, the node daemons and DNS do, and volume driver, router, registry if any."""
+    """Return how controller, node daemons and DNS do, and drivers of storage, router, registry if any."""
     deployments = {
         each["metadata"]["name"]: each for each in (await client.list(DEPLOYMENTS, NAMESPACE)).items
     }
@@ -113,10 +113,11 @@ async def components(client: Client) -> list[Component]:
         _daemons("node daemons", daemons.get("causeway-node")),
         _deployment("DNS", deployments.get("coredns")),
     ]
-    if driver := deployments.get("causeway-volumes"):
-        found.append(_deployment("volume driver", driver))
-    if mounting := daemons.get("causeway-volumes-node"):
-        found.append(_daemons("volume driver on nodes", mounting))
+    for name, word in (("volume driver", "volumes"), ("driver of shares", "shares")):
+        if driver := deployments.get(f"causeway-{word}"):
+            found.append(_deployment(name, driver))
+        if mounting := daemons.get(f"causeway-{word}-node"):
+            found.append(_daemons(f"{name} on nodes", mounting))
     if router := daemons.get(ROUTER):
         found.append(_daemons("router", router))
     if registry := deployments.get(registering.NAME):

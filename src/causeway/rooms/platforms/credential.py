@@ -15,7 +15,18 @@ from keystoneauth1.session import Session
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.cloud.access import DNS, NAMES, PROBES, RULES, VOLUME_PROBES, VOLUME_RULES, Rule, below
+from causeway.cloud.access import (
+    DNS,
+    NAMES,
+    PROBES,
+    RULES,
+    SHARE_PROBES,
+    SHARE_RULES,
+    VOLUME_PROBES,
+    VOLUME_RULES,
+    Rule,
+    below,
+)
 from causeway.cloud.connection import explained
 from causeway.cloud.credentials import without_version
 from causeway.kit.errors import Problem
@@ -28,11 +39,11 @@ _OPEN = "open"
 """What the name of a credential without rules ends with."""
 
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_VOLUMES = "-volumes"
-"""What the name of the volume driver's credential has behind the platform's."""
+_VOLUMES, _SHARES = "-volumes", "-shares"
+"""What the names of the credentials of storage drivers have behind the platform's."""
 
 _SUFFIX = rf"(-[0-9a-f]{{8}}|-{_OPEN})?"
-_NAME = re.compile(rf"^causeway-.+-({_UUID})({_VOLUMES})?{_SUFFIX}$")
+_NAME = re.compile(rf"^causeway-.+-({_UUID})({_VOLUMES}|{_SHARES})?{_SUFFIX}$")
 _PARALLEL = 8
 _SECONDS = 120.0  # a service may take to answer
 _AUTHORITY = "cacert.pem"
@@ -58,6 +69,11 @@ def ensure(
 def ensure_for_volumes(cloud: Connection, name: str, present: Mapping[str, str]) -> dict[str, str]:
     """Return the files of the volume driver's credential: those ``present`` in the platform, or new ones."""
     return _ensure(cloud, name + _VOLUMES, present, VOLUME_RULES, VOLUME_PROBES)
+
+
+def ensure_for_shares(cloud: Connection, name: str, present: Mapping[str, str]) -> dict[str, str]:
+    """The same for the driver of shares."""
+    return _ensure(cloud, name + _SHARES, present, SHARE_RULES, SHARE_PROBES)
 
 
 def _ensure(

@@ -58,7 +58,7 @@ def destroy(
     *,
     delete_volumes: bool | None = None,
 ) -> list[Stored]:
-    """Delete the platform; return what is kept of what its claims have stored.
+    """Delete the platform; return what is kept of what its claims and its registry have stored.
 
     ``delete_volumes`` says what becomes of that; None: nothing was there, and what came meanwhile is left.
     Raises ``Problem`` naming what is left and should not be.
@@ -71,7 +71,7 @@ def destroy(
             live = None  # another platform has taken the name
         with progress.phase("credential and controllers") as phase:
             credential.revoke(cloud, credential.name_of(platform.name, cluster_id))
-            image_store.revoke(cloud, cluster_id)
+            others = image_store.revoke(cloud, cluster_id)
             if live is not None and kept is not None and kept.started:
                 phase.waiting_for("the controllers to stop")
                 _stop_controllers(platform, kept, live)
@@ -90,17 +90,10 @@ def destroy(
                     raise Problem(*causes.rank(causes.gather(cloud, left)))
                 if left is None:
                     live = None
-        data = stored.claimed(cloud, cluster_id)
+        data = data_of(cloud, cluster_id)
         stuck: list[tuple[Stored, str]] = []
-        if data and delete_volumes:
-            with progress.phase("volumes and snapshots of claims") as phase:
-                stuck = stored_removal.delete(
-                    cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for
-                )
-            data = []
         if delete_volumes:
-            with progress.phase("images in the object store"):
-                image_store.delete(cloud, cluster_id)
+            stuck, data = _delete_data(cloud, cluster_id, data, progress), []
         with progress.phase("a last look"):
             remaining = belongings(cloud, platform.name, cluster_id)
     if remaining or stuck:
@@ -109,7 +102,28 @@ def destroy(
         raise stored.undecided(data, {})
     if kept is not None:
         state.forget(kept.directory)
+    if others:
+        raise Problem(*(image_store.unrevoked(cluster_id, each) for each in others))
     return data
+
+
+def data_of(cloud: Connection, cluster_id: str) -> list[Stored]:
+    """Return what a platform holds that nothing makes again: what its claims have stored, and its images."""
+    return [*stored.claimed(cloud, cluster_id), *image_store.stored(cloud, cluster_id)]
+
+
+def _delete_data(
+    cloud: Connection, cluster_id: str, data: Sequence[Stored], progress: Progress
+) -> list[tuple[Stored, str]]:
+    """Delete what a platform holds; return what is not gone, with the cause."""
+    stuck: list[tuple[Stored, str]] = []
+    if any(each.type != stored.CONTAINER for each in data):
+        with progress.phase("what claims have stored") as phase:
+            stuck = stored_removal.delete(cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for)
+    if any(each.type == stored.CONTAINER for each in data):
+        with progress.phase("images in the object store"):
+            image_store.delete(cloud, cluster_id)
+    return stuck
 
 
 def summary(found: Iterable[Belonging]) -> str:

@@ -134,6 +134,14 @@ class Naming:
 
 
 @dataclass(frozen=True)
+class Sharing:
+    """Manila: its share types by id and name, and whether one of them is meant where none is named."""
+
+    types: frozenset[str]
+    has_default: bool
+
+
+@dataclass(frozen=True)
 class Stack:
     """The stack of the platform's name: its status, what of each kind it holds, its resources' IDs."""
 
@@ -147,7 +155,8 @@ class Stack:
 class CloudFacts:
     """Everything ``preflight`` asks a cloud.
 
-    ``stack`` is None when there is none yet, ``names`` when the platform writes none.
+    ``stack`` is None when there is none yet, ``names`` when the platform writes none, ``shares`` when it has
+    no driver of them.
     """
 
     identity: Identity
@@ -158,3 +167,4 @@ class CloudFacts:
     load_balancing: LoadBalancing | Finding
     stack: Stack | Finding | None
     names: Naming | Finding | None = None
+    shares: Sharing | Finding | None = None

@@ -20,7 +20,7 @@ from openstack.proxy import Proxy
 from causeway.cloud import ownership
 from causeway.cloud.connection import explain, explained
 from causeway.kit.errors import Finding
-from causeway.rooms.platforms import need
+from causeway.rooms.platforms import addons, need, registering, stored
 from causeway.rooms.platforms.facts import (
     SERVICES,
     CloudFacts,
@@ -33,6 +33,7 @@ from causeway.rooms.platforms.facts import (
     Networking,
     Quota,
     Quotas,
+    Sharing,
     Stack,
     Subnet,
     Volumes,
@@ -43,6 +44,7 @@ from causeway.rooms.platforms.need import Flavor, Kind
 
 RANGES = ("nodes", "pods", "services")
 EMBEDDED_FLAVOR = "2.47"  # from this version on, Nova tells a server's cores and RAM with the server
+MANILA = "2.55"  # of 2019, what the driver of shares needs
 
 Part = TypeVar("Part")
 
@@ -64,9 +66,16 @@ def gather(cloud: Connection, platform: Platform) -> CloudFacts:
         volumes = part("block-storage", lambda: _volumes(cloud))
         load_balancing = part("load-balancer", lambda: _load_balancing(cloud, identity.project))
         stack = part("orchestration", lambda: _stack(cloud, platform))
-        names = _naming(cloud, platform)
         return CloudFacts(
-            identity, compute(), images(), network(), volumes(), load_balancing(), stack(), names
+            identity,
+            compute(),
+            images(),
+            network(),
+            volumes(),
+            load_balancing(),
+            stack(),
+            _naming(cloud, platform),
+            _sharing(cloud, platform),
         )
 
 
@@ -84,6 +93,26 @@ def _naming(cloud: Connection, platform: Platform) -> Naming | Finding | None:
         return Naming({each["name"]: each["type"] for each in found})
 
     return _read("dns", zones)
+
+
+def _sharing(cloud: Connection, platform: Platform) -> Sharing | Finding | None:
+    """Return which share types there are; None for a platform without a driver of shares."""
+    if platform.spec.shares is None:
+        return None
+    if not cloud.endpoint_for("shared-file-system"):
+        remedy = "Leave spec.shares out, or have Manila installed."
+        return Finding(
+            "service shared-file-system", "the catalogue has no endpoint of it, needed for shares", remedy
+        )
+
+    def types() -> Sharing:
+        found = _get(cloud.shared_file_system, "/types", MANILA)["share_types"]
+        return Sharing(
+            frozenset(name for each in found for name in (each["id"], each["name"])),
+            any(each["is_default"] for each in found),
+        )
+
+    return _read("shared-file-system", types)
 
 
 def _read(service: str, read: Callable[[], Part]) -> Part | Finding:
@@ -300,11 +329,23 @@ def _stack(cloud: Connection, platform: Platform) -> Stack | None:
     for server in servers:
         if server["id"] in ids:
             holds.update({Kind.CORES: server["flavor"]["vcpus"], Kind.RAM: server["flavor"]["ram"]})
+    cluster = next(
+        (each.partition("=")[2] for each in stack["tags"] if each.startswith(ownership.METADATA)), ""
+    )
+    images = f"{addons.NAMESPACE}/{registering.NAME}"  # the registry's claim, and its load balancer
     for volume in _get(cloud.block_storage, "/volumes/detail")["volumes"]:
         if volume["id"] in ids:
             holds[Kind.GIGABYTES] += volume["size"]
+        kept = stored.read("volume", volume)
+        if kept.claimed and (kept.cluster, kept.claim) == (cluster, images):
+            holds.update({Kind.VOLUMES: 1, Kind.GIGABYTES: kept.size})
     if holds[Kind.INSTANCES]:
         holds.update(need.DNS)
+    if platform.spec.registry is not None:
+        balancers = _get(cloud.load_balancer, "/lbaas/loadbalancers", name=images)["loadbalancers"]
+        owners = [ownership.owner_of(each["tags"]) for each in balancers]
+        if any(each is not None and each.cluster == cluster for each in owners):
+            holds.update(need.REGISTRY)
     return Stack(stack["stack_status"], dict(holds), frozenset(ids))
 
 

@@ -1,13 +1,15 @@
 """A registry's images in Swift: a container, and the keys by which Swift's S3 interface lets the registry in.
 
 The keys are an EC2 credential of Keystone for whoever applies, in the platform's project. Its identifier
-follows from the platform's, so that one made by a run that ended too early is found again. It may do all that
-its user may: rules bind application credentials alone.
+follows from the platform's and the user's, so that one made by a run that ended too early is found again. It
+may do all that its user may: rules bind application credentials alone. Only he and administrators may revoke
+it: the container says who has one.
 """
 
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +20,14 @@ from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
-from causeway.kit.errors import Problem
+from causeway.kit.errors import Finding, Problem
+from causeway.rooms.platforms.stored import CONTAINER, Stored
 
 _PLACE = "registry.storage: swift"
 _PARALLEL = 8
 _PAGE = 1000
+_GIB = 1 << 30
+_USERS = "X-Container-Meta-Causeway-Users"
 _SEGMENTS = "+segments"  # beside it, where Swift's S3 interface puts parts of large objects
 
 
@@ -49,10 +54,11 @@ def ensure(cloud: Connection, cluster_id: str) -> ImageStore:
         if not url:
             raise Problem.of(_PLACE, "the cloud has no object store", "Use cinder, or s3 with a bucket.")
         container = container_of(cluster_id)
-        owner = {"X-Container-Meta-Causeway-Cluster": cluster_id}
-        sdk.raise_from_response(cloud.object_store.put(f"/{container}", headers=owner))
+        users = {*_users(cloud, container), _user(cloud)}
+        marks = {"X-Container-Meta-Causeway-Cluster": cluster_id, _USERS: ",".join(sorted(users))}
+        sdk.raise_from_response(cloud.object_store.put(f"/{container}", headers=marks))
         place = urlsplit(str(url))
-        access = _access(cluster_id)
+        access = _access(cluster_id, _user(cloud))
         verify, _ = cloud.config.get_requests_verify_args()
         return ImageStore(
             endpoint=f"{place.scheme}://{place.netloc}",
@@ -63,10 +69,46 @@ def ensure(cloud: Connection, cluster_id: str) -> ImageStore:
         )
 
 
-def revoke(cloud: Connection, cluster_id: str) -> None:
-    """Delete the keys of a platform; none is no error, and who may not have any has none."""
-    for each in _credentials(cloud, _access(cluster_id)):
-        _gone(cloud.identity.delete(f"/credentials/{each['id']}"))
+def revoke(cloud: Connection, cluster_id: str) -> list[str]:
+    """Delete the keys of a platform; none is no error, and who may not have any has none.
+
+    Returns the users who have made keys for it that cannot be seen from here.
+    """
+    container = container_of(cluster_id)
+    users = _users(cloud, container)
+    left = []
+    for user in sorted({*users, _user(cloud)}):
+        found = _credentials(cloud, _access(cluster_id, user), user)
+        for each in found:
+            _gone(cloud.identity.delete(f"/credentials/{each['id']}"))
+        if not found and user != _user(cloud):
+            left.append(user)
+    if users and set(users) != set(left):
+        _gone(cloud.object_store.post(f"/{container}", headers={_USERS: ",".join(left)}))
+    return left
+
+
+def unrevoked(cluster_id: str, user: str) -> Finding:
+    """Return what there is to say of keys that cannot be seen."""
+    access = _access(cluster_id, user)
+    return Finding(
+        f"EC2 credential {access} of user {user}",
+        "may still be there: it was made by another user, and only he and administrators see it",
+        f"Have one of them run: openstack ec2 credentials delete --user {user} {access}",
+    )
+
+
+def stored(cloud: Connection, cluster_id: str) -> list[Stored]:
+    """Return the container of a platform as the data it is; none where there is no container."""
+    container = container_of(cluster_id)
+    sizes = [
+        int(found["X-Container-Bytes-Used"])
+        for each in (container, container + _SEGMENTS)
+        if (found := _head(cloud, each)) is not None
+    ]
+    if not sizes:
+        return []
+    return [Stored(CONTAINER, container, "", -(-sum(sizes) // _GIB), "available", cluster=cluster_id)]
 
 
 def delete(cloud: Connection, cluster_id: str) -> None:
@@ -102,16 +144,37 @@ def _gone(response: Any) -> None:
         sdk.raise_from_response(response)
 
 
-def _access(cluster_id: str) -> str:
-    return cluster_id.replace("-", "")
+def _access(cluster_id: str, user: str) -> str:
+    return hashlib.sha256(f"{cluster_id} {user}".encode()).hexdigest()[:32]
 
 
-def _credentials(cloud: Connection, access: str) -> list[dict[str, Any]]:
-    """Return the credential of an access key among those of the user, if it is there.
+def _user(cloud: Connection) -> str:
+    return str(cloud.current_user_id)
+
+
+def _head(cloud: Connection, container: str) -> Mapping[str, str] | None:
+    """Return what the object store says of a container, None if there is none or nobody may look."""
+    if not cloud.endpoint_for("object-store"):
+        return None
+    response = cloud.object_store.head(f"/{container}")
+    if response.status_code in (403, 404):
+        return None
+    sdk.raise_from_response(response)
+    headers: Mapping[str, str] = response.headers
+    return headers
+
+
+def _users(cloud: Connection, container: str) -> list[str]:
+    """Return the users who have made keys for a container."""
+    return list(filter(None, (_head(cloud, container) or {}).get(_USERS, "").split(",")))
+
+
+def _credentials(cloud: Connection, access: str, user: str) -> list[dict[str, Any]]:
+    """Return the credential of an access key among those of a user, if it is there.
 
     Not asked for by its identifier: where there is none of that, Keystone says that one may not see it.
     """
-    query = {"user_id": cloud.current_user_id, "type": "ec2"}
+    query = {"user_id": user, "type": "ec2"}
     response = cloud.identity.get("/credentials", params=query)
     if response.status_code == 403:
         return []
@@ -122,12 +185,12 @@ def _credentials(cloud: Connection, access: str) -> list[dict[str, Any]]:
 
 def _secret(cloud: Connection, access: str) -> str:
     """Return the secret key of an access key, made where there is none."""
-    for each in _credentials(cloud, access):
+    for each in _credentials(cloud, access, _user(cloud)):
         return str(json.loads(each["blob"])["secret"])
     secret = secrets.token_hex(32)
     wanted = {
         "type": "ec2",
-        "user_id": cloud.current_user_id,
+        "user_id": _user(cloud),
         "project_id": cloud.current_project_id,
         "blob": json.dumps({"access": access, "secret": secret}),
     }

@@ -14,6 +14,7 @@ from causeway.rooms.platforms.ranges import Networks
 from causeway.rooms.platforms.records import LABEL, Affix, Name, Record, Violation, Violations, Zone
 from causeway.rooms.platforms.registry import OLDEST_MINOR as OLDEST_WITH_REGISTRY
 from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.storage import ShareDriver, VolumeDriver
 
 OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
 NODE_SUBNET_EXTRAS = 4  # router, DHCP, the router load balancer's VIP, and one address to spare
@@ -141,6 +142,11 @@ class Names(Record):
         return self
 
     @property
+    def api(self) -> str:
+        """Return the name of the platform's API, without a dot at its end."""
+        return f"api.{self.zone.rstrip('.')}"
+
+    @property
     def zones(self) -> tuple[str, ...]:
         """Return the zones as absolute names, the platform's own first."""
         return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))
@@ -152,30 +158,6 @@ class Router(Record):
     enabled: bool = Field(True, description="Whether there is one, as long as there are nodes for it.")
     suffix: Zone | None = Field(
         None, description="Completes hosts of Routes that name none; apps.ZONE of names without it."
-    )
-
-
-class Sidecars(Record):
-    """Where nodes find the images of Kubernetes' own companions of a volume driver."""
-
-    provisioner: Name = Field("localhost/csi-provisioner:v6.3.0", description="Image of csi-provisioner.")
-    attacher: Name = Field("localhost/csi-attacher:v4.12.0", description="Image of csi-attacher.")
-    resizer: Name = Field("localhost/csi-resizer:v2.2.0", description="Image of csi-resizer.")
-    snapshotter: Name = Field("localhost/csi-snapshotter:v8.6.0", description="Image of csi-snapshotter.")
-    snapshot_controller: Name = Field(
-        "localhost/snapshot-controller:v8.6.0", description="Image of snapshot-controller."
-    )
-
-
-class VolumeDriver(Record):
-    """Volumes of the cloud for claims of pods."""
-
-    install: bool = Field(True, description="Whether the driver and a StorageClass are put in.")
-    type: Name | None = Field(
-        None, description="Volume type of the StorageClass; the cloud's default without it."
-    )
-    sidecars: Sidecars = Field(
-        default_factory=Sidecars, description="Images of the driver's companions, from a node image of ours."
     )
 
 
@@ -200,6 +182,9 @@ class Spec(Record):
     )
     router: Router = Field(default_factory=Router)
     volumes: VolumeDriver = Field(default_factory=VolumeDriver, description="Volumes for claims of pods.")
+    shares: ShareDriver | None = Field(
+        None, description="Shares of the cloud for claims of pods; no driver of them without it."
+    )
     registry: Registry | None = Field(None, description="Where images are pushed to; none without it.")
 
     @field_validator("pools")
@@ -246,6 +231,13 @@ class Spec(Record):
             violations.append(Violation(("volumes", "install"), expected, "false"))
         if violations:
             raise Violations(violations)
+        return self
+
+    @model_validator(mode="after")
+    def _shares_have_what_they_need(self) -> "Spec":
+        if self.shares is not None and not self.volumes.install:
+            expected = "true, for shares: what snapshots need comes with the volume driver"
+            raise Violations([Violation(("volumes", "install"), expected, "false")])
         return self
 
     @model_validator(mode="after")

@@ -2,7 +2,8 @@
 
 The steady need is what the finished platform holds: the stack's resources, what the cloud makes along with
 them (default rules of a security group, the port of a load balancer, the metadata port of a network), and the
-cluster's DNS, which is the first application on it: two pods and one service of three ports.
+cluster's DNS, which is the first application on it: two pods and one service of three ports. A registry of
+images is another, with a volume if images are on one.
 
 The surge is what a rolling replacement holds on top: one more node per role at the same time, each with the
 largest flavor and the largest volume of that role. It needs no more than that, because the old node goes
@@ -77,6 +78,14 @@ DNS: Amounts = {
     Kind.MEMBERS: 6,
 }
 
+REGISTRY: Amounts = {  # its service and its pod, and the pod that collects unused blobs
+    Kind.PORTS: 3,
+    Kind.LOAD_BALANCERS: 1,
+    Kind.LISTENERS: 1,
+    Kind.POOLS: 1,
+    Kind.MEMBERS: 1,
+}
+
 # What one resource of a stack takes of each kind. Two of a router's three interfaces are ports that come with
 # it; the third is a resource of its own. Cores, RAM and gigabytes depend on more than the type.
 TAKES: Mapping[str, Amounts] = {
@@ -103,6 +112,10 @@ def need(platform: Platform, flavors: Mapping[str, Flavor]) -> Need:
     """
     steady = Counter(taken(resources(platform)))
     steady.update(DNS)
+    if platform.spec.registry is not None:
+        steady.update(REGISTRY)
+        if platform.spec.registry.storage == "cinder":
+            steady.update({Kind.VOLUMES: 1, Kind.GIGABYTES: platform.spec.registry.size})
     if platform.spec.networks.ipv6 is not None:
         steady[Kind.PORTS] += SECOND_INTERFACES
     surge: Counter[Kind] = Counter()

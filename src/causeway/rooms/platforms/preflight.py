@@ -12,6 +12,7 @@ from causeway.rooms.platforms.checks import (
     networks,
     nodes,
     quotas,
+    shares,
 )
 from causeway.rooms.platforms.facts import CloudFacts
 from causeway.rooms.platforms.model import Platform
@@ -52,6 +53,7 @@ def preflight(platform: Platform, facts: CloudFacts) -> Report:
             networks.ranges(platform, facts),
             load_balancing.provider(platform, facts),
             *names.zones(platform, facts),
+            *shares.share_types(platform, facts),
             *quotas.quotas(platform, facts),
         )
     )

@@ -16,7 +16,7 @@ from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, key_pair, server_certificate, will_do
 from causeway.rooms.platforms.ranges import kubernetes_services
-from causeway.rooms.platforms.registry import Bucket, Registry
+from causeway.rooms.platforms.registry import OLDEST_MINOR, Bucket, Registry
 from causeway.rooms.platforms.routing import suffix_of
 
 NAME = "causeway-registry"
@@ -59,11 +59,15 @@ class Registering:
 
 
 def host_of(platform: Platform) -> str:
-    """Return the host images are named by, "" if the platform has no registry."""
-    chosen = platform.spec.registry
-    if chosen is None:
-        return ""
-    return chosen.host.rstrip(".") if chosen.host is not None else f"registry.{suffix_of(platform)}"
+    """Return the host images are named by, or would be: a registry may come when the nodes are there.
+
+    It is "" where nothing gives a host, or the platform's kubelets are too old for a registry.
+    """
+    chosen, suffix = platform.spec.registry, suffix_of(platform)
+    if chosen is not None and chosen.host is not None:
+        return chosen.host.rstrip(".")
+    known = suffix and int(platform.spec.kubernetes.version.split(".")[1]) >= OLDEST_MINOR
+    return f"registry.{suffix}" if known else ""
 
 
 def address_of(services: IPv4Network) -> str:

@@ -9,6 +9,9 @@ from causeway.rooms.platforms.records import LABEL, Name, Record, Violation, Vio
 OLDEST_MINOR = 34  # the first minor release whose kubelet shows a pod's service account to a registry
 
 
+_CRON = r"^[-0-9*/,]+( [-0-9*/,A-Za-z]+){4}$"
+
+
 class Bucket(Record):
     """A bucket that exists, and where its keys are."""
 
@@ -25,6 +28,17 @@ class Bucket(Record):
     )
 
 
+class Collecting(Record):
+    """When what no image needs is deleted, and which images are."""
+
+    schedule: Annotated[str, Field(max_length=100, pattern=_CRON)] = Field(
+        "0 3 * * *", description="When, as cron writes it, in UTC."
+    )
+    untagged: Literal["keep", "delete"] = Field(
+        "keep", description="What becomes of images whose tag has gone over to another."
+    )
+
+
 class Registry(Record):
     """A registry that pods' images are pushed to and pulled from."""
 
@@ -34,6 +48,10 @@ class Registry(Record):
     size: Annotated[int, Field(ge=1, le=16384)] = Field(20, description="Size of the volume in GiB.")
     s3: Bucket | None = Field(None, description="The bucket; with storage s3 alone.")
     host: Zone | None = Field(None, description="Host images are named by; registry.SUFFIX without it.")
+    quota: Annotated[int, Field(ge=1, le=1 << 20)] | None = Field(
+        None, description="GiB that the images of a namespace may take; as much as there is without it."
+    )
+    collect: Collecting = Field(Collecting(), description="When unused blobs are deleted.")
     image: Name = Field("localhost/registry:v3.1.1", description="Image of the registry's program.")
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
-"""Volumes and snapshots of a project, and whose they are.
+"""Volumes, shares, snapshots and backups of a project, and whose they are.
 
 Those of the nodes belong to the stack and go with it. Those that claims asked for hold data that nothing
-makes again: they are known by the metadata a volume driver gives in the call that makes them, and whoever
+makes again: they are known by the metadata a driver of storage gives in the call that makes them, and whoever
 takes a platform away has to say what becomes of them.
 """
 
@@ -12,12 +12,27 @@ from typing import Any
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.cloud.ownership import METADATA, claimed_for, owner_in_metadata
+from causeway.cloud.ownership import METADATA, claimed_for, owner_in, owner_in_metadata
 from causeway.kit.errors import Finding, Problem
 
-COLLECTIONS = {"volumes": "volume", "snapshots": "snapshot"}
-"""Cinder's collections, by what is in them."""
+SHARE, SHARE_SNAPSHOT = "share", "share snapshot"
+COLLECTIONS = {
+    "volumes": "volume",
+    "snapshots": "snapshot",
+    "backups": "backup",
+    "shares": SHARE,
+    "share snapshots": SHARE_SNAPSHOT,
+}
+"""Cinder's collections and Manila's, by what is in them."""
 
+CONTAINER = "container"
+"""The type of what has the registry's images, in the object store."""
+
+MANILA = {"microversion": "2.55"}
+"""What Manila's calls are made with: what its users see since 2019."""
+
+_VERSION = "3.43"  # of Cinder: shows whose a backup is
+_LEAST = 100  # administrators of Manila may let a page have fewer than 1000, but hardly as few
 _CLAIM = "csi.storage.k8s.io/pvc/"
 _SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
 _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
@@ -25,11 +40,13 @@ _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with
 
 @dataclass(frozen=True)
 class Stored:
-    """A volume or a snapshot; ``size`` in GiB, ``status`` and ``created`` (UTC) as Cinder writes them.
+    """What is stored, also the container of a registry's images; ``size`` in GiB, rounded up.
 
+    ``status`` and ``created`` (UTC) are as the service writes them.
     ``cluster`` is whose it is, "" if nobody's; ``claimed``: a claim asked for it; ``marked``: our driver made
     it for that. ``claim`` is NAMESPACE/NAME of what asked, "" where the metadata do not tell. ``servers``
-    have it, by id; ``of`` is the volume a snapshot is of.
+    have it, by id, as far as the service knows; ``of`` is what a snapshot or a backup is of; ``group`` a
+    share's group.
     """
 
     type: str
@@ -44,9 +61,16 @@ class Stored:
     claim: str = ""
     servers: tuple[str, ...] = ()
     of: str = ""
+    group: str = ""
 
     def __str__(self) -> str:
         return f"{self.type} {self.name} ({self.id})" if self.name else f"{self.type} {self.id}"
+
+    @property
+    def held(self) -> str:
+        """Return whose data is in it, as one says it."""
+        images = self.type == CONTAINER
+        return "holds the registry's images" if images else "holds data of a claim"
 
     @property
     def idle(self) -> bool:
@@ -58,26 +82,28 @@ class Stored:
         names = servers or {}
         parts = [f"{self.size} GiB"]
         if self.claim:
-            parts.append(f"claim {self.claim}" if self.type == "volume" else f"VolumeSnapshot {self.claim}")
+            parts.append(f"VolumeSnapshot {self.claim}" if self.of else f"claim {self.claim}")
         if self.of:
-            parts.append(f"of volume {self.of}")
+            parts.append(f"of {'share' if self.type == SHARE_SNAPSHOT else 'volume'} {self.of}")
         if self.servers:
             parts.append(f"attached to {', '.join(names.get(each, each) for each in self.servers)}")
         return ", ".join(parts)
 
 
 def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
-    """Return all ``volumes`` or ``snapshots`` of the project, page by page; none where there is no Cinder.
+    """Return a collection of the project, page by page; nothing where there is no such service.
 
     The service is not asked to filter: it would take a list for each mark, and a filter that its
     administrators do not allow is ignored without a word.
     """
+    if COLLECTIONS[collection] in (SHARE, SHARE_SNAPSHOT):
+        return _of_manila(cloud, collection.removeprefix("share "))
     if not cloud.endpoint_for("block-storage"):
         return []
     found: list[dict[str, Any]] = []
     query: dict[str, str] = {}
     while True:
-        response = cloud.block_storage.get(f"/{collection}/detail", params=query)
+        response = cloud.block_storage.get(f"/{collection}/detail", params=query, microversion=_VERSION)
         if response.status_code == 404 and query:  # the one behind which the page begins is gone
             found, query = [], {}
             continue
@@ -90,21 +116,37 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
         query = {"marker": page[-1]["id"]}
 
 
+def _of_manila(cloud: Connection, collection: str) -> list[dict[str, Any]]:
+    if not cloud.endpoint_for("shared-file-system"):
+        return []
+    found: list[dict[str, Any]] = []
+    while True:
+        query = {"offset": str(len(found))} if found else {}
+        response = cloud.shared_file_system.get(f"/{collection}/detail", params=query, **MANILA)
+        sdk.raise_from_response(response)
+        page = response.json()[collection]
+        found += page
+        if len(page) < _LEAST:
+            return found
+
+
 def everything(cloud: Connection) -> list[Stored]:
-    """Return every volume and snapshot of the project."""
+    """Return everything that is stored in the project."""
     return [read(kind, each) for name, kind in COLLECTIONS.items() for each in listed(cloud, name)]
 
 
 def claimed(cloud: Connection, cluster_id: str) -> list[Stored]:
-    """Return the volumes and snapshots made for claims of a cluster."""
+    """Return what was made for claims of a cluster."""
     return [each for each in everything(cloud) if each.claimed and each.cluster == cluster_id]
 
 
 def read(kind: str, each: Mapping[str, Any]) -> Stored:
     """Return one as the service shows it. Pure."""
     metadata: Mapping[str, str] = each.get("metadata") or {}
+    if kind == SHARE_SNAPSHOT and (owner := owner_in(each.get("description") or "")):
+        metadata = owner.metadata()  # Manila knows none of snapshots before 2.73
     cluster = claimed_for(metadata)
-    prefix = _CLAIM if kind == "volume" else _SNAPSHOT
+    prefix = _CLAIM if kind in ("volume", SHARE) else _SNAPSHOT
     claim = [metadata[key] for key in (f"{prefix}namespace", f"{prefix}name") if key in metadata]
     attachments = each.get("attachments") or []
     return Stored(
@@ -119,12 +161,11 @@ def read(kind: str, each: Mapping[str, Any]) -> Stored:
         marked=bool(cluster) and owner_in_metadata(metadata) is not None,
         claim="/".join(claim),
         servers=tuple(it.get("server_id") or it.get("host_name") or "a host" for it in attachments),
-        of=each.get("volume_id") or "",
+        of=each.get("volume_id") or each.get("share_id") or "",
+        group=each.get("share_group_id") or "",
     )
 
 
 def undecided(found: Iterable[Stored], servers: Mapping[str, str]) -> Problem:
     """Return the problem that names all of them, because nobody said what becomes of them."""
-    return Problem(
-        *(Finding(str(each), f"holds data of a claim: {each.about(servers)}", _CHOOSE) for each in found)
-    )
+    return Problem(*(Finding(str(each), f"{each.held}: {each.about(servers)}", _CHOOSE) for each in found))

@@ -1,4 +1,4 @@
-"""Deleting volumes and snapshots, many at once: snapshots before what they are of, waited for by one list."""
+"""Deleting what claims had stored, many at once: a snapshot before what it is of, one list to wait."""
 
 import time
 from collections import Counter
@@ -9,13 +9,13 @@ from typing import Any
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.rooms.platforms.stored import Stored
+from causeway.rooms.platforms.stored import MANILA, SHARE, SHARE_SNAPSHOT, Stored
 
 _SETTLE = 60.0
 """Seconds without any of them going, after which one that a server has, or that something is done with, is
 given up."""
 _DELETING = 600.0
-"""The same for what Cinder is at deleting: some back ends write over all of a volume first."""
+"""The same for what the service is at deleting: some back ends write over all of a volume first."""
 _PARALLEL = 4
 _PAUSE = 1.0
 
@@ -26,7 +26,7 @@ def to_ask(seen: Sequence[Stored], asked: Mapping[str, int]) -> list[Stored]:
     ``asked`` says how many there were when it was last asked for, by id. What fell back is asked for again
     when others have gone since: on some back ends a snapshot cannot go before the volumes made of it.
     """
-    snapshotted = {each.of for each in seen if each.type == "snapshot"}
+    snapshotted = {each.of for each in seen if each.type != "backup"}
     return [
         each
         for each in seen
@@ -73,7 +73,7 @@ def why_left(each: Stored, refused: str, seen: Sequence[Stored]) -> str:
     """Return why one is still there; ``refused`` are the service's words, "" if it took the order. Pure."""
     if each.servers:
         return f"is attached to {', '.join(each.servers)}"
-    snapshots = [it.id for it in seen if it.of == each.id]
+    snapshots = [it.id for it in seen if "snapshot" in it.type and it.of == each.id]
     if snapshots:
         return f"has snapshots that could not be deleted: {', '.join(snapshots)}"
     return f"is not deleted: {refused}" if refused else f"could not be deleted: its status is {each.status}"
@@ -81,7 +81,13 @@ def why_left(each: Stored, refused: str, seen: Sequence[Stored]) -> str:
 
 def _ask(cloud: Connection, each: Stored) -> str:
     """Ask for the deletion of one; return the service's words if it refuses."""
-    response: Any = cloud.block_storage.delete(f"/{each.type}s/{each.id}")
+    response: Any
+    if each.type in (SHARE, SHARE_SNAPSHOT):
+        path = f"/{each.type.removeprefix('share ')}s/{each.id}"
+        query = {"share_group_id": each.group} if each.group else {}
+        response = cloud.shared_file_system.delete(path, params=query, **MANILA)
+    else:
+        response = cloud.block_storage.delete(f"/{each.type}s/{each.id}")
     if response.status_code < 400 or response.status_code == 404:
         return ""
     try:

@@ -71,6 +71,7 @@ def render(
 ) -> StackTemplate:
     """Return the stack of a platform; without ``joining`` the living stack's parameters for it are kept."""
     environment = _environment()
+    registry = {"host": registering.host_of(platform), "audience": registering.AUDIENCE}
     authority = dict(zip(pki.encoded(), pki.files(), strict=True))
     text = environment.get_template("stack.yaml.j2").render(
         groups=groups,
@@ -87,7 +88,7 @@ def render(
         several_masters=platform.masters.count > 1,
         several_routers=routing.nodes(platform) > 1,
         ssh_key=platform.spec.ssh_key,
-        registry=platform.spec.registry is not None,
+        registry=registry["host"],
         pki_files=authority,
     )
     scripts = {
@@ -95,7 +96,6 @@ def render(
         "storage": _text("storage-up.sh"),
         "registry": _text("registry-credentials.py"),
     }
-    registry = {"host": registering.host_of(platform), "audience": registering.AUDIENCE}
     user_data = environment.get_template("user-data.yaml.j2")
     attached = {
         f"{role}.user-data.yaml": user_data.render(
@@ -104,6 +104,7 @@ def render(
             pki_files=authority,
             ipv6=platform.spec.networks.ipv6 is not None,
             registry=registry,
+            api_name=platform.spec.names.api if platform.spec.names else "",
         )
         for role in sorted({group.role for group in groups})
     }
@@ -121,7 +122,7 @@ def render(
     }
     if platform.spec.ssh_key:
         parameters["key_name"] = platform.spec.ssh_key
-    if platform.spec.registry is not None:
+    if registry["host"]:
         parameters["registry_address"] = registering.address_of(site.services.cidr)
     if joining is not None:
         parameters["bootstrap_token"] = joining.token

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 GROUP = "registry.causeway.dev"
 RESOURCE = "images"
@@ -54,6 +54,20 @@ def question(access: Access, action: str) -> dict[str, str]:
     namespace, _, name = access.name.partition("/")
     verb = _VERBS[action]
     return {"group": GROUP, "resource": RESOURCE, "namespace": namespace, "name": name, "verb": verb}
+
+
+def changes(access: Access) -> bool:
+    """Return whether somebody who has it may change images."""
+    return access.kind == "repository" and any(each != "pull" for each in access.actions)
+
+
+def unchanging(allowed: Iterable[Access]) -> list[Access]:
+    """Return what is left of what somebody may when nobody may change images."""
+    return [replace(each, actions=("pull",)) if changes(each) else each for each in allowed if _reads(each)]
+
+
+def _reads(access: Access) -> bool:
+    return not changes(access) or "pull" in access.actions
 
 
 def own(user: Mapping[str, object], access: Access, action: str) -> bool:

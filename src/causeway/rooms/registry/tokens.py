@@ -1,22 +1,26 @@
 """The tokens a registry takes: what its bearer may do, signed (RFC 7519, ES256), for some minutes."""
 
 import base64
+import binascii
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from causeway.kit.errors import Problem
 from causeway.rooms.registry.scopes import Access
 
 LIFE = timedelta(minutes=5)
 ISSUER = "causeway"
+_NAMESPACES = "namespaces"  # a claim of ours: UIDs of the namespaces it was given for
+_CLOSED = "closed"  # another: what HAProxy tells whoever would push with it
 
 
 class Signer:
@@ -41,8 +45,19 @@ class Signer:
             raise Problem.of(str(directory), "its key is not an elliptic one", "Run apply again.")
         return cls(service, key, str(identifier))
 
-    def token(self, subject: str, granted: Iterable[Access], now: datetime) -> str:
-        """Return a token by which ``subject`` may do what is granted, from ``now`` on for ``LIFE``."""
+    def token(
+        self,
+        subject: str,
+        granted: Iterable[Access],
+        now: datetime,
+        namespaces: Mapping[str, str] = {},
+        closed: str = "",
+    ) -> str:
+        """Return a token by which ``subject`` may do what is granted, from ``now`` on for ``LIFE``.
+
+        ``namespaces`` are the UIDs of those it is given for, by name; ``closed`` says why
+        nobody may push now.
+        """
         claims: dict[str, Any] = {
             "iss": ISSUER,
             "sub": subject,
@@ -54,11 +69,27 @@ class Signer:
             "access": [
                 {"type": each.kind, "name": each.name, "actions": list(each.actions)} for each in granted
             ],
-        }
+            _NAMESPACES: dict(namespaces),
+        } | ({_CLOSED: closed} if closed else {})
         header = {"typ": "JWT", "alg": "ES256", "kid": self._identifier}
         signed = f"{_packed(header)}.{_packed(claims)}"
         r, s = decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
         return f"{signed}.{_base64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+    def namespaces(self, token: str) -> Mapping[str, str] | None:
+        """Return for which namespaces a token was given, None if it was not made here.
+
+        Whether it has ended, and what it allows, is the registry's to judge.
+        """
+        signed, _, signature = token.rpartition(".")
+        try:
+            raw, claims = _unpacked(signature), json.loads(_unpacked(signed.partition(".")[2]))
+            given = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+            self._key.public_key().verify(given, signed.encode(), ec.ECDSA(hashes.SHA256()))
+        except (InvalidSignature, ValueError, binascii.Error):
+            return None
+        found: Mapping[str, str] = claims.get(_NAMESPACES, {})
+        return found
 
 
 def _packed(value: object) -> str:
@@ -67,3 +98,7 @@ def _packed(value: object) -> str:
 
 def _base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _unpacked(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -14,15 +14,20 @@ from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Part, Table, called, claim
 
 SUBDOMAIN = "Subdomain"
+_PLATFORM = "kube-system"  # the namespace of the platform's own routes
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LONGEST = 253  # characters of a host name
 
 
 class Rules(NamedTuple):
-    """What this router allows; ``suffix`` completes the hosts of routes that name none ("": no host)."""
+    """What this router allows; ``suffix`` completes the hosts of routes that name none ("": no host).
+
+    ``reserved`` are hosts of the platform itself: nobody has them but ``kube-system``, however old his route.
+    """
 
     wildcards: bool = False
     suffix: str = ""
+    reserved: frozenset[str] = frozenset()
 
 
 def host_of(route: Route, rules: Rules) -> str:
@@ -45,6 +50,12 @@ def domain_of(host: str) -> str:
     return host.partition(".")[2]
 
 
+def domains_of(host: str) -> list[str]:
+    """Return every domain a host is below, the nearest first."""
+    labels = host.split(".")
+    return [".".join(labels[number:]) for number in range(1, len(labels))]
+
+
 def age(route: Route) -> tuple[str, str]:
     """Return the order of seniority, oldest first."""
     return route.metadata.creation_timestamp or "", route.metadata.uid
@@ -53,6 +64,11 @@ def age(route: Route) -> tuple[str, str]:
 def is_wildcard(route: Route) -> bool:
     """Return whether a route stands for all hosts beside its own."""
     return route.spec.wildcard_policy == SUBDOMAIN
+
+
+def is_deep(route: Route) -> bool:
+    """Return whether a route stands for all that is below its domain, however far."""
+    return isinstance(route, Table) and is_wildcard(route)
 
 
 def refused_alone(route: Route, rules: Rules) -> Refusal | None:
@@ -72,28 +88,48 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
     if bad is not None or len(host) > _LONGEST:
         cause = f"{bad!r} is no label of a DNS name" if bad is not None else f"is longer than {_LONGEST}"
         return Refusal("InvalidHost", f"host name validation errors: spec.host {host!r}: {cause}")
+    return _reserved(route, rules)
+
+
+def _reserved(route: Route, rules: Rules) -> Refusal | None:
+    """Return whether a route claims what is the platform's: a host of its own, or all beside one."""
+    if route.metadata.namespace == _PLATFORM:
+        return None
+    host = host_of(route, rules)
+    for own in sorted(rules.reserved):
+        if host == own or (is_wildcard(route) and domain_of(host) == domain_of(own)):
+            return _refusal(f"host {own} is the platform's own, and no namespace's")
     return None
 
 
 def admit(routes: Iterable[Route], rules: Rules) -> Mapping[str, Refusal | None]:
     """Return for each route, by key, why it may not have its host, or None.
 
-    ``routes`` must hold all that share a host with any of them, and all of a domain with a wildcard in it.
+    ``routes`` must hold all that share a host with any of them, all of a domain with a wildcard in it, and
+    all below the domain of a wildcard that is deep.
     """
     verdicts: dict[str, Refusal | None] = {}
     hosts: dict[str, list[Route]] = {}
     domains: dict[str, list[Route]] = {}  # exact hosts
     wildcards: dict[str, list[Route]] = {}
+    deep: dict[str, list[Route]] = {}
+    below: dict[str, set[str]] = {}  # namespaces
     for route in sorted(routes, key=age):
         host, key = host_of(route, rules), key_of(route)
         domain = domain_of(host)
-        verdict = refused_alone(route, rules) or _claimed(
-            route, host, hosts.get(host, ()), wildcards.get(domain, ()), domains.get(domain, ())
+        verdict = (
+            refused_alone(route, rules)
+            or _claimed(route, host, hosts.get(host, ()), wildcards.get(domain, ()), domains.get(domain, ()))
+            or _spanned(route, host, deep, below)
         )
         verdicts[key] = verdict
         if verdict is None:
             hosts.setdefault(host, []).append(route)
             (wildcards if is_wildcard(route) else domains).setdefault(domain, []).append(route)
+            if is_deep(route):
+                deep.setdefault(domain, []).append(route)
+            for each in domains_of(host):
+                below.setdefault(each, set()).add(route.metadata.namespace)
     return verdicts
 
 
@@ -154,6 +190,19 @@ def _whole_claimed(
         return _refusal(f"{called(rivals[0])} holds {host or 'every host'} and is older")
     if any(other.metadata.namespace != table.metadata.namespace for other in beside):
         return _refusal(f"a route in another namespace holds host {host}")
+    return None
+
+
+def _spanned(
+    route: Route, host: str, deep: Mapping[str, Sequence[Route]], below: Mapping[str, set[str]]
+) -> Refusal | None:
+    """Return what forbids a host far below another namespace's wildcard, or such a wildcard above hosts."""
+    namespace = route.metadata.namespace
+    wildcards = [each for domain in domains_of(host) for each in deep.get(domain, ())]
+    if any(each.metadata.namespace != namespace for each in wildcards):
+        return _refusal(f"a wildcard in another namespace holds host {host}")
+    if is_deep(route) and below.get(domain_of(host), set()) - {namespace}:
+        return _refusal(f"a route in another namespace holds a host of {host}")
     return None
 
 

@@ -3,6 +3,7 @@
 What comes out is written anew from what was parsed: nothing that HAProxy could stumble over gets through.
 """
 
+import functools
 import hashlib
 import re
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 LARGEST = 24_000  # bytes of one PEM text that a command of HAProxy can carry
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*", re.ASCII)
 _WEAK = frozenset({"md5", "sha1"})  # refused by OpenSSL at its usual level of security
 _SMALLEST_RSA = 2048
 
@@ -57,6 +59,18 @@ def chain_with_key(certificate: str, key: str, authorities: str) -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     return _fitting("certificate", text + _written(chain))
+
+
+@functools.lru_cache(maxsize=4096)
+def names(text: str) -> tuple[str, ...]:
+    """Return the hosts that a certificate is for, of PEM text that ``chain_with_key`` has written."""
+    leaf = x509.load_pem_x509_certificates(text.encode())[0]
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    dns = [each.lower() for each in found.value.get_values_for_type(x509.DNSName)]
+    return tuple(each for each in dict.fromkeys(dns) if _HOST.fullmatch(each))
 
 
 def authorities(text: str) -> str:

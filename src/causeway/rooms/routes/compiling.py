@@ -14,7 +14,7 @@ from causeway.rooms.routes.allowing import prefixes
 from causeway.rooms.routes.annotations import Options
 from causeway.rooms.routes.checking import check
 from causeway.rooms.routes.endpoints import SlicesOf, ready, targets, weights
-from causeway.rooms.routes.gateway.compiling import compile_rule, compile_table
+from causeway.rooms.routes.gateway.compiling import compile_opening, compile_rule, compile_table
 from causeway.rooms.routes.headers import header_line
 from causeway.rooms.routes.model import (
     PRESENT,
@@ -32,7 +32,7 @@ from causeway.rooms.routes.model import (
     Way,
     Wish,
 )
-from causeway.rooms.routes.parts import Part, Rule, Table, claim
+from causeway.rooms.routes.parts import Opening, Part, Rule, Table, claim
 from causeway.rooms.routes.ways import rewriting, ways
 
 _USUAL: set[MapName] = {"owner", "sticky"}
@@ -58,6 +58,8 @@ def compile_route(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refus
         return compile_rule(route, slices, offer.balance, offer.cookie)
     if isinstance(route, Table):
         return compile_table(route)
+    if isinstance(route, Opening):
+        return compile_opening(route)
     try:
         return _Compiler(route, slices, offer).entry()
     except (Refused, annotations.Misread, certificates.Unusable) as error:

@@ -41,7 +41,12 @@ _BACKEND = re.compile(r"((?:http|tcp)-[a-z]+(?:-options)?(?:-[0-9a-f]{12})?)-[0-
 
 
 class Front(msgspec.Struct, frozen=True):
-    """How HAProxy listens and what bounds it: addresses as ADDRESS:PORT, ``log`` as HAProxy names targets."""
+    """How HAProxy listens and what bounds it: addresses as ADDRESS:PORT, ``log`` as HAProxy names targets.
+
+    ``ports`` are further ones, for what Gateways ask for: ADDRESS:PORT or ADDRESS:FIRST-LAST. They are open
+    from the start, because HAProxy cannot open any while it runs; a connection to one that nobody has is
+    ended.
+    """
 
     plain: tuple[str, ...]
     secure: tuple[str, ...]
@@ -55,6 +60,16 @@ class Front(msgspec.Struct, frozen=True):
     client_verify: str = "none"
     forwarded: str = "append"
     cookie: str = "causeway"
+    ports: tuple[str, ...] = ()
+
+    @property
+    def further(self) -> frozenset[int]:
+        """Return the numbers of the further ports."""
+        found: set[int] = set()
+        for each in self.ports:
+            first, _, last = each.rpartition(":")[2].partition("-")
+            found.update(range(int(first), int(last or first) + 1))
+        return frozenset(found)
 
 
 Layout = Mapping[Kind, int]

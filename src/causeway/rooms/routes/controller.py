@@ -21,6 +21,7 @@ from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.entrance import Entrance
 from causeway.rooms.routes.gateway.hall import Hall
+from causeway.rooms.routes.gateway.listeners import Offered
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import ingress_of, of_gateways
 from causeway.rooms.routes.router import Proxy, Router
@@ -83,7 +84,7 @@ class Room:
             secret=secret,
             labels=selection.routes or None,
             allowed=self._allowed,
-            canonical=identity.canonical,
+            offered=Offered(identity.canonical, front.further),
         )
         self._routes.follow(self._route_changed)
         self._slices.follow(self._slice_changed)

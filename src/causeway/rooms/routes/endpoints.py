@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from causeway.kube.objects import EndpointSlice
 from causeway.kube.routes import Route, RouteSpec, RouteTarget
-from causeway.rooms.routes.parts import Rule, Table
+from causeway.rooms.routes.parts import Opening, Rule, Table
 
 MOST_WEIGHT = 256
 
@@ -35,7 +35,7 @@ def services_of(route: Route) -> list[str]:
     """Return the keys of the services whose endpoints a route needs."""
     if isinstance(route, Rule):
         return [each.service for each in route.targets]
-    if isinstance(route, Table):
+    if isinstance(route, Table | Opening):
         return []
     return [f"{route.metadata.namespace}/{name}" for name in targets(route.spec)]
 

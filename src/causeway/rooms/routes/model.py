@@ -20,6 +20,7 @@ MapName = Literal[
     "prefix",
     "passthrough",
     "passthrough-wildcard",
+    "port",
     "owner",
     "place",
     "filter",
@@ -32,7 +33,7 @@ MapName = Literal[
     "forwarded",
     "rewrite",
 ]
-ROUTING: tuple[MapName, ...] = ("exact", "prefix", "passthrough", "passthrough-wildcard")
+ROUTING: tuple[MapName, ...] = ("exact", "prefix", "passthrough", "passthrough-wildcard", "port")
 """The maps that lead to a backend."""
 OPTIONS: tuple[MapName, ...] = (
     "owner",

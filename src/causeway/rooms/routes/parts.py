@@ -61,6 +61,16 @@ class Table(Part, gc=False, frozen=True, kw_only=True):
     certificates: tuple[tuple[str, str], ...] = ()
 
 
+class Opening(Part, gc=False, frozen=True, kw_only=True):
+    """What connections to one of the further ports (``port``) are: ``leads`` is a value of HAProxy's map.
+
+    It claims nothing: whose a port is has been decided among Gateways.
+    """
+
+    port: int
+    leads: str
+
+
 def claim(route: Route) -> tuple[str, Match]:
     """Return the path of a route, and how it is meant: no two have the same on one host."""
     return route.spec.path, route.match if isinstance(route, Part) else "prefix"
@@ -85,6 +95,11 @@ def name_of_rule(kind: str, name: str, digest: str) -> str:
 def name_of_table(host: str) -> str:
     """Return the name of the part that has a host."""
     return f"{_TABLE}{host or 'every-host'}"
+
+
+def name_of_opening(port: int) -> str:
+    """Return the name of the part that has a port."""
+    return f"port:{port}"
 
 
 def of_gateways(key: str) -> bool:

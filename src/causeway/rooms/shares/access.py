@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from causeway.cloud.manila_objects import AccessRule, ExportLocation, Share
 from causeway.engine.storage.model import Reason, Refused
-from causeway.rooms.shares.model import CEPHFS, Clients, node_of
+from causeway.rooms.shares.model import CEPHFS, Clients, handle_key, handles_at, node_of
 
 ADDRESS, USER = "ip", "cephx"
 LEAVING = frozenset({"queued_to_deny", "denying", "deleted"})
@@ -19,19 +19,29 @@ _EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
 
 @dataclass(frozen=True)
 class Allow:
-    """Make a rule that lets ``to`` in, marked as made for ``node`` ("": for all nodes)."""
+    """Make a rule that lets ``to`` in, marked as made for ``node`` ("": for all nodes) by a handle."""
 
     kind: str
     to: str
     node: str
+    handle: str = ""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Say that a rule of ours is this node's from now on: it has the address another one had."""
+    """Say that a rule of ours is this node's: it has the address another one had, or another handle."""
 
     rule: AccessRule
     node: str
+    handle: str = ""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Say that a rule's node has the share by this handle no more; by others it still has."""
+
+    rule: AccessRule
+    handle: str
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Deny:
     rule: AccessRule
 
 
-Act = Allow | Mark | Deny
+Act = Allow | Mark | Leave | Deny
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Whom a share is to let in; ``node`` is who that is done for, "" for all nodes of the cluster."""
+    """Whom a share is to let in; ``node`` is who that is done for, "" for all nodes of the cluster.
+
+    ``handle`` is by which of its handles the node has it: several PersistentVolumes may be of one share.
+    """
 
     kind: str
     to: tuple[str, ...]
     node: str
+    handle: str = ""
 
 
 def wanted(
@@ -74,6 +88,7 @@ def wanted(
     addresses: Sequence[str],
     clients: Clients,
     cluster: str,
+    handle: str = "",
 ) -> Wanted:
     """Return whom a share is to let in for a node with these fixed ``addresses``; raises ``Refused``.
 
@@ -84,7 +99,7 @@ def wanted(
     if share.protocol == CEPHFS:
         if clients.users:
             return Wanted(USER, clients.users[:1], "")
-        return Wanted(USER, (user(cluster, share.id, node),), node)
+        return Wanted(USER, (user(cluster, share.id, node),), node, handle)
     if clients.addresses:
         return Wanted(ADDRESS, clients.addresses, "")
     families = {family for each in exports if (family := _family(each.path))}
@@ -93,7 +108,7 @@ def wanted(
         cause = f"it has no fixed address of IPv{' or IPv'.join(map(str, sorted(families))) or '4 or IPv6'}"
         remedy = "Connect its server to a network from which the share can be reached."
         raise Refused(Reason.PRECONDITION, f"node {node}", cause, remedy)
-    return Wanted(ADDRESS, fitting, node)
+    return Wanted(ADDRESS, fitting, node, handle)
 
 
 def user(cluster: str, share: str, node: str) -> str:
@@ -114,7 +129,7 @@ def to_grant(rules: Iterable[AccessRule], want: Wanted, cluster: str) -> Plan:
         rule = next((each for each in rules if _lets_in(each, want.kind, to)), None)
         made_for = None if rule is None else node_of(rule.metadata, cluster)
         if rule is None:
-            acts.append(Allow(want.kind, to, want.node))
+            acts.append(Allow(want.kind, to, want.node, want.handle))
         elif rule.state in LEAVING:
             passing = True
         elif rule.state == "error" and made_for is None:
@@ -124,8 +139,8 @@ def to_grant(rules: Iterable[AccessRule], want: Wanted, cluster: str) -> Plan:
         elif rule.state == "error":
             acts.append(Deny(rule))
         else:
-            if made_for and made_for != want.node:
-                acts.append(Mark(rule, want.node))
+            if made_for and (made_for != want.node or not _has(rule, want)):
+                acts.append(Mark(rule, want.node, want.handle))
             passing |= rule.state != "active" or (rule.access_type == USER and not rule.access_key)
     acts.extend(
         Deny(each)
@@ -138,11 +153,25 @@ def to_grant(rules: Iterable[AccessRule], want: Wanted, cluster: str) -> Plan:
     return Plan(tuple(acts), passing)
 
 
-def to_revoke(rules: Iterable[AccessRule], node: str, cluster: str) -> Plan:
-    """Return what takes away the rules made for ``node`` ("": for any node), and no other."""
-    mine = [each for each in rules if (made := node_of(each.metadata, cluster)) and node in ("", made)]
-    acts = tuple(Deny(each) for each in mine if each.state not in LEAVING)
-    return Plan(acts, passing=len(acts) < len(mine))
+def to_revoke(rules: Iterable[AccessRule], node: str, cluster: str, handle: str = "") -> Plan:
+    """Return what takes away the rules made for ``node`` ("": for any node), and no other.
+
+    A rule whose node has the share by another handle as well stays, and forgets this one.
+    """
+    acts: list[Act] = []
+    passing = False
+    for rule in rules:
+        made_for = node_of(rule.metadata, cluster)
+        if not made_for or node not in ("", made_for):
+            continue
+        handles, mine = handles_at(rule.metadata, made_for), handle_key(handle)
+        if rule.state in LEAVING:
+            passing = True
+        elif not handles - {mine}:
+            acts.append(Deny(rule))
+        elif mine in handles:
+            acts.append(Leave(rule, handle))
+    return Plan(tuple(acts), passing)
 
 
 def nodes_let_in(rules: Iterable[AccessRule], cluster: str) -> list[str]:
@@ -154,6 +183,11 @@ def nodes_let_in(rules: Iterable[AccessRule], cluster: str) -> list[str]:
 def open_to_all(rules: Iterable[AccessRule]) -> list[str]:
     """Return the ids of rules that let everybody in."""
     return [each.id for each in rules if each.access_type == ADDRESS and each.access_to in _EVERYBODY]
+
+
+def _has(rule: AccessRule, want: Wanted) -> bool:
+    """Return whether a rule says by which handle its node has the share."""
+    return not want.handle or not want.node or rule.metadata.get(handle_key(want.handle)) == want.node
 
 
 def _lets_in(rule: AccessRule, kind: str, to: str) -> bool:

@@ -127,14 +127,14 @@ class Shares(Orders[Share, Wish]):
     async def _publish(self, handle: str, node: str, clients: Clients, named: str) -> Entry:
         share = await find(self._manila, named or handle)
         await remember(self._manila, share, handle)
-        return await self._grants.open(share, node, clients, self._waiting())
+        return await self._grants.open(share, handle, node, clients, self._waiting())
 
     async def _unpublish(self, handle: str, node: str) -> None:
         try:
             share = await find(self._manila, handle)
         except errors.NotFound:
             return
-        await self._grants.close(share.id, node, self._waiting())
+        await self._grants.close(share.id, handle, node, self._waiting())
 
     def _waiting(self) -> Wait:
         until = self._until()

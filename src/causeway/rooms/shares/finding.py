@@ -1,13 +1,10 @@
 """Finding the share that Kubernetes means: by its id, by its name, or by a handle that people chose."""
 
-import hashlib
-
 from causeway.cloud import errors
 from causeway.cloud.manila import Manila
 from causeway.cloud.manila_objects import Share
 from causeway.engine.storage.model import Reason, Refused
-
-_KEY = "causeway-handle-"
+from causeway.rooms.shares.model import handle_key
 
 
 async def find(manila: Manila, handle: str) -> Share:
@@ -18,7 +15,7 @@ async def find(manila: Manila, handle: str) -> Share:
     try:
         return await manila.get_share(handle)
     except errors.NotFound:
-        key, listed = _key(handle), await manila.list_shares()
+        key, listed = handle_key(handle), await manila.list_shares()
         found = [each for each in listed if each.metadata.get(key) == handle]
         found = found or [each for each in listed if each.name == handle]
         if not found:
@@ -32,10 +29,6 @@ async def find(manila: Manila, handle: str) -> Share:
 
 async def remember(manila: Manila, share: Share, handle: str) -> None:
     """Write on a share by which handle Kubernetes knows it: most calls of the interface give nothing else."""
-    key = _key(handle)
+    key = handle_key(handle)
     if handle != share.id and share.metadata.get(key) != handle:
         await manila.mark_share(share.id, {key: handle})
-
-
-def _key(handle: str) -> str:
-    return _KEY + hashlib.sha256(handle.encode()).hexdigest()[:16]

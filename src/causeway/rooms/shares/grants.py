@@ -12,8 +12,8 @@ from causeway.cloud.manila_objects import AccessRequest, AccessRule, ExportLocat
 from causeway.cloud.nova import Addresses
 from causeway.engine.storage.model import Reason, Refused
 from causeway.rooms.shares import access
-from causeway.rooms.shares.access import Act, Allow, Deny, Mark, Plan, Wanted
-from causeway.rooms.shares.model import CEPHFS, PASSING, Clients, Entry, access_marks
+from causeway.rooms.shares.access import Act, Allow, Deny, Leave, Mark, Plan, Wanted
+from causeway.rooms.shares.model import CEPHFS, LEFT, PASSING, Clients, Entry, access_marks, handle_key
 
 log = structlog.get_logger()
 
@@ -30,8 +30,11 @@ class Grants:
         self._cluster = cluster
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    async def open(self, share: Share, node: str, clients: Clients, wait: Wait) -> Entry:
-        """Let a node mount a share, and return how it does; raises ``Refused``, ``CloudError``."""
+    async def open(self, share: Share, handle: str, node: str, clients: Clients, wait: Wait) -> Entry:
+        """Let a node mount a share it has by a handle, and return how it does.
+
+        Raises ``Refused``, ``CloudError``.
+        """
         addresses = await self._addresses.fixed(node)
         if addresses is None:
             cause = "the project has no such server"
@@ -43,7 +46,13 @@ class Grants:
             if share.status == "available":
                 exports = await self._manila.export_locations(share.id)
                 want = access.wanted(
-                    share, exports, node, addresses=addresses, clients=clients, cluster=self._cluster
+                    share,
+                    exports,
+                    node,
+                    addresses=addresses,
+                    clients=clients,
+                    cluster=self._cluster,
+                    handle=handle,
                 )
                 async with self._lock(share.id):
                     rules = await self._manila.access_rules(share.id)
@@ -67,12 +76,12 @@ class Grants:
             await wait(share.id, _has_calmed)
             share = await self._manila.get_share(share.id)
 
-    async def close(self, share: str, node: str, wait: Wait) -> None:
-        """Let a node ("": every node) not mount a share any more; raises as ``open`` does."""
+    async def close(self, share: str, handle: str, node: str, wait: Wait) -> None:
+        """Let a node ("": every node) not have a share by a handle any more; raises as ``open`` does."""
         asked = False
         while True:
             async with self._lock(share):
-                plan = access.to_revoke(await self._rules(share), node, self._cluster)
+                plan = access.to_revoke(await self._rules(share), node, self._cluster, handle)
                 if plan.is_done:
                     return
                 if asked and plan.acts:
@@ -98,11 +107,13 @@ class Grants:
 
     async def _do(self, share: str, act: Act) -> None:
         match act:
-            case Allow(kind, to, node):
-                marks = access_marks(self._cluster, node)
+            case Allow(kind, to, node, handle):
+                marks = access_marks(self._cluster, node, handle)
                 await self._manila.allow_access(share, AccessRequest(kind, to, marks))
-            case Mark(rule, node):
-                await self._manila.mark_access(rule.id, access_marks(self._cluster, node))
+            case Mark(rule, node, handle):
+                await self._manila.mark_access(rule.id, access_marks(self._cluster, node, handle))
+            case Leave(rule, handle):
+                await self._manila.mark_access(rule.id, {handle_key(handle): LEFT})
             case Deny(rule):
                 await self._manila.deny_access(share, rule.id)
 

@@ -1,17 +1,21 @@
 """What is asked of shares: the words this room speaks."""
 
+import hashlib
+
 import msgspec
 
 from causeway.cloud.manila_objects import ShareSnapshot
-from causeway.cloud.ownership import Owner, owner_in, owner_in_metadata
+from causeway.cloud.ownership import SHARE, SHARE_CLUSTER, Owner, owner_in, owner_in_metadata
 from causeway.engine.storage.model import Capacity
 
 NFS, CEPHFS = "NFS", "CEPHFS"
 PROTOCOLS = (NFS, CEPHFS)
-CLUSTER_KEY = "manila.csi.openstack.org/cluster"
-"""The metadata by which cloud-provider-openstack's driver of shares, and ours, mark what is a cluster's."""
-SHARE, ACCESS = "share", "share-access"
-"""The kinds of what this room makes; the uid of a rule is the node it is for, "" if it is for all nodes."""
+ACCESS = "share-access"
+"""The kind of access rules; the uid of one is the node it is for."""
+_ALL = "all"  # in the place of the node: metadata is written over, and nothing would leave a node's there
+LEFT = "left"
+"""What an access rule says of a handle by which its node has the share no more."""
+_HANDLE = "causeway-handle-"
 
 PASSING = frozenset(
     {
@@ -66,12 +70,12 @@ class Entry(msgspec.Struct, frozen=True):
 
 def marks(cluster: str, name: str) -> dict[str, str]:
     """Return the metadata that says whose a share is, given in the call that makes it."""
-    return {CLUSTER_KEY: cluster, **Owner(cluster, SHARE, name).metadata()}
+    return {SHARE_CLUSTER: cluster, **Owner(cluster, SHARE, name).metadata()}
 
 
 def is_ours(metadata: dict[str, str], cluster: str) -> bool:
     """Return whether a share belongs to ``cluster``, made by us or by cloud-provider-openstack's driver."""
-    return metadata.get(CLUSTER_KEY) == cluster
+    return metadata.get(SHARE_CLUSTER) == cluster
 
 
 def description(cluster: str, name: str) -> str:
@@ -85,12 +89,28 @@ def is_our_snapshot(snapshot: ShareSnapshot, cluster: str) -> bool:
     return owner is not None and (owner.cluster, owner.kind) == (cluster, SHARE)
 
 
-def access_marks(cluster: str, node: str) -> dict[str, str]:
-    """Return the metadata that says for which node a rule was made ("": for all)."""
-    return Owner(cluster, ACCESS, node).metadata()
+def access_marks(cluster: str, node: str, handle: str = "") -> dict[str, str]:
+    """Return the metadata that says for which node a rule was made ("": for all), and by which handle."""
+    mark = {handle_key(handle): node} if handle and node else {}
+    return {**Owner(cluster, ACCESS, node or _ALL).metadata(), **mark}
+
+
+def handle_key(handle: str) -> str:
+    """Return the key of metadata that stands for a handle by which Kubernetes knows a share.
+
+    On a share its value is the handle, on an access rule the node that has the share by it.
+    """
+    return _HANDLE + hashlib.sha256(handle.encode()).hexdigest()[:16]
+
+
+def handles_at(metadata: dict[str, str], node: str) -> set[str]:
+    """Return the keys of the handles by which a node has a share, from the metadata of its rule."""
+    return {key for key, value in metadata.items() if key.startswith(_HANDLE) and value == node}
 
 
 def node_of(metadata: dict[str, str], cluster: str) -> str | None:
     """Return for which node ``cluster`` made a rule ("": for all), None if it did not make it."""
     owner = owner_in_metadata(metadata)
-    return owner.uid if owner is not None and (owner.cluster, owner.kind) == (cluster, ACCESS) else None
+    if owner is None or (owner.cluster, owner.kind) != (cluster, ACCESS):
+        return None
+    return "" if owner.uid == _ALL else owner.uid

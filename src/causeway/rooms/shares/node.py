@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +24,10 @@ KEYS = Path("/run/causeway/shares")
 APPEAR = 30.0
 """Seconds a program may take until what it serves is there."""
 _LOOK_EVERY = 0.1
-_KERNEL_KNOWS = Path("/proc/filesystems")
-# Whatever a pod starts ends with it. What serves a file system has to stay: the machine's systemd keeps it.
+# By the kernel where that has CephFS, and the program that tells it a key.
+_BY_KERNEL = "command -v mount.ceph && { grep -qw ceph /proc/filesystems || modprobe -q ceph; }"
+# The programs that mount are the machine's. Whatever a pod starts ends with it, and what serves a file system
+# has to stay: the machine's systemd keeps it.
 _ON_HOST = ("nsenter", "--target", "1", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--")
 
 
@@ -36,36 +37,43 @@ class NodeShares(NodeStorage):
     def __init__(self, *, in_pod: bool = False, appear: float = APPEAR) -> None:
         super().__init__("share")
         self._in_pod = in_pod
+        self._around: Sequence[str] = _ON_HOST if in_pod else ()
         self._appear = appear
 
     def stage(self, identifier: str, path: Path, entry: Entry, options: Options) -> None:
         """Mount a share at ``path``; raises ``Refused``, ``CommandFailed``."""
-        place = self._place(identifier)
         with self._alone(identifier):
-            if mounting.is_staged(mounts.table(), str(path), place) and not self._clear_dead(path):
-                return
-            how = mounting.mounting(entry, str(path), options, by_kernel=knows_ceph(), place=place)
-            path.mkdir(mode=0o750, parents=True, exist_ok=True)
-            if not entry.key:
-                run(*how.words)
-                return
-            file = _write_key(path, mounting.keyring(entry, by_program=how.stays))
-            try:
-                self._mount(how, file, path, place)
-            finally:
-                file.unlink()
+            self._stage(self._place(identifier), path, entry, options)
 
     def publish(
-        self, identifier: str, staged: Path, path: Path, *, read_only: bool, alone: bool = False
+        self,
+        identifier: str,
+        staged: Path,
+        path: Path,
+        entry: Entry,
+        options: Options,
+        *,
+        read_only: bool,
+        alone: bool = False,
     ) -> None:
-        """Show a staged share to a pod at ``path``; ``alone``: to no second one; raises ``Refused``."""
+        """Show a staged share to a pod at ``path``; ``alone``: to no second one; raises ``Refused``.
+
+        One whose program has ended is mounted again by ``entry`` and ``options``: as long as another pod has
+        it, however broken, the kubelet does not ask for that.
+        """
         place = self._place(identifier)
         with self._alone(identifier):
             table = mounts.table()
             if not mounting.is_staged(table, str(staged), place):
                 cause = f"it is not mounted at {staged}"
                 raise Refused(Reason.PRECONDITION, place, cause, "It has to be staged first.")
+            if _is_dead(staged):
+                self._stage(place, staged, entry, options)
+                table = mounts.table()
             there = mounts.at(table, str(path))
+            if there is not None and _is_dead(path):
+                mounts.unmount(path, lazily=True)
+                there = None
             if there is not None:
                 here = mounts.at(table, str(staged))
                 if here is None or (there.device, there.root) != (here.device, here.root):
@@ -88,21 +96,26 @@ class NodeShares(NodeStorage):
             raise Refused(Reason.NOT_FOUND, self._place(identifier), cause, remedy)
         return filesystem_usage(path)
 
-    def _clear_dead(self, path: Path) -> bool:
-        """Take away a mount whose program has ended; returns whether it was one."""
+    def _stage(self, place: str, path: Path, entry: Entry, options: Options) -> None:
+        if mounting.is_staged(mounts.table(), str(path), place):
+            if not _is_dead(path):
+                return
+            log.warning("the program that served a share has ended; it is mounted again", path=str(path))
+            mounts.unmount(path, lazily=True)
+        by_kernel = succeeds(*self._around, "sh", "-c", _BY_KERNEL)
+        how = mounting.mounting(entry, str(path), options, by_kernel=by_kernel, place=place)
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if not entry.key:
+            run(*self._around, *how.words)
+            return
+        file = _write_key(path, mounting.keyring(entry, by_program=how.stays))
         try:
-            os.statvfs(path)
-        except OSError as error:
-            if error.errno != errno.ENOTCONN:
-                raise
-        else:
-            return False
-        log.warning("the program that served a share has ended; it is mounted again", path=str(path))
-        mounts.unmount(path, lazily=True)
-        return True
+            self._mount(how, file, path, place)
+        finally:
+            file.unlink()
 
     def _mount(self, how: Mounting, key: Path, path: Path, place: str) -> None:
-        words: Sequence[str] = how.with_keyfile(str(key))
+        words = how.with_keyfile(str(key))
         if how.stays and self._in_pod:
             unit = f"causeway-share-{_name(path)}"
             kept = (
@@ -113,8 +126,8 @@ class NodeShares(NodeStorage):
                 "--property=KillMode=mixed",
                 "--",
             )
-            words = [*_ON_HOST, *kept, *words, "-f"]
-        run(*words)
+            words = [*kept, *words, "-f"]
+        run(*self._around, *words)
         deadline = time.monotonic() + self._appear
         while not mounting.is_staged(mounts.table(), str(path), place):
             if time.monotonic() > deadline:
@@ -124,11 +137,15 @@ class NodeShares(NodeStorage):
             time.sleep(_LOOK_EVERY)
 
 
-def knows_ceph() -> bool:
-    """Return whether this kernel can mount CephFS."""
-    if "ceph" in _KERNEL_KNOWS.read_text().split():
+def _is_dead(path: Path) -> bool:
+    """Return whether the program that served what is mounted there has ended; raises ``OSError``."""
+    try:
+        os.statvfs(path)
+    except OSError as error:
+        if error.errno != errno.ENOTCONN:
+            raise
         return True
-    return shutil.which("modprobe") is not None and succeeds("modprobe", "--quiet", "ceph")
+    return False
 
 
 def _write_key(path: Path, content: str) -> Path:

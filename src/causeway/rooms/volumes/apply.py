@@ -2,11 +2,12 @@
 
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Volume, VolumeRequest
+from causeway.cloud.cinder_objects import Hints, Volume, VolumeRequest
+from causeway.cloud.identifiers import is_id
 from causeway.cloud.nova import Attachments
 from causeway.engine.storage.capacity import gigabytes
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
-from causeway.engine.storage.steps import Step
+from causeway.engine.storage.steps import COMING, Step
 from causeway.rooms.volumes import creation
 from causeway.rooms.volumes.access import for_several, require_usable
 from causeway.rooms.volumes.attachment import (
@@ -20,7 +21,17 @@ from causeway.rooms.volumes.attachment import (
     to_detach,
 )
 from causeway.rooms.volumes.creation import Origin
-from causeway.rooms.volumes.model import Capability, Capacity, Reason, Refused, Source, Wish, is_ours
+from causeway.rooms.volumes.model import (
+    Capability,
+    Capacity,
+    Near,
+    Reason,
+    Refused,
+    Source,
+    Wish,
+    is_ours,
+    is_restored,
+)
 
 
 class Volumes(Orders[Volume, Wish]):
@@ -68,17 +79,22 @@ class Volumes(Orders[Volume, Wish]):
         require_usable(wish.capabilities, place, multiattach=True)
         gigabytes(wish.capacity, place)
         volume = await super()._create(wish)
+        if is_restored(volume):
+            metadata = creation.metadata_of(wish, self._cluster, wish.source.snapshot_id)
+            volume = await self._cinder.mark_volume(volume, metadata)
         require_usable(wish.capabilities, place, multiattach=volume.multiattach)
         return volume
 
     def _is_ours(self, it: Volume) -> bool:
-        return is_ours(it.metadata, self._cluster)
+        # What is made of a backup loses its marks for a moment: it is known by name and backup until then.
+        return is_ours(it.metadata, self._cluster) or it.status in COMING or is_restored(it)
 
     def _judge(self, wish: Wish, it: Volume) -> Step[Volume]:
         return creation.judge(wish, it)
 
     async def _order(self, wish: Wish) -> Volume:
-        return await self._cinder.create_volume(await self._request_for(wish))
+        request = await self._request_for(wish)
+        return await self._cinder.create_volume(request, await self._hints(wish.near))
 
     def _failure(self, place: str, told: str) -> Refused:
         full = "no valid backend" in told.lower() or "could not find any available" in told.lower()
@@ -105,9 +121,7 @@ class Volumes(Orders[Volume, Wish]):
     async def _origin(self, source: Source) -> Origin | None:
         try:
             if source.snapshot_id:
-                snapshot = await self._cinder.get_snapshot(source.snapshot_id)
-                _require_ready(f"snapshot {snapshot.id}", snapshot.status, ("available", "backing-up"))
-                return Origin(snapshot.size)
+                return await self._snapshot_or_backup(source.snapshot_id)
             if source.volume_id:
                 volume = await self._cinder.get_volume(source.volume_id)
                 _require_ready(f"volume {volume.id}", volume.status, ("available", "in-use", "backing-up"))
@@ -119,6 +133,34 @@ class Volumes(Orders[Volume, Wish]):
                 Reason.NOT_FOUND, f"source {identifier}", cause, "Name a source that exists."
             ) from error
         return None
+
+    async def _snapshot_or_backup(self, identifier: str) -> Origin:
+        try:
+            snapshot = await self._cinder.get_snapshot(identifier)
+        except errors.NotFound:
+            backup = await self._cinder.get_backup(identifier)
+            _require_ready(f"backup {backup.id}", backup.status, ("available",))
+            return Origin(backup.size, backup=True)
+        _require_ready(f"snapshot {snapshot.id}", snapshot.status, ("available", "backing-up"))
+        return Origin(snapshot.size)
+
+    async def _hints(self, near: Near) -> Hints | None:
+        if near == Near():
+            return None
+        with_these = [await self._meant(each) for each in near.with_these]
+        without_these = [await self._meant(each) for each in near.without_these]
+        return Hints(tuple(with_these), tuple(without_these))
+
+    async def _meant(self, word: str) -> str:
+        """Return the id of the volume of a name or an id; raises ``Refused``."""
+        if is_id(word) and await self._found(word):
+            return word
+        found = [each.id for each in await self._named.of(word)]
+        if len(found) != 1:
+            cause = f"{len(found)} volumes of the project are called so" if found else "there is none"
+            remedy = "Name a volume by its id in the claim's annotations, and make the claim anew."
+            raise Refused(Reason.INVALID, f"volume {word}, which a claim names", cause, remedy)
+        return found[0]
 
     async def _expand(self, identifier: str, capacity: Capacity) -> Volume:
         place = f"volume {identifier}"

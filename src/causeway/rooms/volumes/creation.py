@@ -3,18 +3,39 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from causeway.cloud.cinder_objects import Snapshot, SnapshotRequest, Volume, VolumeRequest
+from causeway.cloud.cinder_objects import (
+    Backup,
+    BackupRequest,
+    Snapshot,
+    SnapshotRequest,
+    Volume,
+    VolumeRequest,
+)
 from causeway.engine.storage.capacity import fits, gigabytes
-from causeway.engine.storage.steps import Discard, Step, by_status
-from causeway.rooms.volumes.model import GIB, Reason, Refused, SnapshotWish, Wish, marks
+from causeway.engine.storage.steps import COMING, Discard, Done, Step, by_status
+from causeway.rooms.volumes.model import (
+    BACKUP_KEY,
+    GIB,
+    BackupWish,
+    Reason,
+    Refused,
+    SnapshotWish,
+    Wish,
+    is_another,
+    made_of,
+    marks,
+)
+
+_BASE = 30  # seconds a backup may take however small its volume is
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a new volume is a copy of: its size in GiB, and the zone it is bound to ("": none)."""
+    """What a new volume is a copy of: its size in GiB, its zone if that binds, whether it is a backup."""
 
     size: int
     zone: str = ""
+    backup: bool = False
 
 
 def judge(wish: Wish, volume: Volume) -> Step[Volume]:
@@ -22,6 +43,8 @@ def judge(wish: Wish, volume: Volume) -> Step[Volume]:
     place = f"volume {volume.id} ({wish.name})"
     step = by_status(volume, place)
     if isinstance(step, Discard) or volume.status == "deleting":
+        return step
+    if volume.status in COMING and is_another(volume):  # Cinder may be about to say of which backup it is
         return step
     for what, has, wanted in _differences(wish, volume):
         raise Refused(
@@ -36,17 +59,36 @@ def judge(wish: Wish, volume: Volume) -> Step[Volume]:
 def judge_snapshot(wish: SnapshotWish, snapshot: Snapshot) -> Step[Snapshot]:
     """Return what the snapshot of a wish's name is; raises ``Refused`` when it is of another volume."""
     place = f"snapshot {snapshot.id} ({wish.name})"
-    if snapshot.volume_id != wish.volume_id:
-        cause = (
-            f"it is of volume {snapshot.volume_id}, and one of {wish.volume_id} is asked for by the same name"
-        )
-        raise Refused(Reason.EXISTS, place, cause, "Ask for it by another name.")
+    _require_of(wish, snapshot.volume_id, place)
     return by_status(snapshot, place)
+
+
+def judge_backup(wish: BackupWish, backup: Backup) -> Step[Backup]:
+    """Return what the backup of a wish's name is; raises ``Refused`` when it is of another volume.
+
+    One that is on its way is there: the moment it is of was fixed before.
+    """
+    place = f"backup {backup.id} ({wish.name})"
+    _require_of(wish.snapshot, backup.volume_id, place)
+    return Done(backup) if backup.status in COMING else by_status(backup, place)
+
+
+def require_in_time(wish: BackupWish, backup: Backup, age: float) -> None:
+    """Raise ``Refused`` when a backup that was begun ``age`` seconds ago should be there by now."""
+    limit = _BASE + wish.seconds_per_gib * backup.size
+    if backup.status in COMING and age > limit:
+        cause = f"it is not finished after {age:.0f} s, and {limit} s are expected of {backup.size} GiB"
+        remedy = (
+            "It goes on by itself. If the store is that slow, raise backup-max-duration-seconds-per-gb in "
+            "the VolumeSnapshotClass; else have the cloud's administrator look at cinder-backup."
+        )
+        raise Refused(Reason.DEADLINE, f"backup {backup.id}", cause, remedy)
 
 
 def request_for(wish: Wish, cluster: str, origin: Origin | None) -> VolumeRequest:
     """Return the request that makes the volume, with the marks of its owner in it; raises ``Refused``."""
     place = f"volume {wish.name}"
+    backup = wish.source.snapshot_id if origin and origin.backup else ""
     zone = wish.zone or next(iter(wish.zones), "")
     if origin and origin.zone and not wish.zone:
         if wish.zones and origin.zone not in wish.zones:
@@ -56,12 +98,22 @@ def request_for(wish: Wish, cluster: str, origin: Origin | None) -> VolumeReques
     return VolumeRequest(
         name=wish.name,
         size=gigabytes(wish.capacity, place, at_least=origin.size if origin else 1),
-        metadata={**wish.metadata, **marks(cluster, wish.name)},
+        metadata=metadata_of(wish, cluster, backup),
         volume_type=wish.volume_type,
         availability_zone=zone,
-        snapshot_id=wish.source.snapshot_id,
+        snapshot_id="" if backup else wish.source.snapshot_id,
         source_volid=wish.source.volume_id,
+        backup_id=backup,
     )
+
+
+def metadata_of(wish: Wish, cluster: str, backup: str) -> dict[str, str]:
+    """Return what a volume carries; ``backup`` is the id of that it is made of, "" for none."""
+    return {
+        **wish.metadata,
+        **marks(cluster, wish.name),
+        **({BACKUP_KEY: backup} if backup else {}),
+    }
 
 
 def snapshot_request_for(wish: SnapshotWish, cluster: str, volume: Volume) -> SnapshotRequest:
@@ -81,6 +133,23 @@ def snapshot_request_for(wish: SnapshotWish, cluster: str, volume: Volume) -> Sn
     )
 
 
+def backup_request_for(wish: BackupWish, cluster: str, snapshot: Snapshot) -> BackupRequest:
+    """Return the request that makes the backup of a snapshot."""
+    return BackupRequest(
+        volume_id=snapshot.volume_id,
+        snapshot_id=snapshot.id,
+        name=wish.name,
+        metadata={**wish.snapshot.metadata, **marks(cluster, wish.name)},
+        availability_zone=wish.zone,
+    )
+
+
+def _require_of(wish: SnapshotWish, volume_id: str, place: str) -> None:
+    if volume_id != wish.volume_id:
+        cause = f"it is of volume {volume_id}, and one of {wish.volume_id} is asked for by the same name"
+        raise Refused(Reason.EXISTS, place, cause, "Ask for it by another name.")
+
+
 def _differences(wish: Wish, volume: Volume) -> Iterable[tuple[str, str, str]]:
     """Yield what of the volume differs from the wish: what, what it is, what is wished."""
     if not fits(volume.size, wish.capacity):
@@ -91,7 +160,8 @@ def _differences(wish: Wish, volume: Volume) -> Iterable[tuple[str, str, str]]:
     allowed = (wish.zone,) if wish.zone else wish.zones
     if allowed and volume.availability_zone not in (None, *allowed):
         yield "zone", str(volume.availability_zone), " or ".join(allowed)
-    if (volume.snapshot_id or "") != wish.source.snapshot_id:
-        yield "source", f"snapshot {volume.snapshot_id or 'none'}", wish.source.snapshot_id or "none"
-    if (volume.source_volid or "") != wish.source.volume_id:
-        yield "source", f"volume {volume.source_volid or 'none'}", wish.source.volume_id or "none"
+    source = made_of(volume)
+    if source.snapshot_id != wish.source.snapshot_id:
+        yield "source", f"snapshot {source.snapshot_id or 'none'}", wish.source.snapshot_id or "none"
+    if source.volume_id != wish.source.volume_id:
+        yield "source", f"volume {source.volume_id or 'none'}", wish.source.volume_id or "none"

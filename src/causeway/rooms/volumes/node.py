@@ -11,7 +11,8 @@ import structlog
 
 from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target
 from causeway.host import disks, mounts
-from causeway.rooms.volumes import mounting
+from causeway.rooms.volumes import health, mounting
+from causeway.rooms.volumes.health import Ill
 from causeway.rooms.volumes.model import Capability, Reason, Refused
 
 log = structlog.get_logger()
@@ -110,6 +111,14 @@ class NodeVolumes(NodeStorage):
         if path.is_block_device():
             return Usage(disks.size(path))
         return filesystem_usage(path)
+
+    def ills(self, volume_id: str, paths: Sequence[Path]) -> tuple[Ill, ...]:
+        """Return what is wrong with a volume that is to be at ``paths``."""
+        device = disks.find(volume_id, self._root)
+        number = disks.number(device) if device else None
+        blocks = [str(each) for each in paths if each.is_block_device()]
+        counted = disks.errors(number) if number is not None else 0
+        return health.on_node(number, mounts.table(), [str(each) for each in paths], blocks, counted)
 
     def _fill(self, device: Path, path: Path, only: str = "") -> None:
         """Let the file system at ``path`` fill its device, if it can be written and is of kind ``only``."""

@@ -1,81 +1,88 @@
 """The Controller service: requests in, the room's answers out."""
 
-from causeway.cloud import errors
+from contextlib import AsyncExitStack
+
+import msgspec
+
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Snapshot, Volume
-from causeway.cloud.identifiers import is_id
+from causeway.cloud.cinder_objects import Volume
 from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
-from causeway.kit.errors import Problem
+from causeway.kube.access import discover
+from causeway.kube.client import Client
 from causeway.rooms.volumes.access import why_not
 from causeway.rooms.volumes.apply import Volumes
+from causeway.rooms.volumes.backups import Backups
+from causeway.rooms.volumes.health import in_cloud
 from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.snapshots import Snapshots
-from causeway.serve.csi import convert, requests, server
+from causeway.serve.csi import controller_service, convert, requests
+from causeway.serve.csi.claims import Claims
+from causeway.serve.csi.controller_service import Can, ControllerService
+from causeway.serve.csi.paging import pages
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
+from causeway.serve.csi.snapshot_calls import SnapshotCalls
 from causeway.serve.csi.spec import csi_pb2 as csi
-
-_Can = csi.ControllerServiceCapability.RPC
-CAPABILITIES = (
-    _Can.CREATE_DELETE_VOLUME,
-    _Can.PUBLISH_UNPUBLISH_VOLUME,
-    _Can.LIST_VOLUMES,
-    _Can.LIST_VOLUMES_PUBLISHED_NODES,
-    _Can.GET_VOLUME,
-    _Can.CREATE_DELETE_SNAPSHOT,
-    _Can.LIST_SNAPSHOTS,
-    _Can.GET_SNAPSHOT,
-    _Can.CLONE_VOLUME,
-    _Can.EXPAND_VOLUME,
-    _Can.MODIFY_VOLUME,
-    _Can.SINGLE_NODE_MULTI_WRITER,
-)
-_PAGE = 1000  # what Cinder gives at most, unless its administrators chose less
 
 
 def run(settings: ControllerSettings) -> None:
     """Run the controller service until SIGTERM or SIGINT; raises ``Problem``."""
-    server.run("causeway-csi-controller", _serve(settings))
 
-
-async def _serve(settings: ControllerSettings) -> None:
-    try:
-        cloud = await Cloud.open(settings.cloud, settings.clouds_file)
-    except errors.CloudError as error:
-        raise Problem.of(f"cloud {settings.cloud}", str(error), error.remedy) from error
-    async with cloud:
+    async def begin(cloud: Cloud, ending: AsyncExitStack) -> Controller:
+        claims = Claims(await ending.enter_async_context(Client(discover()))) if settings.claims else None
         cinder = Cinder(cloud)
         volumes = Volumes(cinder, Attachments(cloud), settings.cluster)
         snapshots = Snapshots(cinder, settings.cluster)
-        try:
-            controller = Controller(settings.common, cinder, volumes, snapshots)
-            await server.serve(settings.common, Controller=controller)
-        finally:
-            await volumes.close()
-            await snapshots.close()
+        backups = Backups(cinder, snapshots, settings.cluster)
+        for each in (snapshots, backups, volumes):
+            ending.push_async_callback(each.close)
+        return Controller(settings.common, cinder, volumes, snapshots, backups, claims=claims)
+
+    controller_service.run("causeway-csi-controller", settings, begin)
 
 
-class Controller:
+class Controller(SnapshotCalls, ControllerService):
     """The Controller service."""
 
-    def __init__(self, settings: Common, cinder: Cinder, volumes: Volumes, snapshots: Snapshots) -> None:
-        self._settings = settings
-        self._cinder = cinder
-        self._volumes = volumes
-        self._snapshots = snapshots
+    capabilities = (
+        Can.CREATE_DELETE_VOLUME,
+        Can.PUBLISH_UNPUBLISH_VOLUME,
+        Can.LIST_VOLUMES,
+        Can.LIST_VOLUMES_PUBLISHED_NODES,
+        Can.GET_VOLUME,
+        Can.GET_VOLUME_HEALTH,
+        Can.LIST_VOLUME_HEALTH,
+        Can.CREATE_DELETE_SNAPSHOT,
+        Can.LIST_SNAPSHOTS,
+        Can.GET_SNAPSHOT,
+        Can.CLONE_VOLUME,
+        Can.EXPAND_VOLUME,
+        Can.MODIFY_VOLUME,
+        Can.SINGLE_NODE_MULTI_WRITER,
+    )
 
-    async def controller_get_capabilities(
-        self, _: csi.ControllerGetCapabilitiesRequest
-    ) -> csi.ControllerGetCapabilitiesResponse:
-        """Return what the controller can do."""
-        return csi.ControllerGetCapabilitiesResponse(
-            capabilities=[csi.ControllerServiceCapability(rpc=_Can(type=each)) for each in CAPABILITIES]
-        )
+    def __init__(
+        self,
+        settings: Common,
+        cinder: Cinder,
+        volumes: Volumes,
+        snapshots: Snapshots,
+        backups: Backups,
+        *,
+        claims: Claims | None = None,
+    ) -> None:
+        super().__init__(cinder, snapshots, backups)
+        self._settings = settings
+        self._volumes = volumes
+        self._claims = claims
 
     async def create_volume(self, request: csi.CreateVolumeRequest) -> csi.CreateVolumeResponse:
         """Have a volume of the name."""
-        made = await self._volumes.create(convert.wish(request, self._settings))
+        wish = convert.wish(request, self._settings)
+        if self._claims is not None:
+            wish = msgspec.structs.replace(wish, near=await self._claims.near(wish.metadata))
+        made = await self._volumes.create(wish)
         options = request.parameters.get(convert.MAKING, "")
         context = {convert.MAKING: options} if options else {}
         return csi.CreateVolumeResponse(volume=convert.volume(made, self._settings, context))
@@ -129,16 +136,7 @@ class Controller:
 
     async def list_volumes(self, request: csi.ListVolumesRequest) -> csi.ListVolumesResponse:
         """Return the project's volumes, or a page of them."""
-        marker = requests.marker(request, "volumes")
-        found: list[Volume] = []
-        while True:
-            try:
-                page, marker = await self._cinder.page_of_volumes(request.max_entries or _PAGE, marker)
-            except errors.NotFound as error:
-                raise requests.stale("volumes") from error
-            found += page
-            if request.max_entries or not marker:
-                break
+        found, marker = await self._page(request)
         shown = [
             csi.ListVolumesResponse.Entry(
                 volume=convert.volume(each, self._settings),
@@ -147,6 +145,22 @@ class Controller:
             for each in found
         ]
         return csi.ListVolumesResponse(entries=shown, next_token=marker)
+
+    async def controller_list_volume_health(
+        self, request: csi.ControllerListVolumeHealthRequest
+    ) -> csi.ControllerListVolumeHealthResponse:
+        """Return those of the project's volumes with which something is wrong, or of a page of them."""
+        found, marker = await self._page(request)
+        shown = [convert.health(each.id, ills) for each in found if (ills := in_cloud(each))]
+        return csi.ControllerListVolumeHealthResponse(entries=shown, next_token=marker)
+
+    async def controller_get_volume_health(
+        self, request: csi.ControllerGetVolumeHealthRequest
+    ) -> csi.ControllerGetVolumeHealthResponse:
+        """Return what is wrong with one volume in the cloud."""
+        required("volume", volume_id=request.volume_id)
+        it = await self._cinder.get_volume(request.volume_id)
+        return csi.ControllerGetVolumeHealthResponse(volume_health=convert.health(it.id, in_cloud(it)))
 
     async def controller_get_volume(
         self, request: csi.ControllerGetVolumeRequest
@@ -180,45 +194,9 @@ class Controller:
         await self._volumes.modify(request.volume_id, convert.mutable_type(request.mutable_parameters, place))
         return csi.ControllerModifyVolumeResponse()
 
-    async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
-        """Have a snapshot of the name."""
-        taken = await self._snapshots.create(convert.snapshot_wish(request))
-        return csi.CreateSnapshotResponse(snapshot=convert.snapshot(taken))
-
-    async def delete_snapshot(self, request: csi.DeleteSnapshotRequest) -> csi.DeleteSnapshotResponse:
-        """Have no snapshot of the id."""
-        required("snapshot", snapshot_id=request.snapshot_id)
-        await self._snapshots.delete(request.snapshot_id)
-        return csi.DeleteSnapshotResponse()
-
-    async def get_snapshot(self, request: csi.GetSnapshotRequest) -> csi.GetSnapshotResponse:
-        """Return one snapshot."""
-        required("snapshot", snapshot_id=request.snapshot_id)
-        it = await self._cinder.get_snapshot(request.snapshot_id)
-        return csi.GetSnapshotResponse(snapshot=convert.snapshot(it))
-
-    async def list_snapshots(self, request: csi.ListSnapshotsRequest) -> csi.ListSnapshotsResponse:
-        """Return the project's snapshots, those of one volume, one alone, or a page of them."""
-        marker = requests.marker(request, "snapshots")
-        found: list[Snapshot] = []
-        if request.snapshot_id:
-            try:
-                found = [await self._cinder.get_snapshot(request.snapshot_id)]
-            except errors.NotFound:
-                found = []
-            if request.source_volume_id:
-                found = [each for each in found if each.volume_id == request.source_volume_id]
-            marker = ""
-        elif is_id(request.source_volume_id) or not request.source_volume_id:
-            while True:
-                try:
-                    page, marker = await self._cinder.page_of_snapshots(
-                        request.max_entries or _PAGE, marker, request.source_volume_id
-                    )
-                except errors.NotFound as error:
-                    raise requests.stale("snapshots") from error
-                found += page
-                if request.max_entries or not marker:
-                    break
-        shown = [csi.ListSnapshotsResponse.Entry(snapshot=convert.snapshot(each)) for each in found]
-        return csi.ListSnapshotsResponse(entries=shown, next_token=marker)
+    async def _page(
+        self, request: csi.ListVolumesRequest | csi.ControllerListVolumeHealthRequest
+    ) -> tuple[list[Volume], str]:
+        """Return the project's volumes, or as many as are asked for, and the token to go on with."""
+        marker = requests.marker(request, "volumes")
+        return await pages(self._cinder.page_of_volumes, request.max_entries, marker, "volumes")

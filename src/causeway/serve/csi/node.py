@@ -37,6 +37,7 @@ class Node(NodeService):
         Can.STAGE_UNSTAGE_VOLUME,
         Can.EXPAND_VOLUME,
         Can.GET_VOLUME_STATS,
+        Can.GET_VOLUME_HEALTH,
         Can.SINGLE_NODE_MULTI_WRITER,
     )
 
@@ -86,6 +87,15 @@ class Node(NodeService):
             read_only=request.readonly or capability.reads_only,
         )
         return csi.NodePublishVolumeResponse()
+
+    async def node_get_volume_health(
+        self, request: csi.NodeGetVolumeHealthRequest
+    ) -> csi.NodeGetVolumeHealthResponse:
+        """Return what is wrong with the volume on this node."""
+        required("volume", volume_id=request.volume_id)
+        paths = [Path(each) for each in (request.staging_target_path, request.volume_publish_path) if each]
+        found = await asyncio.to_thread(self._volumes.ills, request.volume_id, paths)
+        return csi.NodeGetVolumeHealthResponse(volume_health=convert.health(request.volume_id, found))
 
     async def node_expand_volume(self, request: csi.NodeExpandVolumeRequest) -> csi.NodeExpandVolumeResponse:
         """Have the file system as large as its volume."""

@@ -33,12 +33,16 @@ class Common:
 
 @dataclass(frozen=True)
 class ControllerSettings:
-    """Where the controller service finds things; ``clouds_file`` None means the usual places."""
+    """Where the controller service finds things; ``clouds_file`` None means the usual places.
+
+    ``claims``: whether the annotations of claims are read, from the Kubernetes API.
+    """
 
     common: Common
     cluster: str
     cloud: str
     clouds_file: Path | None
+    claims: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,16 @@ def controller(environment: Mapping[str, str], driver: str = VOLUMES) -> Control
     if not cluster:
         remedy = "Set it to the platform's id, or to the value of --cluster of the driver used before."
         raise _wrong("CAUSEWAY_CLUSTER_ID", cluster, remedy)
+    claims = environment.get("CAUSEWAY_CSI_CLAIMS", "ignored")
+    if claims not in ("read", "ignored"):
+        raise _wrong("CAUSEWAY_CSI_CLAIMS", claims, "Say read, or ignored.")
     clouds_file = environment.get("OS_CLIENT_CONFIG_FILE")
     return ControllerSettings(
         common(environment, driver),
         cluster,
         environment.get("OS_CLOUD", "openstack"),
         Path(clouds_file) if clouds_file else None,
+        claims == "read",
     )
 
 

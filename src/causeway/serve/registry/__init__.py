@@ -9,18 +9,25 @@ before the registry speaks TLS and leads here what concerns tokens.
 import asyncio
 import os
 import signal
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import structlog
 from aiohttp import BasicAuth, ClientError, ClientSession, ClientTimeout, hdrs, web
 
 from causeway.kit import logging, trace
+from causeway.kit.errors import Problem
 from causeway.kube.access import discover
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
-from causeway.rooms.registry import reviews, scopes
+from causeway.rooms.registry import gate, reviews, scopes
+from causeway.rooms.registry.gate import Gate
+from causeway.rooms.registry.images import Images
+from causeway.rooms.registry.scopes import Access
 from causeway.rooms.registry.tokens import LIFE, Signer
-from causeway.serve.registry.settings import Settings
+from causeway.serve.registry import admission
+from causeway.serve.registry.admission import refusal
+from causeway.serve.registry.settings import Settings, opened
 
 PATH = "/auth/token"
 _SECONDS = 4.0  # the registry may take to say that it works
@@ -43,8 +50,9 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     signer = Signer.read(settings.service, settings.directory)
-    async with Client(discover()) as client:
-        runner = web.AppRunner(application(client, signer, settings.registry), access_log=None)
+    async with Client(discover()) as client, opened(settings.place) as store:
+        images = Images(client, store, settings.quota)
+        runner = web.AppRunner(application(client, signer, images, settings.registry), access_log=None)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", settings.port).start()
@@ -53,24 +61,31 @@ async def _serve(settings: Settings) -> None:
             await runner.cleanup()
 
 
-def application(client: Client, signer: Signer, registry: str) -> web.Application:
-    """Return the service: tokens at ``/auth/token``; ``/healthz`` says whether the registry (URL) works."""
+def application(client: Client, signer: Signer, images: Images, registry: str) -> web.Application:
+    """Return the service: tokens at ``/auth/token``, and what is asked before a manifest is written.
+
+    ``/healthz`` says whether the registry (URL) works.
+    """
 
     async def token(request: web.Request) -> web.Response:
+        now = datetime.now(UTC)  # from when on the token lives: before its push is on record
         given = _password(request.headers.get(hdrs.AUTHORIZATION, ""))
         try:
             user = await reviews.user_of(client, given) if given else None
             if user is None:
-                return _refusal(401, "UNAUTHORIZED", "the password must be a token of this platform")
+                return refusal(401, "UNAUTHORIZED", "the password must be a token of this platform")
             wanted = scopes.parse(request.query.getall("scope", []))
             allowed = await reviews.granted(client, user, wanted)
+            allowed, living, closed = await _settled(client, images, allowed)
         except ApiError as error:
             log.warning("a token cannot be reviewed", cause=str(error))
-            return _refusal(503, "UNAVAILABLE", "the API server does not review tokens now")
+            return refusal(503, "UNAVAILABLE", "the API server does not review tokens now")
+        except Problem as error:
+            log.warning("images cannot be looked at", cause=str(error))
+            return refusal(503, "UNAVAILABLE", str(error))
         for each in allowed:
             log.info("granted", user=user["username"], name=each.name, actions=list(each.actions))
-        now = datetime.now(UTC)
-        made = signer.token(user["username"], allowed, now)
+        made = signer.token(user["username"], allowed, now, living, _collecting(closed) if closed else "")
         answer = {"token": made, "access_token": made, "expires_in": int(LIFE.total_seconds())}
         return web.json_response(answer | {"issued_at": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
@@ -86,8 +101,9 @@ def application(client: Client, signer: Signer, registry: str) -> web.Applicatio
             return web.Response(status=503, text=f"the registry does not answer: {error}\n")
         return web.Response(status=status, text=f"the registry answers with status {status}\n")
 
-    made = web.Application()
+    made = web.Application(client_max_size=admission.MOST)
     made.router.add_get(PATH, token)
+    made.router.add_put(admission.PATH, admission.admission(images, signer, registry))
     made.router.add_get("/healthz", alive)
     return made
 
@@ -100,6 +116,25 @@ def _password(authorization: str) -> str:
         return ""
 
 
-def _refusal(status: int, code: str, message: str) -> web.Response:
-    headers = {hdrs.WWW_AUTHENTICATE: 'Basic realm="registry"'} if status == 401 else {}
-    return web.json_response({"errors": [{"code": code, "message": message}]}, status=status, headers=headers)
+async def _settled(
+    client: Client, images: Images, allowed: Iterable[Access]
+) -> tuple[list[Access], dict[str, str], Gate | None]:
+    """Return what of the allowed can be done now, the UIDs of its namespaces, and the gate if closed."""
+    living: dict[str, str] = {}
+    closed: Gate | None = None
+    for name in {each.namespace for each in allowed if each.namespace}:
+        found = await images.namespace(name)
+        if found is not None:
+            if stands := await images.settle(found):
+                closed = stands
+                continue
+            living[name] = found["metadata"]["uid"]
+    left = [each for each in allowed if not each.namespace or each.namespace in living]
+    if any(scopes.changes(each) for each in left):
+        closed = await gate.enter(client) or closed
+    return (scopes.unchanging(left) if closed else left), living, closed
+
+
+def _collecting(closed: Gate) -> str:
+    until = f" at {closed.until:%H:%M} UTC at the latest" if closed.until else ""
+    return f"unused blobs are being collected by {closed.collector}. Push again in a while,{until}."

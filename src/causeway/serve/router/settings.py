@@ -1,5 +1,6 @@
 """The router's settings, all from its environment."""
 
+import re
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.controller import Selection
 from causeway.rooms.routes.statuses import Identity
 
+_PORTS = re.compile(r".*:([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 _PREFIX = "CAUSEWAY_ROUTER_"
 _CONNECTIONS = 20_000
 _FILES = 1_000  # that HAProxy has open beside connections
@@ -44,7 +46,11 @@ class Settings:
         return cls(
             offer=Offer(
                 directory=directory,
-                rules=Rules(wildcards=read.flag("WILDCARDS"), suffix=suffix),
+                rules=Rules(
+                    wildcards=read.flag("WILDCARDS"),
+                    suffix=suffix,
+                    reserved=frozenset(filter(None, read.text("RESERVED", "").split(","))),
+                ),
                 cookie=cookie,
                 authorities=read.authorities("DESTINATION_CA"),
                 balance=read.choice("BALANCE", ("random", "roundrobin", "leastconn", "source")),
@@ -62,6 +68,7 @@ class Settings:
                 client_verify=read.client_verify(),
                 forwarded=read.choice("FORWARDED", ("append", "replace", "if-none", "never")),
                 cookie=cookie,
+                ports=read.ports("PORTS"),
             ),
             selection=Selection(read.text("ROUTE_LABELS", ""), read.text("NAMESPACE_LABELS", "")),
             identity=Identity(read.text("NAME", "default"), read.text("CANONICAL_HOSTNAME", "")),
@@ -97,6 +104,16 @@ class _Reader:
         if value not in choices:
             raise _wrong(name, f"{value!r} is none of {', '.join(choices)}", "Give one of them.")
         return value
+
+    def ports(self, name: str) -> tuple[str, ...]:
+        found = tuple(filter(None, self.text(name, "").split(",")))
+        for each in found:
+            ends = _PORTS.fullmatch(each)
+            if ends is None or not 0 < int(ends[1]) <= int(ends[2] or ends[1]) < 65_536:
+                raise _wrong(
+                    name, f"{each!r} is no place to listen", "Give ADDRESS:PORT or ADDRESS:FIRST-LAST."
+                )
+        return found
 
     def client_verify(self) -> str:
         verify = self.choice("CLIENT_VERIFY", ("none", "optional", "required"))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from causeway.lab.images import sidecars
 from causeway.lab.images.golang import Published, Toolchain
-from causeway.rooms.platforms.model import Sidecars
+from causeway.rooms.platforms.storage import Sidecars
 
 
 class Modules(Toolchain):

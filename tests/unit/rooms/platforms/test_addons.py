@@ -8,11 +8,13 @@ import yaml
 
 from causeway.kube.resource import resource_of
 from causeway.rooms.platforms import addons, nodes
-from causeway.rooms.platforms.addons import Settings, Volumes
-from causeway.rooms.platforms.model import Names, VolumeDriver
+from causeway.rooms.platforms.addons import Settings, Shares, Volumes
+from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, NAME, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.platforms.registry import Registry
 from causeway.rooms.platforms.routing import Routing
+from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
+from causeway.rooms.shares.node import KEYS as SHARES_KEYS
 
 CONFIG = {"clusterId": "u", "platform": "demo", "serviceCidr": "172.30.0.0/17", "odd": 'a "quoted" {value}'}
 
@@ -126,11 +128,66 @@ def test_sidecars_may_be_elsewhere_and_share_the_drivers_socket() -> None:
     assert mounts == {name: {"socket"} for name in ("provisioner", "attacher", "resizer", "snapshotter")}
 
 
+def shares(**classes: dict[str, str]) -> Shares:
+    chosen = ShareDriver.model_validate({"classes": classes or {"files": {"protocol": "NFS"}}})
+    return Shares("u", chosen, Sidecars(attacher="registry.example/attacher:1"), {"clouds.yaml": "secret\n"})
+
+
+def test_the_driver_of_shares_comes_only_where_it_is_wanted() -> None:
+    plain, more = addons.manifests(settings()), addons.manifests(settings(shares=shares()))
+    assert [each for each in more if each in plain] == plain
+    added = {(each["kind"], each["metadata"]["name"]): each for each in more if each not in plain}
+    assert {
+        ("CSIDriver", "manila.csi.openstack.org"),
+        ("Secret", addons.SHARES_SECRET),
+        ("Deployment", "causeway-shares"),
+        ("DaemonSet", "causeway-shares-node"),
+        ("StorageClass", "files"),
+        ("VolumeSnapshotClass", "manila"),
+    } <= added.keys()
+    assert added["Secret", addons.SHARES_SECRET]["stringData"] == {"clouds.yaml": "secret\n"}
+    assert added["CSIDriver", "manila.csi.openstack.org"]["spec"]["attachRequired"] is True
+    for each in more:
+        assert resource_of(each).kind == each["kind"]
+    assert "secret" not in repr(settings(shares=shares()))
+
+
+def test_there_is_a_class_for_each_one_of_the_file() -> None:
+    asked = shares(nfs={"protocol": "NFS"}, ceph={"protocol": "CEPHFS", "type": "fast: 1"})
+    found = of_kind("StorageClass", addons.manifests(settings(shares=asked)))
+    assert {each["metadata"]["name"]: each["parameters"] for each in found} == {
+        "nfs": {"protocol": "NFS"},
+        "ceph": {"protocol": "CEPHFS", "type": "fast: 1"},
+    }
+
+
+def test_what_serves_mounts_of_shares_is_started_on_the_node_itself() -> None:
+    found = addons.manifests(settings(volumes=volumes(), shares=shares()))
+    pods = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"] for each in of_kind("DaemonSet", found)
+    }
+    assert pods["causeway-shares-node"]["hostPID"] is True
+    assert "hostPID" not in pods["causeway-volumes-node"]
+    (driver,) = pods["causeway-shares-node"]["containers"]
+    mounted = {each["mountPath"] for each in driver["volumeMounts"]}
+    assert {str(SHARES_KEYS), "/var/lib/kubelet"} <= mounted
+    assert "/dev" not in mounted
+
+
+def test_no_two_pods_of_a_node_answer_at_one_port() -> None:
+    found = addons.manifests(settings(volumes=volumes(), shares=shares()))
+    ports = [
+        container["livenessProbe"]["httpGet"]["port"]
+        for each in [*of_kind("Deployment", found), *of_kind("DaemonSet", found)]
+        for container in each["spec"]["template"]["spec"]["containers"]
+        if "CSI_ENDPOINT" in {it["name"] for it in container.get("env", [])}
+    ]
+    assert len(ports) == len(set(ports)) == 4
+
+
 def test_nobody_gets_rights_on_everything() -> None:
-    for role in [
-        *of_kind("ClusterRole", addons.manifests(settings(volumes=volumes(), registry=registry()))),
-        *of_kind("Role", addons.manifests(settings(volumes=volumes(), registry=registry()))),
-    ]:
+    everything = addons.manifests(settings(volumes=volumes(), shares=shares(), registry=registry()))
+    for role in [*of_kind("ClusterRole", everything), *of_kind("Role", everything)]:
         for rule in role["rules"]:
             named = [
                 each for key in ("apiGroups", "resources", "nonResourceURLs") for each in rule.get(key, [])

@@ -2,14 +2,16 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.rooms.platforms import examples
 
 from causeway.cloud.octavia_providers import OVN
 from causeway.rooms.platforms import groups, template
 from causeway.rooms.platforms.model import Platform
-from causeway.rooms.platforms.need import TAKES, Flavor, Kind, need, resources, taken
+from causeway.rooms.platforms.need import REGISTRY, TAKES, Flavor, Kind, need, resources, taken
 from causeway.rooms.platforms.pki import make_pki
 from causeway.rooms.platforms.site import Place, Site
 
@@ -110,6 +112,19 @@ def test_what_the_stack_holds_never_exceeds_the_need(given: Platform) -> None:
     steady = need(given, FLAVORS).steady
     held = taken(resources(given))
     assert all(held[kind] <= steady[kind] for kind in held)
+
+
+@pytest.mark.parametrize(("storage", "volumes", "size"), [("cinder", 1, 20), ("swift", 0, 0)])
+def test_a_registry_takes_a_load_balancer_and_a_volume_if_images_are_on_one(
+    storage: str, volumes: int, size: int
+) -> None:
+    named = {"router": {"suffix": "apps.example.org"}}
+    before = need(examples.platform(**named), {}).steady
+    after = need(examples.platform(**named, registry={"storage": storage}), {}).steady
+    more = {kind: after[kind] - before[kind] for kind in Kind if after[kind] != before[kind]}
+    assert more.pop(Kind.VOLUMES, 0) == volumes
+    assert more.pop(Kind.GIGABYTES, 0) == size
+    assert more == dict(REGISTRY)
 
 
 @given(platforms, st.sampled_from(sorted(FLAVORS)))

@@ -5,7 +5,7 @@ import pytest
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms.checks import Severity
 from causeway.rooms.platforms.document import parse
-from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing, Naming, Network, Quota, Stack
+from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing, Naming, Network, Quota, Sharing, Stack
 from causeway.rooms.platforms.need import Kind, need
 from causeway.rooms.platforms.preflight import preflight
 
@@ -161,6 +161,32 @@ def test_what_the_cloud_does_not_have_is_said(edit: tuple[str, str], place: str,
 def test_without_the_volume_driver_its_type_does_not_matter() -> None:
     asked = ("cloud: lab", "cloud: lab\n  volumes: {install: false, type: gold}")
     assert findings(edited(asked), CLOUD, Severity.BLOCKER) == []
+
+
+SHARED = edited(
+    ("cloud: lab", "cloud: lab\n  shares: {classes: {a: {protocol: NFS}, b: {protocol: CEPHFS, type: ceph}}}")
+)
+SHARES = Sharing(frozenset({"default", "ceph"}), has_default=True)
+
+
+def test_share_types_that_are_there_are_well() -> None:
+    assert not findings(SHARED, replace(CLOUD, shares=SHARES), Severity.BLOCKER)
+
+
+@pytest.mark.parametrize(
+    ("shares", "place", "words"),
+    [
+        (replace(SHARES, has_default=False), "spec.shares.classes.a", "ceph, default"),
+        (Sharing(frozenset({"default"}), has_default=True), "spec.shares.classes.b.type", "default"),
+        (Finding("service shared-file-system", "b", "c"), "service shared-file-system", "c"),
+    ],
+)
+def test_a_cloud_without_the_shares_that_are_asked_for_is_told(
+    shares: Sharing | Finding, place: str, words: str
+) -> None:
+    (found,) = findings(SHARED, replace(CLOUD, shares=shares), Severity.BLOCKER)
+    assert found.place == place
+    assert words in found.remedy
 
 
 def test_a_master_must_be_as_large_as_kubeadm_wants() -> None:

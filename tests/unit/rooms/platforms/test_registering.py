@@ -36,7 +36,6 @@ def made(present: dict[str, str] | None = None, now: datetime = NOW, **spec: Any
 
 def test_no_registry_unless_asked_for() -> None:
     assert registering.registering(platform(**SUFFIX), SERVICES, PKI, {}, NOW) is None
-    assert registering.host_of(platform(**SUFFIX)) == ""
 
 
 @pytest.mark.parametrize(
@@ -109,9 +108,11 @@ def user_data(role: str, **spec: Any) -> dict[str, Any]:
 def test_every_node_pulls_by_name_at_an_address_and_signs_in_as_the_pod(role: str) -> None:
     found = user_data(role, registry=WANTED, **SUFFIX)
     mirrors = tomllib.loads(found["/etc/containerd/certs.d/registry.apps.example.org/hosts.toml"])
-    assert mirrors["host"]["https://@REGISTRY@"] == {
+    assert mirrors == {
+        "server": "https://@REGISTRY@",
         "capabilities": ["pull", "resolve"],
         "ca": "/etc/causeway/pki/ca.crt",
+        "host": {},
     }
     (provider,) = hot.parse(found["/etc/causeway/registry/credentials.yaml"])["providers"]
     assert provider["matchImages"] == ["registry.apps.example.org"]
@@ -122,9 +123,17 @@ def test_every_node_pulls_by_name_at_an_address_and_signs_in_as_the_pod(role: st
     assert "image-credential-provider-bin-dir, value: /usr/local/lib/causeway/credential-provider" in kubelet
 
 
-def test_without_a_registry_nodes_hear_nothing_of_it() -> None:
-    assert not [path for path in user_data("compute") if "registry" in path]
-    assert "registry_address" not in examples.stack(platform()).parameters
+def test_nodes_made_before_a_registry_know_all_that_later_ones_do() -> None:
+    for role in ("master", "infra", "compute"):
+        assert user_data(role, **SUFFIX) == user_data(role, registry=WANTED, **SUFFIX)
+    before, after = (examples.stack(platform(**SUFFIX, **more)) for more in ({}, {"registry": WANTED}))
+    assert (before.text, before.parameters) == (after.text, after.parameters)
+
+
+@pytest.mark.parametrize("spec", [{}, {**SUFFIX, "kubernetes": {"version": "v1.33.1"}}])
+def test_where_there_can_be_no_registry_nodes_hear_nothing_of_it(spec: dict[str, Any]) -> None:
+    assert not [path for path in user_data("compute", **spec) if "registry" in path]
+    assert "registry_address" not in examples.stack(platform(**spec)).parameters
 
 
 def test_nodes_are_told_the_services_address() -> None:

@@ -1,11 +1,11 @@
-"""Whose volumes and snapshots are, and how they are told."""
+"""Whose volumes, shares and snapshots are, and how they are told."""
 
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner, claimed_for
+from causeway.cloud.ownership import DRIVER_CLUSTER, SHARE, SHARE_CLUSTER, VOLUME, Owner, claimed_for
 from causeway.rooms.platforms.stored import read, undecided
 
 CLUSTER, OTHER = "3d9195d1-6bc1-423b-82eb-f2c605ddc198", "kubernetes"
@@ -47,6 +47,22 @@ def test_they_are_told_with_size_claim_and_who_has_them() -> None:
     taken = read("snapshot", {"id": "z", "size": 10, "volume_id": "v", "metadata": OURS | names})
     assert str(taken) == "snapshot z"
     assert taken.about() == "10 GiB, VolumeSnapshot s/n, of volume v"
+
+
+def test_shares_and_their_snapshots_are_known_by_the_marks_of_their_driver() -> None:
+    marks = {SHARE_CLUSTER: CLUSTER, **Owner(CLUSTER, SHARE, "pvc-a").metadata()}
+    ours = read("share", volume(marks | CLAIM, share_group_id="g"))
+    assert (ours.cluster, ours.claimed, ours.marked, ours.group) == (CLUSTER, True, True, "g")
+    assert (str(ours), ours.about()) == ("share pvc-a (v)", "10 GiB, claim shop/data")
+    theirs = read("share", volume({SHARE_CLUSTER: OTHER}))
+    assert (theirs.cluster, theirs.claimed, theirs.marked) == (OTHER, True, False)
+    assert read("share", volume({})).cluster == ""
+
+    snapshot = {"id": "z", "name": "snapshot-a", "size": 10, "share_id": "v"}
+    taken = read("share snapshot", {**snapshot, "description": Owner(CLUSTER, SHARE, "a").description()})
+    assert (taken.cluster, taken.claimed, taken.marked) == (CLUSTER, True, True)
+    assert (str(taken), taken.about()) == ("share snapshot snapshot-a (z)", "10 GiB, of share v")
+    assert read("share snapshot", {**snapshot, "description": "by hand"}).cluster == ""
 
 
 def test_the_problem_names_every_one_and_what_to_say() -> None:

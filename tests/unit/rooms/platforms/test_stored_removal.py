@@ -41,6 +41,10 @@ def test_the_cause_is_the_nearest_one() -> None:
     used, kept = volume("a", "in-use", "w1"), snapshot("s", "b", "error_deleting")
     assert why_left(used, "refused", [used]) == "is attached to w1"
     assert why_left(volume("b"), "", [volume("b"), kept]) == "has snapshots that could not be deleted: s"
+    backup = Stored("backup", "k", "", 1, "available", of="b")
+    assert why_left(volume("b"), "No.", [volume("b"), backup]) == "is not deleted: No."
+    assert backup in to_ask([volume("b"), backup], {})
+    assert volume("b") in to_ask([volume("b"), backup], {})
     assert why_left(kept, "", [kept]) == "could not be deleted: its status is error_deleting"
     assert why_left(volume("c"), "Invalid volume", []) == "is not deleted: Invalid volume"
     assert told([used, kept, volume("c")]) == "1 snapshot, 2 volumes"

@@ -61,6 +61,13 @@ def test_user_data_is_valid_and_all_its_placeholders_are_filled(platform: Platfo
                 list(yaml.safe_load_all(each["content"]))
 
 
+def test_masters_of_a_platform_with_a_zone_are_certified_for_its_name() -> None:
+    named = examples.platform(names={"zone": "shop.example.org"})
+    for each, more in ((examples.platform(), ""), (named, ', "api.shop.example.org"')):
+        text = examples.stack(each).files["master.user-data.yaml"]
+        assert f'certSANs: ["@API@", "@PUBLIC_API@"{more}]' in text
+
+
 def test_only_masters_get_the_keys_of_the_authorities() -> None:
     made = examples.stack(examples.platform())
     for role in ("infra", "compute"):

@@ -304,6 +304,28 @@ WRONG = (
             ("10:14", ("v1.34.0 or newer, for a registry",)),
         ),
     ),
+    edit(
+        "shares without the volume driver",
+        "cloud: lab",
+        "cloud: lab\n  shares: {classes: {files: {protocol: NFS}}}\n  volumes: {install: false}",
+        "8:22",
+        "true, for shares",
+    ),
+    edit(
+        "class of shares that is the one of volumes",
+        "cloud: lab",
+        "cloud: lab\n  shares: {classes: {cinder: {protocol: NFS}}}",
+        "7:30",
+        "another name",
+    ),
+    edit(
+        "class of shares of an unknown protocol",
+        "cloud: lab",
+        "cloud: lab\n  shares: {classes: {files: {protocol: SMB}}}",
+        "7:40",
+        "NFS",
+    ),
+    edit("no class of shares", "cloud: lab", "cloud: lab\n  shares: {classes: {}}", "7:21", "at least one"),
     # Several at once
     Wrong(
         "several",

@@ -87,3 +87,14 @@ def test_a_service_account_pulls_from_its_own_namespace_and_no_more() -> None:
     assert not scopes.own(user, others, "pull")
     assert not scopes.own(user, Access("registry", "catalog", ("*",)), "*")
     assert not scopes.own({"username": "shop"}, ours, "pull")
+
+
+def test_while_nobody_may_change_images_they_can_be_pulled() -> None:
+    both, push = (
+        Access("repository", "shop/a", ("pull", "push")),
+        Access("repository", "shop/b", ("push", "delete")),
+    )
+    read, all_ = Access("repository", "shop/c", ("pull",)), Access("registry", "catalog", ("*",))
+    assert [scopes.changes(each) for each in (both, push, read, all_)] == [True, True, False, False]
+    left = scopes.unchanging([both, push, read, all_])
+    assert left == [Access("repository", "shop/a", ("pull",)), read, all_]

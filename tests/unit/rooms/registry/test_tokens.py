@@ -59,6 +59,7 @@ def test_a_token_says_who_may_do_what_where_and_until_when(directory: Path) -> N
         "nbf": int(NOW.timestamp()),
         "exp": int((NOW + timedelta(minutes=5)).timestamp()),
         "access": [{"type": "repository", "name": "shop/front", "actions": ["pull", "push"]}],
+        "namespaces": {},
     }
     assert timedelta(minutes=5) == LIFE
     raw = unpacked(signature)
@@ -67,6 +68,16 @@ def test_a_token_says_who_may_do_what_where_and_until_when(directory: Path) -> N
     key(keys).verify(signed, f"{head}.{body}".encode(), ec.ECDSA(hashes.SHA256()))
     with pytest.raises(InvalidSignature):
         key(keys).verify(signed, f"{head}.{body}x".encode(), ec.ECDSA(hashes.SHA256()))
+
+
+def test_a_token_says_for_which_namespaces_it_was_given_and_why_nobody_may_push(directory: Path) -> None:
+    signer = Signer.read("registry.example", directory)
+    token = signer.token("alice", GRANTED, NOW, {"shop": "a-uid"}, closed="later")
+    assert json.loads(unpacked(token.split(".")[1]))["closed"] == "later"
+    assert signer.namespaces(token) == {"shop": "a-uid"}
+    forged = token.replace(token.split(".")[1], token.split(".")[1][:-2] + "fQ")
+    for other in ("", "a.b.c", "a.b", forged, token[:-4], token + "!", "\xe9.b.c"):
+        assert signer.namespaces(other) is None
 
 
 def test_no_two_tokens_are_the_same(directory: Path) -> None:

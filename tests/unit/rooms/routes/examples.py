@@ -80,14 +80,19 @@ def refused(given: Route, offer: Offer = OFFER) -> str:
 
 
 @functools.cache
-def certificate(host: str = "www.apps.example", number: int = 0) -> tuple[str, str]:
+def certificate(
+    host: str = "www.apps.example", number: int = 0, names: tuple[str, ...] = ()
+) -> tuple[str, str]:
     """Return a self-signed certificate and its key as PEM; ``number`` tells those of one host apart."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{host}{number}"[:64])])
     now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder()
+    if names:
+        alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+        builder = builder.add_extension(alternative, critical=False)
     made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
+        builder.subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(number + 1)

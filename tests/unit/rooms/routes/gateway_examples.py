@@ -6,15 +6,18 @@ from typing import Any
 import msgspec
 from tests.unit.rooms.routes.examples import certificate
 
-from causeway.kube.gateways import Gateway, Grant, HTTPRoute, TLSRoute
+from causeway.kube.gateways import Gateway, Grant, HTTPRoute, TCPRoute, TLSRoute
 from causeway.kube.ingresses import Secret
 from causeway.kube.objects import Namespace, Service
 from causeway.rooms.routes.gateway.deriving import Derived, World, derive
 from causeway.rooms.routes.gateway.grants import Grants
-from causeway.rooms.routes.parts import Rule, Table
+from causeway.rooms.routes.gateway.listeners import Offered
+from causeway.rooms.routes.parts import Opening, Rule, Table
 
 Object = dict[str, Any]
-Thing = Gateway | HTTPRoute | TLSRoute | Grant | Secret
+Thing = Gateway | HTTPRoute | TLSRoute | TCPRoute | Grant | Secret
+
+OFFERED = Offered("192.0.2.1", frozenset({9000, 9001}))
 
 
 def meta(name: str, namespace: str = "one", age: int = 0) -> Object:
@@ -33,9 +36,11 @@ def listener(protocol: str = "HTTP", **given: Any) -> Object:
     return {"name": protocol.lower(), "protocol": protocol, "port": port} | given
 
 
-def gateway(*listeners: Object, name: str = "edge", namespace: str = "one") -> Gateway:
-    spec = {"gatewayClassName": "causeway", "listeners": list(listeners or (listener(),))}
-    return msgspec.convert({"metadata": meta(name, namespace), "spec": spec}, Gateway)
+def gateway(
+    *listeners: Object, name: str = "edge", namespace: str = "one", age: int = 0, **given: Any
+) -> Gateway:
+    spec = {"gatewayClassName": "causeway", "listeners": list(listeners or (listener(),))} | given
+    return msgspec.convert({"metadata": meta(name, namespace, age), "spec": spec}, Gateway)
 
 
 def rule(*backends: str, **given: Any) -> Object:
@@ -56,6 +61,11 @@ def tls(name: str = "bank", age: int = 0, **given: Any) -> TLSRoute:
     return msgspec.convert({"metadata": meta(name, age=age), "spec": spec}, TLSRoute)
 
 
+def tcp(name: str = "queue", age: int = 0, **given: Any) -> TCPRoute:
+    spec = {"parentRefs": [{"name": "edge"}], "rules": [rule(name)]} | given
+    return msgspec.convert({"metadata": meta(name, age=age), "spec": spec}, TCPRoute)
+
+
 def grant(namespace: str, kind: str, origin: str, to: Object) -> Grant:
     source = {"group": "gateway.networking.k8s.io", "kind": kind, "namespace": origin}
     return msgspec.convert(
@@ -63,8 +73,10 @@ def grant(namespace: str, kind: str, origin: str, to: Object) -> Grant:
     )
 
 
-def secret(name: str, namespace: str = "one", host: str = "www.example") -> Secret:
-    chain, key = certificate(host)
+def secret(
+    name: str, namespace: str = "one", host: str = "www.example", names: tuple[str, ...] = ()
+) -> Secret:
+    chain, key = certificate(host, names=names)
     return msgspec.convert(
         {
             "metadata": meta(name, namespace),
@@ -75,9 +87,7 @@ def secret(name: str, namespace: str = "one", host: str = "www.example") -> Secr
     )
 
 
-def world(
-    *things: Gateway | HTTPRoute | TLSRoute | Grant | Secret, labels: Mapping[str, Object] | None = None
-) -> World:
+def world(*things: Thing, labels: Mapping[str, Object] | None = None, offered: Offered = OFFERED) -> World:
     """Return a world in which every service but ``nobody`` has a port 80."""
     service = msgspec.convert({"metadata": {"name": "s"}, "spec": {"ports": [{"port": 80}]}}, Service)
     secrets = {
@@ -85,7 +95,7 @@ def world(
     }
     return World(
         gateways=tuple(each for each in things if isinstance(each, Gateway)),
-        routes=tuple(each for each in things if isinstance(each, HTTPRoute | TLSRoute)),
+        routes=tuple(each for each in things if isinstance(each, HTTPRoute | TLSRoute | TCPRoute)),
         namespaces={
             name: msgspec.convert({"metadata": {"name": name, "labels": some}}, Namespace)
             for name, some in (labels or {}).items()
@@ -93,6 +103,7 @@ def world(
         services=lambda key: None if key.endswith("/nobody") else service,
         secrets=lambda key: secrets.get(key, "does not exist"),
         grants=Grants(each for each in things if isinstance(each, Grant)),
+        offered=offered,
     )
 
 
@@ -121,3 +132,14 @@ def accepted(found: Derived, key: str = "one/shop", kind: str = "HTTPRoute") -> 
 def resolved(found: Derived, key: str = "one/shop", kind: str = "HTTPRoute") -> str:
     (only,) = found.attached[f"{kind} {key}"]
     return only.resolved.reason if only.resolved else ""
+
+
+def openings(found: Derived) -> dict[int, str]:
+    """Return what further ports lead to."""
+    return {part.port: part.leads for part in found.parts.values() if isinstance(part, Opening)}
+
+
+def table(found: Derived, host: str) -> Table:
+    """Return the table of a host."""
+    (only,) = (each for each in found.parts.values() if isinstance(each, Table) and each.spec.host == host)
+    return only

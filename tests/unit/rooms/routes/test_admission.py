@@ -1,5 +1,6 @@
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from tests.unit.rooms.routes.examples import route
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.admission import Rules, admit, age, generated_host, host_of
+from causeway.rooms.routes.parts import Table, name_of_table
 from causeway.rooms.routes.registry import Registry
 
 RULES = Rules(wildcards=True, suffix="apps.example")
@@ -52,6 +54,18 @@ def test_a_wildcard_and_hosts_beside_it_are_of_one_namespace() -> None:
     assert reasons(wild, mine, others) == {"one/wild": "", "one/shop": "", "two/other": "HostAlreadyClaimed"}
     older = route("other", "two", host="other.apps.example", age=0)
     assert reasons(wild, older) == {"one/wild": "HostAlreadyClaimed", "two/other": ""}
+
+
+def test_a_host_of_the_platform_is_its_own_however_old_another_route_is() -> None:
+    rules = RULES._replace(reserved=frozenset({"registry.apps.example"}))
+    host = {"host": "registry.apps.example"}
+    theirs, ours = route(namespace="two", age=0, **host), route(namespace="kube-system", age=9, **host)
+    assert reasons(theirs, ours, rules=rules) == {"two/shop": "HostAlreadyClaimed", "kube-system/shop": ""}
+    # Nor does anybody have it before the platform does, or all hosts beside it.
+    assert reasons(theirs, rules=rules) == {"two/shop": "HostAlreadyClaimed"}
+    wild = route("wild", "two", host="any.apps.example", wildcardPolicy="Subdomain")
+    beside = route("beside", "two", host="shop.apps.example")
+    assert reasons(wild, beside, rules=rules) == {"two/wild": "HostAlreadyClaimed", "two/beside": ""}
 
 
 def test_wildcards_differ_by_path() -> None:
@@ -100,28 +114,38 @@ def test_hosts_are_made_of_what_there_is() -> None:
     assert generated_host(route(host=""), Rules()) == ""
 
 
-POPULATION = st.lists(
-    st.builds(
-        lambda number, namespace, host, path, wild, tls, age: route(
-            f"r{number}",
-            namespace,
-            age=age,
-            host=host,
-            path=path,
-            wildcardPolicy="Subdomain" if wild else "None",
-            tls={"termination": tls} if tls else None,
-        ),
-        st.integers(0, 9),
-        st.sampled_from(["one", "two"]),
-        st.sampled_from(["a.x.example", "b.x.example", "c.y.example", "", "Bad"]),
-        st.sampled_from(["", "/a", "/b"]),
-        st.booleans(),
-        st.sampled_from(["", "edge", "passthrough"]),
-        st.integers(0, 3),
-    ),
-    max_size=12,
-    unique_by=key_of,
+def _table(namespace: str, host: str, age: int) -> Table:
+    wild = "Subdomain" if host.startswith("*.") else ""
+    like = route("t", namespace, age=age, host=host, wildcardPolicy=wild)
+    named = msgspec.structs.replace(like.metadata, name=name_of_table(host), uid=f"{namespace}/{host}")
+    return Table(metadata=named, spec=like.spec)
+
+
+_TABLES = st.builds(
+    _table,
+    st.sampled_from(["one", "two"]),
+    st.sampled_from(["*.example", "*.x.example", "*.a.x.example", "c.y.example", ""]),
+    st.integers(0, 3),
 )
+_ROUTES = st.builds(
+    lambda number, namespace, host, path, wild, tls, age: route(
+        f"r{number}",
+        namespace,
+        age=age,
+        host=host,
+        path=path,
+        wildcardPolicy="Subdomain" if wild else "None",
+        tls={"termination": tls} if tls else None,
+    ),
+    st.integers(0, 9),
+    st.sampled_from(["one", "two"]),
+    st.sampled_from(["a.x.example", "b.x.example", "c.y.example", "", "Bad"]),
+    st.sampled_from(["", "/a", "/b"]),
+    st.booleans(),
+    st.sampled_from(["", "edge", "passthrough"]),
+    st.integers(0, 3),
+)
+POPULATION = st.lists(st.one_of(_ROUTES, _TABLES), max_size=12, unique_by=key_of)
 
 
 @given(POPULATION, st.randoms(use_true_random=False))

@@ -14,13 +14,16 @@ from tests.unit.rooms.routes.gateway_examples import (
     grant,
     http,
     listener,
+    openings,
     resolved,
     rule,
     rules,
     secret,
     tables,
+    tcp,
     tls,
 )
+from tests.unit.rooms.routes.gateway_examples import table as table_of
 
 from causeway.kube.objects import key_of
 from causeway.rooms.routes.admission import Rules, admit
@@ -148,7 +151,36 @@ def test_certificates_are_shown_for_the_hosts_that_are_named() -> None:
     shown = {
         part.spec.host: len(part.certificates) for part in found.parts.values() if isinstance(part, Table)
     }
-    assert shown == {"*.wild.example": 1, "shop.example": 1, "a.wild.example": 0, "b.a.wild.example": 1}
+    assert shown == {
+        "": 0,
+        "*.wild.example": 1,
+        "shop.example": 1,
+        "a.wild.example": 0,
+        "b.a.wild.example": 1,
+    }
+
+
+def test_a_listener_for_every_host_shows_its_certificates_for_the_hosts_they_are_for() -> None:
+    both = [{"name": "shown"}, {"name": "second"}]
+    found = derived(
+        gateway(
+            listener("HTTPS", tls={"certificateRefs": both}),
+            listener("HTTPS", name="own", hostname="own.example", tls=TLS),
+        ),
+        http(parentRefs=[{"name": "edge", "sectionName": "https"}]),
+        secret("shown", names=("a.example", "own.example", "*")),
+        secret("second", names=("*.b.example",)),
+    )
+    shown = {
+        name: [host for host, _ in table_of(found, name).certificates]
+        for name in ("a.example", "*.b.example")
+    }
+    assert shown == {"a.example": ["a.example"], "*.b.example": ["*.b.example"]}
+    entries = tables(found)
+    assert entries["one/gateway:a.example"] == {
+        "prefix sa.example/": entries["one/gateway:every-host"]["prefix s/"]
+    }
+    assert entries["one/gateway:own.example"] == {"prefix sown.example/": "404"}  # a narrower listener's
 
 
 def test_the_narrowest_listener_has_a_host() -> None:
@@ -332,8 +364,7 @@ def test_the_narrowest_host() -> None:
 
 
 def test_who_was_first_has_a_host_whether_a_route_or_a_gateway() -> None:
-    found = derived(gateway(), http(age=5, hostnames=["www.apps.example"])).parts
-    (table,) = (each for each in found.values() if isinstance(each, Table))
+    table = table_of(derived(gateway(), http(age=5, hostnames=["www.apps.example"])), "www.apps.example")
     younger, older = route(age=9), route("older", age=1)
     verdicts = admit([younger, table], Rules())
     assert verdicts[key_of(table)] is None
@@ -354,8 +385,7 @@ def test_who_was_first_has_a_host_whether_a_route_or_a_gateway() -> None:
 @pytest.mark.parametrize("first", ["the wildcard", "the host"])
 def test_a_wildcard_is_not_beside_a_host_of_another_namespace(first: str) -> None:
     """It would have all that the other leaves out: paths, schemes, connections that are passed through."""
-    found = derived(gateway(), http(age=5, hostnames=["*.apps.example"])).parts
-    (table,) = (each for each in found.values() if isinstance(each, Table))
+    table = table_of(derived(gateway(), http(age=5, hostnames=["*.apps.example"])), "*.apps.example")
     age = 9 if first == "the wildcard" else 1
     beside = route("beside", namespace="two", age=age, host="shop.apps.example")
     verdicts = admit([beside, table], Rules())
@@ -366,3 +396,82 @@ def test_a_wildcard_is_not_beside_a_host_of_another_namespace(first: str) -> Non
     assert refusal.reason == "HostAlreadyClaimed"
     own = route("own", age=age, host="shop.apps.example")
     assert set(admit([own, table], Rules()).values()) == {None}
+
+
+@pytest.mark.parametrize("first", ["the wildcard", "the host"])
+def test_nor_is_it_above_hosts_far_below_it(first: str) -> None:
+    table = table_of(derived(gateway(), http(age=5, hostnames=["*.example"])), "*.example")
+    below = route("below", namespace="two", age=9 if first == "the wildcard" else 1, host="a.b.c.example")
+    verdicts = admit([below, table], Rules())
+    younger, older = ("two/below", key_of(table)) if first == "the wildcard" else (key_of(table), "two/below")
+    assert verdicts[older] is None
+    refusal = verdicts[younger]
+    assert refusal is not None
+    assert refusal.reason == "HostAlreadyClaimed"
+    assert set(admit([route("own", age=9, host="a.b.c.example"), table], Rules()).values()) == {None}
+
+
+def test_a_further_port_is_for_what_its_listener_says() -> None:
+    found = derived(
+        gateway(listener("TCP", port=9000), listener(port=9001, hostname="shop.example")),
+        http(parentRefs=[{"name": "edge", "port": 9001}]),
+        tcp("late", age=2),
+        tcp(age=1),
+    )
+    assert accepted(found) == accepted(found, "one/queue", "TCPRoute") == [""]
+    assert accepted(found, "one/late", "TCPRoute") == [""]  # the oldest has the port, all are attached
+    assert [count for _, count in found.listeners["one/edge"]] == [2, 1]
+    made = {each.metadata.name.split(":")[1]: key_of(each) for each in rules(found)}
+    assert openings(found) == {9000: f"@{made['queue']}", 9001: "http"}
+    assert tables(found)[SHOP] == {"prefix p9001:shop.example/": f"@{made['shop']}"}
+
+
+def test_hosts_of_one_port_are_not_those_of_another() -> None:
+    passed = {"mode": "Passthrough"}
+    found = derived(
+        gateway(listener(), listener(name="further", port=9001), listener("TLS", port=9000, tls=passed)),
+        http(parentRefs=[{"name": "edge", "sectionName": "further"}], hostnames=["shop.example"]),
+        tls(hostnames=["bank.example", "*.bank.example"]),
+    )
+    assert openings(found) == {9000: "tls", 9001: "http"}
+    assert tables(found)[SHOP].keys() == {"prefix p9001:shop.example/"}
+    assert tables(found)["one/gateway:bank.example"].keys() == {"passthrough 9000:bank.example"}
+    assert tables(found)["one/gateway:*.bank.example"].keys() == {"passthrough-wildcard 9000:**.bank.example"}
+    assert tables(found)["one/gateway:every-host"] == {"prefix p/": "404", "prefix p9001:/": "404"}
+
+
+@pytest.mark.parametrize(
+    ("listeners", "reasons"),
+    [
+        ([listener("TCP", port=9000), listener("TCP", name="b", port=9000)], ["", "HostnameConflict"]),
+        ([listener("TCP", port=9000), listener(port=9000)], ["", "ProtocolConflict"]),
+        ([listener(port=9000), listener("TCP", port=9000)], ["", "ProtocolConflict"]),
+        ([listener(port=9000), listener(name="b", port=9000, hostname="b.example")], ["", ""]),
+        ([listener("TCP", port=80)], ["PortUnavailable"]),
+        ([listener("TCP", port=8999)], ["PortUnavailable"]),
+    ],
+)
+def test_listeners_of_one_port(listeners: list[Any], reasons: list[str]) -> None:
+    found = derived(gateway(*listeners)).listeners["one/edge"]
+    assert [each.wrong.reason if each.wrong else "" for each, _ in found] == reasons
+
+
+@pytest.mark.parametrize(
+    ("older", "younger", "reason"),
+    [
+        ("TCP", "TCP", "PortUnavailable"),
+        ("TCP", "HTTP", "PortUnavailable"),
+        ("HTTP", "TCP", "PortUnavailable"),
+        ("HTTP", "HTTP", ""),
+    ],
+)
+def test_of_two_gateways_that_cannot_share_a_port_the_older_has_it(
+    older: str, younger: str, reason: str
+) -> None:
+    found = derived(
+        gateway(listener(younger, port=9000), name="late", age=2),
+        gateway(listener(older, port=9000), age=1),
+    ).listeners
+    assert found["one/edge"][0][0].wrong is None
+    wrong = found["one/late"][0][0].wrong
+    assert (wrong.reason if wrong else "") == reason

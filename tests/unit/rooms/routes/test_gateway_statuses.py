@@ -1,10 +1,20 @@
 """What statuses of Gateway API say."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, listener
+from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, listener, tables
 
-from causeway.rooms.routes.gateway.statuses import FEATURES, class_status, gateway_status, parents, usable
+from causeway.kube.gateways import GatewayAddress
+from causeway.rooms.routes.classes import CONTROLLER
+from causeway.rooms.routes.gateway.addresses import usable
+from causeway.rooms.routes.gateway.statuses import (
+    FEATURES,
+    class_status,
+    gateway_status,
+    left_status,
+    parents,
+)
 from causeway.rooms.routes.model import Refusal
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
@@ -14,11 +24,17 @@ def _reasons(body: dict[str, Any]) -> dict[str, str]:
     return {each["type"]: f"{each['status']} {each['reason']}" for each in body["conditions"]}
 
 
+def _parents(*given: Any, elsewhere: Sequence[str] = ()) -> list[dict[str, Any]]:
+    return parents(*given, elsewhere=lambda reference: reference.name in elsewhere)
+
+
 def test_a_class_tells_what_is_supported() -> None:
-    status = class_status({}, 2, NOW)
+    status = class_status({}, (), 2, NOW)
     assert _reasons(status) == {"Accepted": "True Accepted"}
     assert [each["name"] for each in status["supportedFeatures"]] == sorted(FEATURES)
-    assert class_status(status, 2, LATER) == status
+    assert class_status(status, (), 2, LATER) == status
+    more = {each["name"] for each in class_status({}, (8080,), 2, NOW)["supportedFeatures"]} - set(FEATURES)
+    assert more == {"GatewayPort8080", "HTTPRouteParentRefPort", "TCPRoute"}
 
 
 def test_a_gateway_tells_of_its_listeners() -> None:
@@ -39,27 +55,55 @@ def test_nothing_that_is_served_and_addresses_of_others() -> None:
     found = derived(gateway(listener(port=81))).listeners["one/edge"]
     status = gateway_status({}, found, "", 1, NOW)
     assert _reasons(status) == {"Accepted": "False ListenersNotValid", "Programmed": "False Invalid"}
-    status = gateway_status({}, found, "", 1, NOW, unusable=True)
+    away = gateway(addresses=[{"value": "192.0.2.9"}])
+    found = derived(away, http()).listeners["one/edge"]
+    status = gateway_status({}, found, "192.0.2.1", 1, NOW)
     assert _reasons(status) == {
         "Accepted": "False UnsupportedAddress",
         "Programmed": "False AddressNotUsable",
     }
+    assert _reasons(status["listeners"][0])["Programmed"] == "False Invalid"
+    assert not tables(derived(away, http()))  # and nothing is served
     assert usable([], "")
-    assert usable([("Hostname", "a.example")], "a.example")
-    assert usable([("IPAddress", "")], "a.example")
-    assert not usable([("IPAddress", "192.0.2.9")], "192.0.2.1")
+    assert usable([GatewayAddress("a.example", "Hostname")], "a.example")
+    assert usable([GatewayAddress("", "IPAddress")], "a.example")
+    assert not usable([GatewayAddress("192.0.2.9", "IPAddress")], "192.0.2.1")
+
+
+def test_a_gateway_that_was_ours_is_told_that_its_class_is_gone() -> None:
+    found = derived(gateway(), http()).listeners["one/edge"]
+    before = gateway_status({}, found, "192.0.2.1", 1, NOW)
+    status = left_status(before, "causeway", 2, LATER)
+    assert _reasons(status) == {"Accepted": "Unknown Pending", "Programmed": "Unknown Pending"}
+    assert (status["listeners"], status["addresses"]) == ([], [])
+    assert left_status(status, "causeway", 2, "later") == status
 
 
 def test_our_entries_stand_beside_others_and_a_transition_is_a_change() -> None:
     (attached,) = derived(gateway(), http()).attached["HTTPRoute one/shop"]
     others = {"controllerName": "else.dev/x", "parentRef": {"name": "edge"}, "conditions": []}
-    first = parents([others], [(attached, None)], 1, NOW)
+    first = _parents([others], [(attached, None)], 1, NOW)
     assert first[0] == others
     assert first[1]["parentRef"] == {"name": "edge"}
     assert _reasons(first[1]) == {"Accepted": "True Accepted", "ResolvedRefs": "True ResolvedRefs"}
-    assert parents(first, [(attached, None)], 1, LATER) == first
-    changed = parents(first, [(attached, Refusal("HostAlreadyClaimed", "x"))], 2, LATER)
+    assert _parents(first, [(attached, None)], 1, LATER) == first
+    changed = _parents(first, [(attached, Refusal("HostAlreadyClaimed", "x"))], 2, LATER)
     accepted, resolved = changed[1]["conditions"]
     assert (accepted["status"], accepted["lastTransitionTime"]) == ("False", LATER)
     assert (resolved["observedGeneration"], resolved["lastTransitionTime"]) == (2, NOW)
-    assert parents(changed, [], 2, LATER) == [others]
+    assert _parents(changed, [], 2, LATER) == [others]
+
+
+def test_routers_of_several_shards_leave_each_others_entries() -> None:
+    """Both are of one name, and look at the same route: neither may undo what the other writes."""
+    (mine,) = derived(gateway(), http()).attached["HTTPRoute one/shop"]
+    (theirs,) = derived(gateway(name="far"), http(parentRefs=[{"name": "far"}])).attached[
+        "HTTPRoute one/shop"
+    ]
+    one = _parents([], [(mine, None)], 1, NOW, elsewhere=["far"])
+    both = _parents(one, [(theirs, None)], 1, NOW, elsewhere=["edge"])
+    assert [each["parentRef"]["name"] for each in both] == ["edge", "far"]
+    assert _parents(both, [(mine, None)], 1, LATER, elsewhere=["far"]) == both
+    assert _parents(both, [(theirs, None)], 1, LATER, elsewhere=["edge"]) == both
+    gone = _parents(both, [(theirs, None)], 1, LATER)  # nobody has the other gateway any more
+    assert [(each["controllerName"], each["parentRef"]["name"]) for each in gone] == [(CONTROLLER, "far")]

@@ -51,14 +51,14 @@ def snapshot(name: str = "snapshot-a", **more: Any) -> ShareSnapshot:
     return ShareSnapshot(**(facts | more))
 
 
-def rule(to: str, node: str | None = NODE, **more: Any) -> AccessRule:
-    """Return a rule made for a node ("": for all), or by somebody else (None)."""
+def rule(to: str, node: str | None = NODE, handle: str = "", **more: Any) -> AccessRule:
+    """Return a rule made for a node ("": for all) by a handle, or by somebody else (None)."""
     facts: dict[str, Any] = {
         "id": f"rule-{to}",
         "access_type": "ip",
         "access_to": to,
         "access_level": "rw",
         "state": "active",
-        "metadata": {} if node is None else access_marks(CLUSTER, node),
+        "metadata": {} if node is None else access_marks(CLUSTER, node, handle),
     }
     return AccessRule(**(facts | more))

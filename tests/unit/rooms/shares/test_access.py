@@ -16,6 +16,7 @@ from causeway.rooms.shares.access import (
     LEAVING,
     Allow,
     Deny,
+    Leave,
     Mark,
     Plan,
     Wanted,
@@ -26,15 +27,25 @@ from causeway.rooms.shares.access import (
     user,
     wanted,
 )
-from causeway.rooms.shares.model import CEPHFS, Clients, access_marks
+from causeway.rooms.shares.model import (
+    CEPHFS,
+    LEFT,
+    Clients,
+    access_marks,
+    handle_key,
+    handles_at,
+    node_of,
+)
 
 V4, V6 = ExportLocation("10.0.0.10:/a"), ExportLocation("[fd00::10]:/a")
+HANDLES = ["", "a", "b"]
 HOSTS = ["10.0.1.1", "10.0.1.2", "10.0.1.3"]
 rules = st.lists(
     st.builds(
-        lambda to, node, state: rule(to, node, state=state),
+        lambda to, node, handle, state: rule(to, node, handle, state=state),
         st.sampled_from([*HOSTS, "192.0.2.0/24"]),
         st.sampled_from([NODE, OTHER, ""]),
+        st.sampled_from(HANDLES),
         st.sampled_from(["active", "queued_to_apply", "applying", "queued_to_deny", "denying", "error"]),
     )
     | st.builds(lambda to: rule(to, None), st.sampled_from([*HOSTS, "0.0.0.0/0"])),
@@ -45,6 +56,7 @@ wishes = st.builds(
     st.just(ADDRESS),
     st.lists(st.sampled_from(HOSTS), min_size=1, unique=True).map(tuple),
     st.sampled_from([NODE, ""]),
+    st.sampled_from(HANDLES),
 )
 
 
@@ -53,11 +65,15 @@ def done(found: list[AccessRule], plan: Plan) -> list[AccessRule]:
     kept = {each.id: each for each in found if each.state not in ("queued_to_deny", "denying")}
     for act in plan.acts:
         match act:
-            case Allow(_, to, node):
-                made = rule(to, node)
+            case Allow(_, to, node, handle):
+                made = rule(to, node, handle)
                 kept[made.id] = made
-            case Mark(it, node):
-                kept[it.id] = msgspec.structs.replace(it, metadata=access_marks(CLUSTER, node))
+            case Mark(it, node, handle):
+                marks = it.metadata | access_marks(CLUSTER, node, handle)
+                kept[it.id] = msgspec.structs.replace(it, metadata=marks)
+            case Leave(it, handle):
+                marks = it.metadata | {handle_key(handle): LEFT}
+                kept[it.id] = msgspec.structs.replace(it, metadata=marks)
             case Deny(it):
                 del kept[it.id]
     return [
@@ -84,19 +100,35 @@ def test_plans_end_in_what_is_wanted_and_leave_alone_what_others_made(
             assert each in left
     if want.node:
         staying = (each for each in left if each.state not in LEAVING)
-        mine = {each.access_to for each in staying if each.metadata == access_marks(CLUSTER, NODE)}
+        mine = {each.access_to for each in staying if node_of(each.metadata, CLUSTER) == NODE}
         assert mine <= set(want.to)
 
 
-@given(rules, st.sampled_from([NODE, OTHER, ""]))
-def test_closing_takes_away_the_nodes_rules_and_no_other(found: list[AccessRule], node: str) -> None:
-    left = done(found, to_revoke(found, node, CLUSTER))
-    assert to_revoke(left, node, CLUSTER).is_done
+@given(rules, st.sampled_from([NODE, OTHER, ""]), st.sampled_from(HANDLES))
+def test_closing_takes_away_the_nodes_rules_and_no_other(
+    found: list[AccessRule], node: str, handle: str
+) -> None:
+    left = done(found, to_revoke(found, node, CLUSTER, handle))
+    assert to_revoke(left, node, CLUSTER, handle).is_done
     for each in found:
-        others = not each.metadata or each.metadata == access_marks(CLUSTER, "")
-        if (others or (node and node not in each.metadata.values())) and each.state == "active":
+        made_for = node_of(each.metadata, CLUSTER)
+        stays = not made_for or node not in ("", made_for)
+        stays = stays or bool(handles_at(each.metadata, made_for or "") - {handle_key(handle)})
+        if stays and each.state == "active":
             assert each in left
-    assert not (set(nodes_let_in(left, CLUSTER)) & ({node} if node else {NODE, OTHER}))
+        elif not stays:
+            assert each.id not in {it.id for it in left}
+
+
+def test_a_node_that_has_a_share_by_two_handles_keeps_its_rule_until_both_are_left() -> None:
+    found: list[AccessRule] = []
+    for handle in ("a", "b", "a"):
+        found = done(found, to_grant(found, Wanted(ADDRESS, ("10.0.1.1",), NODE, handle), CLUSTER))
+    assert to_grant(found, Wanted(ADDRESS, ("10.0.1.1",), NODE, "b"), CLUSTER).is_done
+    for _ in range(2):
+        found = done(found, to_revoke(found, NODE, CLUSTER, "a"))
+        assert nodes_let_in(found, CLUSTER) == [NODE]
+    assert done(found, to_revoke(found, NODE, CLUSTER, "b")) == []
 
 
 def test_another_clusters_rule_is_somebody_elses() -> None:

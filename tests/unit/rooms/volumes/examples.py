@@ -3,7 +3,16 @@
 from typing import Any
 
 from causeway.cloud.cinder_objects import Attachment, Snapshot, Volume
-from causeway.rooms.volumes.model import GIB, Capability, Capacity, Mode, SnapshotWish, Wish, marks
+from causeway.rooms.volumes.model import (
+    GIB,
+    BackupWish,
+    Capability,
+    Capacity,
+    Mode,
+    SnapshotWish,
+    Wish,
+    marks,
+)
 
 CLUSTER = "11111111-1111-4111-8111-111111111111"
 SERVER = "22222222-2222-4222-8222-222222222222"
@@ -19,6 +28,10 @@ def wish(name: str = "pvc-a", gib: int = 1, **more: Any) -> Wish:
 
 def snapshot_wish(volume_id: str, name: str = "snapshot-a", **more: Any) -> SnapshotWish:
     return SnapshotWish(name, volume_id, **more)
+
+
+def backup_wish(volume_id: str, name: str = "snapshot-a", **more: Any) -> BackupWish:
+    return BackupWish(SnapshotWish(name, volume_id, force=True), **more)
 
 
 def volume(name: str = "pvc-a", **more: Any) -> Volume:

@@ -1,6 +1,7 @@
 """The controller service through real gRPC, with volumes in memory behind it."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.unit.rooms.volumes.examples import CLUSTER, OTHER, SERVER
 
 from causeway.host.instance import Instance
 from causeway.rooms.volumes.apply import Volumes
+from causeway.rooms.volumes.backups import Backups
 from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.node import NodeVolumes
 from causeway.rooms.volumes.snapshots import Snapshots
@@ -64,16 +66,17 @@ async def call(world: World, tmp_path: Path) -> AsyncIterator[Client]:
     cinder = ModelCinder(world)
     volumes = Volumes(cinder, ModelAttachments(world), CLUSTER, patience=20)
     snapshots = Snapshots(cinder, CLUSTER, patience=20)
+    backups = Backups(cinder, snapshots, CLUSTER, patience=20, now=lambda: datetime(2026, 1, 1, tzinfo=UTC))
     serving = server(
         settings,
-        Controller=Controller(settings, cinder, volumes, snapshots),
+        Controller=Controller(settings, cinder, volumes, snapshots, backups),
         Node=Node(settings, NodeVolumes(tmp_path, appear=0.0), Instance(SERVER, "nova"), 25),
     )
     await serving.start()
     async with grpc.aio.insecure_channel(settings.endpoint) as channel:
         yield Client(channel)
-    await volumes.close()
-    await snapshots.close()
+    for each in (volumes, backups, snapshots):
+        await each.close()
     await serving.stop(None)
 
 
@@ -183,6 +186,73 @@ async def test_snapshots_and_copies(call: Client, world: World) -> None:
     assert not world.snapshots
 
 
+async def backed_up(call: Client, world: World) -> tuple[str, Any]:
+    """Make a volume and a backup of it that is ready; return the volume's id and the backup."""
+    source = (await call("CreateVolume", **asked())).volume.volume_id
+    world.latency = 1.0
+    parameters = {"type": "backup", "availability": "nova", "backup-max-duration-seconds-per-gb": "30"}
+    wanted = {"name": "snapshot-a", "source_volume_id": source, "parameters": parameters}
+    begun = (await call("CreateSnapshot", **wanted)).snapshot
+    assert not begun.ready_to_use
+    while not (made := (await call("CreateSnapshot", **wanted)).snapshot).ready_to_use:
+        assert made.snapshot_id == begun.snapshot_id
+    assert made.creation_time == begun.creation_time
+    assert (made.source_volume_id, made.size_bytes) == (source, GIB)
+    assert not world.snapshots
+    return source, made
+
+
+async def test_a_backup_is_a_snapshot_that_outlives_its_volume(call: Client, world: World) -> None:
+    source, backup = await backed_up(call, world)
+    await call("DeleteVolume", volume_id=source)
+    assert (await call("GetSnapshot", snapshot_id=backup.snapshot_id)).snapshot == backup
+    content = csi.VolumeContentSource()
+    content.snapshot.snapshot_id = backup.snapshot_id
+    copy = (await call("CreateVolume", **asked("pvc-b", volume_content_source=content))).volume
+    assert copy.content_source == content
+    for _ in range(2):
+        await call("DeleteSnapshot", snapshot_id=backup.snapshot_id)
+    assert not world.backups
+
+
+async def test_backups_are_listed_behind_the_snapshots(call: Client, world: World) -> None:
+    source, backup = await backed_up(call, world)
+    other = (await call("CreateVolume", **asked("pvc-b"))).volume.volume_id
+    for each in "bc":
+        await call("CreateSnapshot", name=f"snapshot-{each}", source_volume_id=other)
+    seen: list[str] = []
+    counts: list[int] = []
+    token = ""
+    while not counts or token:
+        page = await call("ListSnapshots", max_entries=2, starting_token=token)
+        seen += [each.snapshot.snapshot_id for each in page.entries]
+        token = page.next_token
+        counts.append(len(page.entries))
+    assert (counts, seen[2:]) == ([2, 1], [backup.snapshot_id])
+    (mine,) = (await call("ListSnapshots", source_volume_id=source)).entries
+    (alone,) = (await call("ListSnapshots", snapshot_id=backup.snapshot_id)).entries
+    assert mine.snapshot == alone.snapshot == backup
+    assert len((await call("ListSnapshots")).entries) == 3
+    for token in ("backups/nonsense", f"backups/{OTHER}"):
+        assert (await call.refused("ListSnapshots", starting_token=token))[0] is Code.ABORTED
+
+
+async def test_what_is_wrong_with_volumes_is_told(call: Client, world: World) -> None:
+    well = (await call("CreateVolume", **asked())).volume.volume_id
+    ill = (await call("CreateVolume", **asked("pvc-b"))).volume.volume_id
+    assert not (await call("ControllerGetVolumeHealth", volume_id=well)).volume_health.health_statuses
+    world.set(world.volumes[ill], status="error_restoring")
+    (only,) = (await call("ControllerListVolumeHealth")).entries
+    assert only == (await call("ControllerGetVolumeHealth", volume_id=ill)).volume_health
+    (entry,) = only.health_statuses
+    assert (only.volume_id, entry.status, entry.reason) == (ill, csi.DATA_LOSS, "RestoreFailed")
+    first = await call("ControllerListVolumeHealth", max_entries=1)
+    rest = await call("ControllerListVolumeHealth", starting_token=first.next_token)
+    assert [*first.entries, *rest.entries] == [only]
+    (here,) = (await call("NodeGetVolumeHealth", volume_id=ill)).volume_health.health_statuses
+    assert (here.status, here.reason) == (csi.INACCESSIBLE, "DeviceGone")
+
+
 async def test_lists_come_in_pages(call: Client) -> None:
     for each in "abc":
         await call("CreateVolume", **asked(f"pvc-{each}"))
@@ -226,8 +296,25 @@ async def test_what_can_be_confirmed(call: Client) -> None:
         (
             "CreateSnapshot",
             {"name": "a", "source_volume_id": OTHER, "parameters": {"type": "backup"}},
+            Code.NOT_FOUND,
+        ),
+        (
+            "CreateSnapshot",
+            {"name": "a", "source_volume_id": OTHER, "parameters": {"type": "tape"}},
             Code.INVALID_ARGUMENT,
         ),
+        (
+            "CreateSnapshot",
+            {
+                "name": "a",
+                "source_volume_id": OTHER,
+                "parameters": {"type": "backup", "backup-max-duration-seconds-per-gb": "1h"},
+            },
+            Code.INVALID_ARGUMENT,
+        ),
+        ("ControllerGetVolumeHealth", {"volume_id": OTHER}, Code.NOT_FOUND),
+        ("ControllerListVolumeHealth", {"max_entries": -1}, Code.INVALID_ARGUMENT),
+        ("NodeGetVolumeHealth", {}, Code.INVALID_ARGUMENT),
         ("ControllerGetVolume", {"volume_id": OTHER}, Code.NOT_FOUND),
         ("ControllerExpandVolume", {"volume_id": OTHER}, Code.INVALID_ARGUMENT),
         ("ListVolumes", {"max_entries": -1}, Code.INVALID_ARGUMENT),

@@ -13,6 +13,8 @@ def test_defaults_are_those_of_the_driver_before() -> None:
     assert found.common.topology_key == "topology.cinder.csi.openstack.org/zone"
     assert found.common.zones
     assert (found.cluster, found.cloud, found.clouds_file) == ("c", "openstack", None)
+    assert not found.claims
+    assert settings.controller({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_CLAIMS": "read"}).claims
 
 
 def test_everything_can_be_said() -> None:
@@ -44,6 +46,7 @@ def test_everything_can_be_said() -> None:
         ({}, "CAUSEWAY_CLUSTER_ID"),
         ({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_ZONES": "no"}, "CAUSEWAY_CSI_ZONES"),
         ({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_HEALTH_PORT": "a"}, "CAUSEWAY_CSI_HEALTH_PORT"),
+        ({"CAUSEWAY_CLUSTER_ID": "c", "CAUSEWAY_CSI_CLAIMS": "yes"}, "CAUSEWAY_CSI_CLAIMS"),
     ],
 )
 def test_what_is_wrong_is_named(environment: dict[str, str], variable: str) -> None:

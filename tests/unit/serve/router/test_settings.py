@@ -16,10 +16,14 @@ def test_everything_has_a_default() -> None:
 
 def test_settings_are_read() -> None:
     given = {"HTTP": "127.0.0.1:80,[::1]:80", "WILDCARDS": "true", "SUFFIX": "apps.example", "COOKIE": "mine"}
+    given["PORTS"] = "*:5432,[::1]:9000-9002"
+    given["RESERVED"] = "registry.apps.example"
     settings = Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": value for name, value in given.items()})
     assert settings.front.plain == ("127.0.0.1:80", "[::1]:80")
+    assert settings.front.further == {5432, 9000, 9001, 9002}
     assert settings.offer.rules.wildcards
     assert settings.offer.rules.suffix == "apps.example"
+    assert settings.offer.rules.reserved == {"registry.apps.example"}
     assert settings.offer.cookie == settings.front.cookie == "mine"
 
 
@@ -33,6 +37,10 @@ def test_settings_are_read() -> None:
         ("HTTP", "127.0.0.1:80\n  bind *:81"),
         ("DESTINATION_CA", "/nonexistent"),
         ("CLIENT_VERIFY", "required"),
+        ("PORTS", "5432"),
+        ("PORTS", "*:0"),
+        ("PORTS", "*:9002-9000"),
+        ("PORTS", "*:9000-70000"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str) -> None:

@@ -14,8 +14,16 @@ class _Claim(msgspec.Struct, frozen=True, gc=False):
     metadata: Meta
 
 
+class _Attributes(msgspec.Struct, frozen=True, gc=False):
+    """How people name a share of theirs beside a handle they chose."""
+
+    share_id: str = msgspec.field(name="shareID", default="")
+    share_name: str = msgspec.field(name="shareName", default="")
+
+
 class _Csi(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     volume_handle: str = ""
+    volume_attributes: _Attributes = _Attributes()
 
 
 class _InTree(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +60,7 @@ class _Content(msgspec.Struct, frozen=True, gc=False):
 
 
 async def volumes(kube: Client) -> frozenset[str]:
-    """Return the ids of volumes that PersistentVolumes name, and the UIDs of claims.
+    """Return the ids of volumes and shares that PersistentVolumes name, names of shares, and UIDs of claims.
 
     A claim gets its PersistentVolume only when the volume is made: until then its UID, which is in the
     volume's name, is all that says whose it is.
@@ -60,10 +68,11 @@ async def volumes(kube: Client) -> frozenset[str]:
     # Claims first: one that gets its volume meanwhile is seen by its PersistentVolume.
     claims = (await kube.list(CLAIMS, of=_Claim)).items
     named: list[Any] = (await kube.list(PERSISTENT_VOLUMES, of=_Volume)).items
-    handles = {
-        handle for each in named for handle in (each.spec.csi.volume_handle, each.spec.cinder.volume_id)
-    }
-    return frozenset({each.metadata.uid for each in claims} | handles) - {""}
+    words = {each.metadata.uid for each in claims}
+    for each in named:
+        csi, attributes = each.spec.csi, each.spec.csi.volume_attributes
+        words |= {csi.volume_handle, each.spec.cinder.volume_id, attributes.share_id, attributes.share_name}
+    return frozenset(words) - {""}
 
 
 async def snapshots(kube: Client) -> frozenset[str] | None:

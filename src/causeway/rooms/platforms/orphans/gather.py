@@ -84,9 +84,9 @@ def landscape_of(found: Mapping[str, list[dict[str, Any]]]) -> Landscape:
         cluster = each.get("metadata", {}).get(METADATA)
         if cluster:
             things.append(_made("server", each, Owner(cluster, "node")))
-    volumes = [stored.read(kind, each) for name, kind in stored.COLLECTIONS.items() for each in found[name]]
-    things += [_stored(each) for each in volumes if each.cluster and (each.marked or not each.claimed)]
-    strangers = [_stored(each) for each in volumes if each.claimed and not each.marked]
+    kept = [stored.read(kind, each) for name, kind in stored.COLLECTIONS.items() for each in found[name]]
+    things += [_stored(each) for each in kept if each.cluster and (each.marked or not each.claimed)]
+    strangers = [_stored(each) for each in kept if each.claimed and not each.marked]
     for each in found["credentials"]:
         cluster = credential.cluster_of(each["name"])
         if cluster:
@@ -184,7 +184,7 @@ def _made(kind: str, each: Mapping[str, Any], owner: Owner, *, described: bool =
 
 
 def _stored(each: Stored) -> Thing:
-    """Return a volume or snapshot; a node's volume may be in use, as its server goes before."""
+    """Return what is stored; a node's volume may be in use, as its server goes before."""
     return Thing(
         each.type,
         each.id,

@@ -14,6 +14,8 @@ from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Orpha
 STACKS_OWN = frozenset({"platform", "network", "node", "master", "infra", "compute"})
 """Kinds of what the platform's stack makes."""
 
+_TAKEN = ("snapshot", "backup", "share snapshot")
+"""What Kubernetes knows as a VolumeSnapshot."""
 _UNMARKED = "it carries no tags of its own: look at it, then delete it by hand"
 _NO_SNAPSHOTS = "snapshot.storage.k8s.io is not installed there: look at it, then delete it by hand"
 _UNNAMED = "its cluster has to be named by --cluster: it may be run without a stack"
@@ -81,14 +83,14 @@ def _alone(thing: Thing, asked: Inhabitants) -> str:
 
 
 def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
-    """Return the proof that nobody asked for a volume or snapshot; its name ends with the UID of who did."""
-    if thing.type == "snapshot" and asked.snapshots is None:
+    """Return the proof that nobody asked for what is stored; its name ends with the UID of who did."""
+    if thing.type in _TAKEN and asked.snapshots is None:
         return "the platform knows no snapshots"
-    known = asked.snapshots or frozenset() if thing.type == "snapshot" else asked.volumes
+    known = asked.snapshots or frozenset() if thing.type in _TAKEN else asked.volumes
     uid = _UUID_AT_END.search(thing.name)
-    if thing.id in known or (uid and uid[0] in known):
+    if not known.isdisjoint({thing.id, thing.name, uid[0] if uid else thing.id}):
         return ""
-    if thing.type == "snapshot":
+    if thing.type in _TAKEN:
         return "no VolumeSnapshotContent names it"
     return "no PersistentVolume names it, and no claim waits for it"
 
@@ -96,7 +98,7 @@ def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
 def _held(thing: Thing, asked: Inhabitants) -> str:
     if not thing.described:
         return _UNMARKED
-    if thing.type == "snapshot" and asked.snapshots is None:
+    if thing.type in _TAKEN and asked.snapshots is None:
         return _NO_SNAPSHOTS
     return _used(thing)
 

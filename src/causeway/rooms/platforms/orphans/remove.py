@@ -27,8 +27,11 @@ ORDER = (
     "router",
     "security group",
     "address group",
+    "backup",
     "snapshot",
     "volume",
+    "share snapshot",
+    "share",
 )
 _COLLECTIONS = {
     "floating IP": "floatingips",
@@ -78,7 +81,7 @@ def remove(
 
 
 def _delete_stored(cloud: Connection, ids: set[str], waiting_for: Callable[[str], None]) -> dict[str, str]:
-    """Delete volumes and snapshots; return why those are not gone that are not, by id."""
+    """Delete what claims had stored; return why those are not gone that are not, by id."""
     if not ids:
         return {}
 

@@ -5,7 +5,7 @@ from causeway.rooms.routes import certificates
 from causeway.rooms.routes.endpoints import SlicesOf, ready, weights
 from causeway.rooms.routes.gateway.filters import order
 from causeway.rooms.routes.model import Backend, CertificateKey, Entry, Kind, MapName
-from causeway.rooms.routes.parts import Rule, Table
+from causeway.rooms.routes.parts import Opening, Rule, Table
 
 _BROKEN, _EMPTY = "500", "503"  # of a reference that cannot be followed, of a service without endpoints
 
@@ -54,6 +54,11 @@ def _failing(rule: Rule, shares: int, alive: int) -> str:
     empty = shares - alive if alive or lost else 0  # without any other HAProxy says so itself
     failing = [order("fail", code, str(share)) for code, share in ((_BROKEN, lost), (_EMPTY, empty)) if share]
     return "&".join([order("of", str(shares + lost)), *failing]) if failing else ""
+
+
+def compile_opening(opening: Opening) -> Entry:
+    """Return what leads from a port."""
+    return Entry(owner=key_of(opening), backend=None, texts=(("port", str(opening.port), opening.leads),))
 
 
 def compile_table(table: Table) -> Entry:

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from causeway.kube.gateways import AnyRoute, Gateway, ParentReference
+from causeway.kube.gateways import AnyRoute, Gateway, ParentReference, TCPRoute
 from causeway.kube.objects import Meta, Namespace, key_of
 from causeway.kube.routes import RouteSpec, RouteTarget
 from causeway.rooms.routes.gateway.backends import ServiceOf
 from causeway.rooms.routes.gateway.binding import Binding, Bound, bind, nearest, parent_of
 from causeway.rooms.routes.gateway.grants import Grants
-from causeway.rooms.routes.gateway.listeners import Judged, SecretOf, judge
+from causeway.rooms.routes.gateway.listeners import Judged, Offered, SecretOf, judge, taken
 from causeway.rooms.routes.gateway.matching import Candidate, entries
 from causeway.rooms.routes.gateway.rules import Made, is_of, kind_of, named, rules_of
 from causeway.rooms.routes.model import MapName, Refusal, Refused
-from causeway.rooms.routes.parts import Part, Table, name_of_table
+from causeway.rooms.routes.parts import Opening, Part, Table, name_of_opening, name_of_table
 
 _LATEST = "9999"  # of a listener that nobody is attached to: who has routes is older
 
@@ -32,6 +32,7 @@ class World(msgspec.Struct, frozen=True):
     services: ServiceOf
     secrets: SecretOf
     grants: Grants
+    offered: Offered = Offered()
 
 
 class Attached(msgspec.Struct, frozen=True):
@@ -60,8 +61,8 @@ class _Host:
     """All of one host of one namespace, as it is collected."""
 
     def __init__(self) -> None:
-        self.candidates: dict[str, dict[str, list[Candidate]]] = {}  # by scheme and route
-        self.schemes: set[str] = set()
+        self.candidates: dict[tuple[str, str], dict[str, list[Candidate]]] = {}  # by entrance, route
+        self.schemes: set[tuple[str, str]] = set()  # entrances: scheme and port
         self.pem: dict[str, None] = {}
         self.age = (_LATEST, "")
 
@@ -69,27 +70,69 @@ class _Host:
 class _Deriving:
     def __init__(self, world: World) -> None:
         self._world = world
-        self._judged = {key_of(each): judge(each, world.secrets, world.grants) for each in world.gateways}
+        self._judged = self._judge()
         self._routes_at: dict[tuple[str, str], set[str]] = {}  # by gateway and listener
         self._hosts: dict[tuple[str, str], _Host] = {}  # by namespace of the gateway, and host
         self._parts: dict[str, Part] = {}
-        self._narrow: dict[tuple[str, str], set[str]] = {}  # hostnames by namespace and scheme
+        self._connections: dict[tuple[str, int], list[tuple[tuple[str, str], str]]] = {}  # ages, rules
+        self._narrow: dict[tuple[str, str, str], set[str]] = {}  # hostnames by namespace, scheme and port
         for judged in self._judged.values():
             for each in judged:
                 if each.serves:
-                    namespace = each.gateway.partition("/")[0]
-                    self._narrow.setdefault((namespace, each.scheme), set()).add(each.hostname)
-                    if each.scheme in "ps":
-                        host = self._host(namespace, each.hostname)
-                        host.schemes.add(each.scheme)
-                        host.pem |= dict.fromkeys(each.pem)
+                    self._open(each)
+        for judged in self._judged.values():
+            for each in judged:
+                for name in each.named if each.serves else ():
+                    if self._is_nearest(name, each):
+                        self._collect(name, each)
+
+    def _judge(self) -> dict[str, tuple[Judged, ...]]:
+        """Judge all listeners, the gateways from the oldest on: of two that cannot share a port it has it."""
+        world, found = self._world, dict[str, tuple[Judged, ...]]()
+        ports: dict[int, Judged] = {}
+        for gateway in sorted(world.gateways, key=lambda each: _age(each.metadata)):
+            judged = judge(gateway, world.secrets, world.grants, world.offered)
+            for number, each in enumerate(judged):
+                if each.wrong is None and not each.idle and each.further:
+                    before = ports.setdefault(each.listener.port, each)
+                    wrong = taken(each, before) if before.gateway != each.gateway else None
+                    judged[number] = msgspec.structs.replace(each, wrong=wrong)
+            found[key_of(gateway)] = tuple(judged)
+        return found
+
+    def _open(self, listener: Judged) -> None:
+        """Enter what is there of a listener without any route."""
+        namespace = listener.gateway.partition("/")[0]
+        self._narrow.setdefault((namespace, listener.scheme, listener.place), set()).add(listener.hostname)
+        if listener.scheme in ("p", "s"):
+            self._collect(listener.hostname, listener)
+        if listener.further and listener.leads != "tcp":
+            self._lead(namespace, listener.listener.port, listener.leads)
+
+    def _is_nearest(self, host: str, listener: Judged) -> bool:
+        """Return whether no narrower listener has a host."""
+        namespace = listener.gateway.partition("/")[0]
+        return nearest(host, self._narrow[namespace, listener.scheme, listener.place]) == listener.hostname
+
+    def _collect(self, host: str, listener: Judged) -> _Host:
+        """Return what is collected of a host at a listener."""
+        collected = self._hosts.setdefault((listener.gateway.partition("/")[0], host), _Host())
+        collected.schemes.add((listener.scheme, listener.place))
+        if host == listener.hostname or host.partition(".")[2] != listener.hostname.removeprefix("*."):
+            collected.pem |= listener.shown(host)  # else shown for the wildcard
+        return collected
+
+    def _lead(self, namespace: str, port: int, leads: str) -> None:
+        meta = Meta(name=name_of_opening(port), namespace=namespace, uid=f"port/{port}")
+        made = Opening(metadata=meta, spec=RouteSpec(to=RouteTarget("")), port=port, leads=leads)
+        self._parts[key_of(made)] = made
 
     def derived(self) -> Derived:
         attached = {named(route): self._attach(route) for route in self._world.routes}
+        for (namespace, port), rules in self._connections.items():
+            self._lead(namespace, port, f"@{min(rules)[1]}")
         crowded: set[str] = set()
         for (namespace, host), collected in self._hosts.items():
-            if not host and not collected.candidates:
-                continue  # hosts that nobody has are not told that there is nothing
             table, out = _table(namespace, host, collected)
             self._parts[key_of(table)] = table
             crowded |= out
@@ -109,9 +152,6 @@ class _Deriving:
             for key, judged in self._judged.items()
         }
         return Derived(self._parts, listeners, attached)
-
-    def _host(self, namespace: str, host: str) -> _Host:
-        return self._hosts.setdefault((namespace, host), _Host())
 
     # routes
 
@@ -149,17 +189,19 @@ class _Deriving:
             if not listener.serves:
                 continue
             namespace = listener.gateway.partition("/")[0]
-            for host in each.hosts:
-                if nearest(host, self._narrow[namespace, listener.scheme]) != listener.hostname:
-                    continue  # a narrower listener has it
-                collected = self._host(namespace, host)
-                collected.schemes.add(listener.scheme)
-                if host.partition(".")[2] != listener.hostname.removeprefix("*."):
-                    collected.pem |= dict.fromkeys(listener.pem)  # else shown for the wildcard
+            self._parts |= {key_of(made): made for _, made in rules}
+            if isinstance(route, TCPRoute):  # which has one rule
+                at_port = self._connections.setdefault((namespace, listener.listener.port), [])
+                at_port += [(_age(route.metadata), key_of(made)) for _, made in rules]
+                continue
+            entrance = (listener.scheme, listener.place)
+            for host in (*each.hosts, *(listener.named if "" in each.hosts else ())):
+                if not self._is_nearest(host, listener):
+                    continue
+                collected = self._collect(host, listener)
                 collected.age = min(collected.age, _age(route.metadata))
-                candidates = collected.candidates.setdefault(listener.scheme, {})
+                candidates = collected.candidates.setdefault(entrance, {})
                 candidates[named(route)] = list(_candidates(route, rules))
-                self._parts |= {key_of(made): made for _, made in rules}
                 yield f"{namespace}/{name_of_table(host)}"
 
 
@@ -175,15 +217,16 @@ def _table(namespace: str, host: str, collected: _Host) -> tuple[Table, frozense
     place = f"**.{host.removeprefix('*.')}" if host.startswith("*.") else host
     found: list[tuple[MapName, str, str]] = []
     crowded: frozenset[str] = frozenset()
-    for scheme in sorted(collected.schemes):
-        candidates = [each for some in collected.candidates.get(scheme, {}).values() for each in some]
+    for entrance in sorted(collected.schemes):
+        candidates = [each for some in collected.candidates.get(entrance, {}).values() for each in some]
+        scheme, port = entrance
         if scheme == "t":
             by_name: MapName = "passthrough-wildcard" if host.startswith("*.") else "passthrough"
-            found.append((by_name, place, f"@{min(candidates, key=lambda each: each.age).rule}"))
+            found.append((by_name, f"{port}{place}", f"@{min(candidates, key=lambda each: each.age).rule}"))
             continue
         made = entries(candidates)
-        found += [("exact", f"{scheme}{place}{path}", value) for path, value in made.exact.items()]
-        found += [("prefix", f"{scheme}{place}{path}", value) for path, value in made.prefix.items()]
+        found += [("exact", f"{scheme}{port}{place}{path}", value) for path, value in made.exact.items()]
+        found += [("prefix", f"{scheme}{port}{place}{path}", value) for path, value in made.prefix.items()]
         crowded |= made.crowded
     created, uid = collected.age
     table = Table(

@@ -17,21 +17,31 @@ from causeway.kube.ingresses import Secret
 from causeway.kube.objects import Namespace
 from causeway.kube.policies import matches
 from causeway.rooms.routes import certificates
+from causeway.rooms.routes.gateway.addresses import usable
 from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.model import Refusal
 
 SecretOf = Callable[[str], Secret | str]
 """Returns a Secret by its key, or why it cannot be had."""
 
-_KINDS = {"HTTP": "HTTPRoute", "HTTPS": "HTTPRoute", "TLS": "TLSRoute"}
+_KINDS = {"HTTP": "HTTPRoute", "HTTPS": "HTTPRoute", "TLS": "TLSRoute", "TCP": "TCPRoute"}
 _PORTS = {"HTTP": 80, "HTTPS": 443, "TLS": 443}
+_SCHEMES = {"HTTP": "p", "HTTPS": "s", "TLS": "t", "TCP": "c"}
+_LEADS = {"HTTP": "http", "HTTPS": "tls", "TLS": "tls", "TCP": "tcp"}
+
+
+class Offered(NamedTuple):
+    """What the router has for gateways: its name or address ("" if not known), and its further ports."""
+
+    canonical: str = ""
+    ports: frozenset[int] = frozenset()
 
 
 class Condition(NamedTuple):
     """A condition as far as it does not depend on when it is written."""
 
     type: str
-    status: bool
+    status: bool | None  # None: nobody knows
     reason: str
     message: str = ""
 
@@ -39,7 +49,8 @@ class Condition(NamedTuple):
 class Judged(msgspec.Struct, frozen=True):
     """A listener: ``wrong`` says why it is not accepted, ``unresolved`` which reference cannot be followed.
 
-    ``kinds`` are those of routes it takes; ``pem`` are its certificates.
+    ``kinds`` are those of routes it takes; ``pem`` are its certificates. It is ``idle`` if its gateway asks
+    for another address than the router's.
     """
 
     gateway: str
@@ -49,11 +60,27 @@ class Judged(msgspec.Struct, frozen=True):
     conflict: bool = False
     unresolved: Refusal | None = None
     pem: tuple[str, ...] = ()
+    idle: bool = False
 
     @property
     def scheme(self) -> str:
-        """Return how its requests come: p plain, s by TLS, t by TLS that is passed through."""
-        return {"HTTP": "p", "HTTPS": "s", "TLS": "t"}.get(self.listener.protocol, "")
+        """Return how its requests come: p plain, s by TLS, t by TLS that is passed through, c connections."""
+        return _SCHEMES.get(self.listener.protocol, "")
+
+    @property
+    def further(self) -> bool:
+        """Return whether its port is one of the router's further ones."""
+        return self.listener.port != _PORTS.get(self.listener.protocol)
+
+    @property
+    def place(self) -> str:
+        """Return what keys of HAProxy's maps have for its port, "" for the usual one."""
+        return f"{self.listener.port}:" if self.further else ""
+
+    @property
+    def leads(self) -> str:
+        """Return what connections to its port are, whoever has it: http, tls or tcp."""
+        return _LEADS.get(self.listener.protocol, "")
 
     @property
     def hostname(self) -> str:
@@ -63,7 +90,19 @@ class Judged(msgspec.Struct, frozen=True):
     @property
     def serves(self) -> bool:
         """Return whether requests come through it."""
-        return self.wrong is None and (self.scheme != "s" or bool(self.pem))
+        return self.wrong is None and not self.idle and (self.scheme != "s" or bool(self.pem))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the hosts its certificates are for, if it is for every host: for others it shows none."""
+        if self.hostname or self.scheme != "s":
+            return ()
+        return tuple(dict.fromkeys(name for text in self.pem for name in certificates.names(text)))
+
+    def shown(self, host: str) -> dict[str, None]:
+        """Return the certificates to show for a host: those that are for it, or all if none is."""
+        fit = [text for text in self.pem if any(_covers(name, host) for name in certificates.names(text))]
+        return dict.fromkeys(fit or self.pem)
 
     def takes(self, kind: str, namespace: str, namespaces: Mapping[str, Namespace]) -> bool:
         """Return whether routes of a kind in a namespace may attach."""
@@ -80,6 +119,10 @@ class Judged(msgspec.Struct, frozen=True):
         return matches(allowed.selector, found.metadata.labels)
 
 
+def _covers(name: str, host: str) -> bool:
+    return name == host or (name.startswith("*.") and name[2:] == host.partition(".")[2])
+
+
 def secrets_of(gateway: Gateway) -> frozenset[str]:
     """Return the keys of all Secrets a gateway names."""
     return frozenset(
@@ -91,12 +134,15 @@ def secrets_of(gateway: Gateway) -> frozenset[str]:
     )
 
 
-def judge(gateway: Gateway, secrets: SecretOf, grants: Grants) -> list[Judged]:
+def judge(gateway: Gateway, secrets: SecretOf, grants: Grants, offered: Offered) -> list[Judged]:
     """Return what becomes of each listener of a gateway, in their order."""
+    idle = not usable(gateway.spec.addresses, offered.canonical)
     found: list[Judged] = []
     for listener in gateway.spec.listeners:
         kinds, bad = _kinds(listener)
-        wrong = _wrong(listener)
+        wrong = _wrong(listener, offered.ports)
+        if wrong is not None and wrong.reason == "UnsupportedValue":
+            kinds = ()  # in this mode there are none
         pem: tuple[str, ...] = ()
         if wrong is None and listener.protocol == "HTTPS":
             pem, unresolved = _certificates(gateway, listener, secrets, grants)
@@ -111,22 +157,33 @@ def judge(gateway: Gateway, secrets: SecretOf, grants: Grants) -> list[Judged]:
                 conflict=clash is not None,
                 unresolved=bad,
                 pem=pem,
+                idle=idle,
             )
         )
     return found
 
 
-def _wrong(listener: Listener) -> Refusal | None:
+def _wrong(listener: Listener, ports: frozenset[int]) -> Refusal | None:
     protocol, tls = listener.protocol, listener.tls
     if protocol not in _KINDS:
         return Refusal("UnsupportedProtocol", f"protocol {protocol} is none of {', '.join(_KINDS)}")
-    if listener.port != _PORTS[protocol]:
-        return Refusal("PortUnavailable", f"{protocol} is served on port {_PORTS[protocol]} only")
     if protocol == "TLS" and (tls is None or tls.mode != "Passthrough"):
         return Refusal("UnsupportedValue", "TLS is passed through: its mode must be Passthrough")
     if protocol == "HTTPS" and (tls is None or tls.mode != "Terminate"):
         return Refusal("UnsupportedValue", "TLS of HTTPS ends at the router: its mode must be Terminate")
+    if listener.port not in {_PORTS.get(protocol), *(ports - set(_PORTS.values()))}:
+        usual = _PORTS.get(protocol)
+        instead = f"port {usual} and the router's further ones" if usual else "the router's further ports"
+        return Refusal("PortUnavailable", f"port {listener.port} is not open: {protocol} has {instead}")
     return None
+
+
+def taken(judged: Judged, before: Judged) -> Refusal | None:
+    """Return why a listener of a further port cannot be beside another gateway's, which is older."""
+    if judged.leads == before.leads != "tcp":
+        return None
+    what = f"gateway {before.gateway} has this port for {before.listener.protocol}, and is older"
+    return Refusal("PortUnavailable", what)
 
 
 def _kinds(listener: Listener) -> tuple[tuple[str, ...], Refusal | None]:
@@ -143,6 +200,10 @@ def _kinds(listener: Listener) -> tuple[tuple[str, ...], Refusal | None]:
 def _clash(listener: Listener, before: Iterable[Judged]) -> Refusal | None:
     """Return why a listener cannot be beside those named before it."""
     for each in before:
+        leads = _LEADS[listener.protocol]
+        if each.wrong is None and each.listener.port == listener.port and each.leads != leads:
+            what = f"listener {each.listener.name} has this port for {each.listener.protocol}"
+            return Refusal("ProtocolConflict", what)
         if each.wrong is None and (each.listener.port, each.hostname) == (
             listener.port,
             listener.hostname.lower(),

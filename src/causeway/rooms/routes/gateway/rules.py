@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from causeway.kube.gateways import HTTP_ROUTES, TLS_ROUTES, AnyRoute, HTTPMatch, HTTPRule, TLSRoute
+from causeway.kube.gateways import (
+    HTTP_ROUTES,
+    TCP_ROUTES,
+    TLS_ROUTES,
+    AnyRoute,
+    HTTPMatch,
+    HTTPRoute,
+    HTTPRule,
+    TLSRoute,
+)
 from causeway.kube.objects import Meta, key_of
 from causeway.kube.routes import RouteSpec, RouteTarget
 from causeway.rooms.routes.certificates import digest
@@ -23,7 +32,12 @@ Made = Sequence[tuple[Sequence[HTTPMatch], Rule]]
 
 def kind_of(route: AnyRoute) -> str:
     """Return the kind of a route."""
-    return TLS_ROUTES.kind if isinstance(route, TLSRoute) else HTTP_ROUTES.kind
+    match route:
+        case HTTPRoute():
+            return HTTP_ROUTES.kind
+        case TLSRoute():
+            return TLS_ROUTES.kind
+    return TCP_ROUTES.kind
 
 
 def named(route: AnyRoute) -> str:
@@ -67,7 +81,7 @@ def rules_of(route: AnyRoute, services: ServiceOf, grants: Grants) -> tuple[Made
             lost=backends.lost,
             answers=answers,
             timeout=wait,
-            passthrough=isinstance(route, TLSRoute),
+            passthrough=not isinstance(route, HTTPRoute),
         )
         found.append((matches, made))
     return found, wrong

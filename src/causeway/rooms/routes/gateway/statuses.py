@@ -1,13 +1,13 @@
 """What statuses of Gateway API are to say, and how that goes beside what others say in them. Pure."""
 
-import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from causeway.kube.gateways import GROUP, ParentReference
 from causeway.rooms.routes.classes import CONTROLLER
+from causeway.rooms.routes.gateway.addresses import address as address_of
 from causeway.rooms.routes.gateway.deriving import Attached
 from causeway.rooms.routes.gateway.listeners import Condition, Judged
 from causeway.rooms.routes.model import Refusal
@@ -27,7 +27,6 @@ FEATURES = (
     "HTTPRouteHostRewrite",
     "HTTPRouteMethodMatching",
     "HTTPRouteNamedRouteRule",
-    "HTTPRouteParentRefPort",
     "HTTPRoutePathRedirect",
     "HTTPRoutePathRewrite",
     "HTTPRoutePortRedirect",
@@ -38,15 +37,26 @@ FEATURES = (
     "ReferenceGrant",
     "TLSRoute",
 )
-"""What a GatewayClass says is supported, in the words of Gateway API; sorted."""
+"""What a GatewayClass says is supported, in the words of Gateway API."""
+_WITH_PORTS = ("HTTPRouteParentRefPort", "TCPRoute")
+_WITH_PORT = {8080: "GatewayPort8080"}
 
 
-def class_status(existing: Mapping[str, Any], generation: int, now: str) -> Body:
-    """Return the status of a class of ours."""
+_ELSEWHERE = Refusal("UnsupportedAddress", "the router has another address than the gateway asks for")
+
+
+def features(ports: Collection[int]) -> list[str]:
+    """Return what a router with these further ports supports, sorted."""
+    more = [*(_WITH_PORTS if ports else ()), *(name for port, name in _WITH_PORT.items() if port in ports)]
+    return sorted([*FEATURES, *more])
+
+
+def class_status(existing: Mapping[str, Any], ports: Collection[int], generation: int, now: str) -> Body:
+    """Return the status of a class of ours, by a router with these further ports."""
     said = [Condition("Accepted", True, "Accepted", "served by the router")]
     return {
         "conditions": conditions(existing.get("conditions"), said, generation, now),
-        "supportedFeatures": [{"name": each} for each in FEATURES],
+        "supportedFeatures": [{"name": each} for each in features(ports)],
     }
 
 
@@ -56,16 +66,15 @@ def gateway_status(
     address: str,
     generation: int,
     now: str,
-    *,
-    unusable: bool = False,
 ) -> Body:
-    """Return the status of a gateway; ``unusable`` if it asks for other addresses than the router's."""
+    """Return the status of a gateway."""
+    unusable = any(each.idle for each, _ in listeners)
     before = {each.get("name"): each for each in existing.get("listeners") or ()}
     accepted = any(each.wrong is None for each, _ in listeners)
     serving = any(each.serves for each, _ in listeners)
     wrong = [each.listener.name for each, _ in listeners if each.wrong is not None]
     if unusable:
-        accepting = Condition("Accepted", False, "UnsupportedAddress", "the router has another address")
+        accepting = Condition("Accepted", False, _ELSEWHERE.reason, _ELSEWHERE.message)
     elif wrong:
         accepting = Condition("Accepted", accepted, "ListenersNotValid", f"not accepted: {', '.join(wrong)}")
     else:
@@ -81,7 +90,7 @@ def gateway_status(
             for each, count in listeners
         ],
     }
-    return status | ({"addresses": [_address(address)]} if address else {})
+    return status | ({"addresses": [address_of(address)]} if address else {})
 
 
 def _listener(before: Mapping[str, Any], judged: Judged, count: int, generation: int, now: str) -> Body:
@@ -91,7 +100,7 @@ def _listener(before: Mapping[str, Any], judged: Judged, count: int, generation:
         _condition("ResolvedRefs", unresolved, "ResolvedRefs"),
         Condition("Programmed", True, "Programmed")
         if judged.serves
-        else Condition("Programmed", False, "Invalid", (wrong or unresolved or Refusal("", "")).message),
+        else Condition("Programmed", False, "Invalid", (wrong or unresolved or _ELSEWHERE).message),
         Condition("Conflicted", True, wrong.reason, wrong.message)
         if judged.conflict and wrong
         else Condition("Conflicted", False, "NoConflicts"),
@@ -104,33 +113,60 @@ def _listener(before: Mapping[str, Any], judged: Judged, count: int, generation:
     }
 
 
+def left_status(existing: Mapping[str, Any], class_name: str, generation: int, now: str) -> Body:
+    """Return the status of a gateway that was ours and whose class is gone."""
+    message = f"there is no GatewayClass {class_name}: nothing is served"
+    said = [Condition(kind, None, "Pending", message) for kind in ("Accepted", "Programmed")]
+    return {
+        "conditions": conditions(existing.get("conditions"), said, generation, now),
+        "listeners": [],
+        "addresses": [],
+    }
+
+
 def parents(
     existing: Sequence[Mapping[str, Any]],
     attached: Iterable[tuple[Attached, Refusal | None]],
     generation: int,
     now: str,
+    *,
+    elsewhere: Callable[[ParentReference], bool],
 ) -> list[Body]:
-    """Return the entries of a route's status: others' as they are, and ours.
+    """Return the entries of a route's status, each in its place: others' as they are, and ours.
 
-    With each reference goes why its hosts are not its own.
+    With each reference goes why its hosts are not its own. ``elsewhere`` says of a reference whether another
+    of our routers has its gateway, whose entry is of our name, too: were it taken out or moved, each router
+    would undo what the other writes.
     """
-    ours = [each for each in existing if each.get("controllerName") == CONTROLLER]
-    found = [dict(each) for each in existing if each.get("controllerName") != CONTROLLER]
-    for each, claimed in attached:
-        reference = _reference(each.parent)
-        before = next((one for one in ours if one.get("parentRef") == reference), {})
-        said = [
-            _condition("Accepted", each.accepted or claimed, "Accepted"),
-            _condition("ResolvedRefs", each.resolved, "ResolvedRefs"),
-        ]
-        found.append(
-            {
-                "parentRef": reference,
-                "controllerName": CONTROLLER,
-                "conditions": conditions(before.get("conditions"), said, generation, now),
-            }
-        )
-    return found
+    told = {_word(_reference(each.parent)): (each, claimed) for each, claimed in attached}
+    found: list[Body] = []
+    for entry in existing:
+        reference = entry.get("parentRef") or {}
+        if entry.get("controllerName") != CONTROLLER:
+            found.append(dict(entry))
+        elif (mine := told.pop(_word(reference), None)) is not None:
+            found.append(_parent(entry, *mine, generation, now))
+        elif elsewhere(msgspec.convert(reference, ParentReference)):
+            found.append(dict(entry))
+    return found + [_parent({}, *mine, generation, now) for mine in told.values()]
+
+
+def _parent(
+    before: Mapping[str, Any], attached: Attached, claimed: Refusal | None, generation: int, now: str
+) -> Body:
+    said = [
+        _condition("Accepted", attached.accepted or claimed, "Accepted"),
+        _condition("ResolvedRefs", attached.resolved, "ResolvedRefs"),
+    ]
+    return {
+        "parentRef": _reference(attached.parent),
+        "controllerName": CONTROLLER,
+        "conditions": conditions(before.get("conditions"), said, generation, now),
+    }
+
+
+def _word(reference: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(reference.items()))
 
 
 def conditions(
@@ -143,7 +179,7 @@ def conditions(
     before = {each.get("type"): each for each in existing or ()}
     found: list[Body] = []
     for each in said:
-        status = "True" if each.status else "False"
+        status = {True: "True", False: "False", None: "Unknown"}[each.status]
         old = before.pop(each.type, {})
         found.append(
             {
@@ -166,16 +202,3 @@ def _condition(kind: str, refusal: Refusal | None, good: str) -> Condition:
 
 def _reference(parent: ParentReference) -> Body:
     return {name: value for name, value in msgspec.to_builtins(parent).items() if value is not None}
-
-
-def _address(canonical: str) -> Body:
-    try:
-        return {"type": "IPAddress", "value": str(ipaddress.ip_address(canonical))}
-    except ValueError:
-        return {"type": "Hostname", "value": canonical}
-
-
-def usable(asked: Iterable[tuple[str, str]], canonical: str) -> bool:
-    """Return whether the addresses (type, value) a gateway asks for are the router's, or any will do."""
-    ours = _address(canonical) if canonical else {}
-    return all(not value or {"type": kind, "value": value} == ours for kind, value in asked)

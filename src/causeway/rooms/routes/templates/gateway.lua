@@ -101,6 +101,7 @@ end
 local function location(txn, order, path)
   local _, _, scheme, host, port = table.unpack(order)
   if port == "" and scheme ~= "" then port = scheme == "https" and "443" or "80" end
+  if port == "" then port = (txn:get_var("txn.in") or ""):match("%d+") or "" end
   scheme = scheme ~= "" and scheme or txn:get_var("txn.proto")
   host = host ~= "" and host or txn:get_var("txn.host")
   local usual = scheme == "https" and "443" or "80"

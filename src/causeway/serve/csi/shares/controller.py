@@ -1,75 +1,59 @@
 """The Controller service for shares: requests in, the room's answers out."""
 
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
-from causeway.cloud import errors
 from causeway.cloud.manila import Manila
 from causeway.cloud.manila_objects import Share, ShareSnapshot
 from causeway.cloud.nova import Addresses
 from causeway.cloud.session import Cloud
 from causeway.engine.storage.model import GIB
-from causeway.kit.errors import Problem
 from causeway.rooms.shares.apply import Shares
 from causeway.rooms.shares.snapshots import ShareSnapshots
-from causeway.serve.csi import requests, server
+from causeway.serve.csi import controller_service, requests
+from causeway.serve.csi.controller_service import Can, ControllerService
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
 from causeway.serve.csi.shares import convert
 from causeway.serve.csi.spec import csi_pb2 as csi
 
-_Can = csi.ControllerServiceCapability.RPC
-CAPABILITIES = (
-    _Can.CREATE_DELETE_VOLUME,
-    _Can.PUBLISH_UNPUBLISH_VOLUME,
-    _Can.LIST_VOLUMES,
-    _Can.GET_VOLUME,
-    _Can.CREATE_DELETE_SNAPSHOT,
-    _Can.LIST_SNAPSHOTS,
-    _Can.GET_SNAPSHOT,
-    _Can.EXPAND_VOLUME,
-    _Can.SINGLE_NODE_MULTI_WRITER,
-)
 _Listed = TypeVar("_Listed", Share, ShareSnapshot)
 
 
 def run(settings: ControllerSettings) -> None:
     """Run the controller service until SIGTERM or SIGINT; raises ``Problem``."""
-    server.run("causeway-csi-shares-controller", _serve(settings))
 
-
-async def _serve(settings: ControllerSettings) -> None:
-    try:
-        cloud = await Cloud.open(settings.cloud, settings.clouds_file)
-    except errors.CloudError as error:
-        raise Problem.of(f"cloud {settings.cloud}", str(error), error.remedy) from error
-    async with cloud:
+    async def begin(cloud: Cloud, ending: AsyncExitStack) -> Controller:
         manila = Manila(cloud)
         shares = Shares(manila, Addresses(cloud), settings.cluster)
         snapshots = ShareSnapshots(manila, settings.cluster)
-        try:
-            controller = Controller(settings.common, manila, shares, snapshots)
-            await server.serve(settings.common, Controller=controller)
-        finally:
-            await shares.close()
-            await snapshots.close()
+        for each in (snapshots, shares):
+            ending.push_async_callback(each.close)
+        return Controller(settings.common, manila, shares, snapshots)
+
+    controller_service.run("causeway-csi-shares-controller", settings, begin)
 
 
-class Controller:
+class Controller(ControllerService):
     """The Controller service."""
+
+    capabilities = (
+        Can.CREATE_DELETE_VOLUME,
+        Can.PUBLISH_UNPUBLISH_VOLUME,
+        Can.LIST_VOLUMES,
+        Can.GET_VOLUME,
+        Can.CREATE_DELETE_SNAPSHOT,
+        Can.LIST_SNAPSHOTS,
+        Can.GET_SNAPSHOT,
+        Can.EXPAND_VOLUME,
+        Can.SINGLE_NODE_MULTI_WRITER,
+    )
 
     def __init__(self, settings: Common, manila: Manila, shares: Shares, snapshots: ShareSnapshots) -> None:
         self._settings = settings
         self._manila = manila
         self._shares = shares
         self._snapshots = snapshots
-
-    async def controller_get_capabilities(
-        self, _: csi.ControllerGetCapabilitiesRequest
-    ) -> csi.ControllerGetCapabilitiesResponse:
-        """Return what the controller can do."""
-        return csi.ControllerGetCapabilitiesResponse(
-            capabilities=[csi.ControllerServiceCapability(rpc=_Can(type=each)) for each in CAPABILITIES]
-        )
 
     async def create_volume(self, request: csi.CreateVolumeRequest) -> csi.CreateVolumeResponse:
         """Have a share of the name."""

@@ -78,13 +78,17 @@ class Node(NodeService):
             request.volume_id,
             Path(request.staging_target_path),
             Path(request.target_path),
+            convert.entry_from(request.publish_context, place),
+            _options(request, reads_only=way.reads_only),
             read_only=request.readonly or way.reads_only,
             alone=way.alone,
         )
         return csi.NodePublishVolumeResponse()
 
 
-def _options(request: csi.NodeStageVolumeRequest, *, reads_only: bool) -> Options:
+def _options(
+    request: csi.NodeStageVolumeRequest | csi.NodePublishVolumeRequest, *, reads_only: bool
+) -> Options:
     context = request.volume_context
     return Options(
         mounter=context.get(convert.MOUNTER, ""),

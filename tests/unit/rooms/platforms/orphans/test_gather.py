@@ -5,6 +5,7 @@ from typing import Any
 
 from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner
 from causeway.rooms.platforms.orphans.gather import landscape_of
+from causeway.rooms.platforms.stored import COLLECTIONS
 
 CLUSTER = "3d9195d1-6bc1-423b-82eb-f2c605ddc198"
 BALANCER, GONE = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -22,7 +23,7 @@ def answers(**found: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         "subnets",
         "routers",
     ]
-    kinds += ["balancers", "servers", "volumes", "snapshots", "stacks", "credentials", "record sets"]
+    kinds += ["balancers", "servers", "stacks", "credentials", "record sets", *COLLECTIONS]
     return {kind: found.get(kind.replace("-", "_").replace(" ", "_"), []) for kind in kinds}
 
 
@@ -119,13 +120,15 @@ def test_volumes_are_a_nodes_or_a_claims_and_another_drivers_are_strangers() -> 
                 {"id": "f", "size": 1, "metadata": {}},
             ],
             snapshots=[{"id": "z", "size": 3, "volume_id": "c", "metadata": ours}],
+            backups=[{"id": "y", "size": 3, "volume_id": "c", "metadata": ours}],
         )
     )
     assert [(each.type, each.id, each.owner.kind) for each in found.things] == [
         ("volume", "n", "node"),
         ("volume", "c", "volume"),
         ("snapshot", "z", "volume"),
+        ("backup", "y", "volume"),
     ]
-    assert [each.users for each in found.things] == [(), ("s",), ()]
+    assert [each.users for each in found.things] == [(), ("s",), (), ()]
     assert found.things[1].about == "3 GiB, claim shop/data, attached to s"
     assert [(each.id, each.owner.cluster) for each in found.strangers] == [("o", "kubernetes")]

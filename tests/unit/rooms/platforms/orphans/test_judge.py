@@ -101,10 +101,17 @@ def storing(type: str, id: str, name: str = "", cluster: str = ALIVE, **more: An
     return Thing(type, id, name, Owner(cluster, VOLUME), NOW - timedelta(hours=1), **more)
 
 
-@pytest.mark.parametrize(("type", "id"), [("volume", "v1"), ("snapshot", "s1")])
+@pytest.mark.parametrize(
+    ("type", "id"),
+    [("volume", "v1"), ("snapshot", "s1"), ("backup", "s1"), ("share", "v1"), ("share snapshot", "s1")],
+)
 def test_what_kubernetes_names_or_waits_for_is_no_orphan(type: str, id: str) -> None:
     assert proofs(storing(type, id), storing(type, "x", f"any-{UID}"), asked=STORING) == []
     assert len(proofs(storing(type, "x", f"{UID}-any"), storing(type, "y"), asked=STORING)) == 2
+
+
+def test_a_share_that_is_named_by_its_name_is_no_orphan() -> None:
+    assert proofs(storing("share", "x", "v1"), asked=STORING) == []
 
 
 def test_without_snapshots_in_kubernetes_they_are_told_and_never_deleted() -> None:

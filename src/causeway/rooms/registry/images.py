@@ -1,0 +1,91 @@
+"""What the registry's tokens and its quota have to know of a namespace's images, and remember for a while."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+
+import structlog
+
+from causeway.kit.errors import Finding
+from causeway.kube.client import Client
+from causeway.kube.errors import NotFound, Object
+from causeway.kube.resource import NAMESPACES
+from causeway.rooms.registry import gate, layout, owners, quota
+from causeway.rooms.registry.gate import Gate
+from causeway.rooms.registry.owners import Claim, Owner
+from causeway.rooms.registry.store import Store
+
+log = structlog.get_logger()
+
+
+class Images:
+    """The images in a store; ``default`` is how many bytes a namespace may hold, None: all there are.
+
+    One process at a time has a store: the registry's pod is replaced by ending it first.
+    """
+
+    def __init__(self, client: Client, store: Store, default: int | None) -> None:
+        self._client, self._store, self._default = client, store, default
+        self._platform = ""
+        self._owners: dict[str, Owner] = {}  # as recorded, for certain
+        self._held: dict[str, dict[str, int]] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def namespace(self, name: str) -> Object | None:
+        """Return a Namespace object, None where there is none or it ends; raises ``ApiError``."""
+        try:
+            found = await self._client.get(NAMESPACES, name)
+        except NotFound:
+            return None
+        return None if found["metadata"].get("deletionTimestamp") else found
+
+    async def settle(self, namespace: Object) -> Gate | None:
+        """See to it that the images of a namespace's name are its own: those of a former one are deleted.
+
+        Returns what stands against that for the moment, None when it is so. Raises ``Problem``.
+        """
+        name, uid = namespace["metadata"]["name"], namespace["metadata"]["uid"]
+        if not self._platform:
+            self._platform = (await self._client.get(NAMESPACES, owners.PLATFORM))["metadata"]["uid"]
+        owner = Owner(self._platform, uid)
+        async with self._turns[name]:
+            if self._owners.get(name) == owner:
+                return None
+            found = owners.claim(await owners.recorded(self._store, name), owner)
+            if found is Claim.FORMER:
+                if closed := await gate.enter(self._client):
+                    return closed
+                await owners.remove(self._store, name)
+                self._held.pop(name, None)
+                log.info("deleted the images of a former namespace", namespace=name)
+            if found is not Claim.OURS:
+                await owners.record(self._store, name, owner)
+            self._owners[name] = owner
+            return None
+
+    def turn(self, namespace: str) -> asyncio.Lock:
+        """Return what one image at a time is added to a namespace under."""
+        return self._turns[namespace]
+
+    async def admitted(self, namespace: Object, digest: str, manifest: bytes) -> Mapping[str, int] | Finding:
+        """Return what an image adds to those of a namespace (bytes by digest), or why it may not.
+
+        Nobody is refused by what is remembered alone: images may have been deleted since it was counted.
+        Raises ``Problem``, and ``ValueError`` for what is no manifest.
+        """
+        name = namespace["metadata"]["name"]
+        limit = quota.limit_of(namespace, self._default)
+        if isinstance(limit, Finding):
+            return limit
+        if limit.most is None:
+            self._held.pop(name, None)  # counted anew when there is a limit again
+            return {}
+        more = {digest: len(manifest), **await quota.sizes(self._store, layout.parts(manifest))}
+        if name not in self._held or quota.refusal(name, self._held[name], more, limit.most):
+            self._held[name] = await quota.held(self._store, name)
+        return quota.refusal(name, self._held[name], more, limit.most) or more
+
+    def added(self, namespace: str, more: Mapping[str, int]) -> None:
+        """Remember what an image added to a namespace."""
+        if namespace in self._held:
+            self._held[namespace] |= more

@@ -1,0 +1,73 @@
+"""Whose the images of a namespace's name are: of the namespace they were pushed in, and of no later one.
+
+A record beside the images says so, by the UIDs of the platform (that of ``PLATFORM``) and of the namespace.
+What another platform left in a bucket goes over to the namespace of that name: nobody else is there for it.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from causeway.rooms.registry import layout
+from causeway.rooms.registry.store import Store
+
+PLATFORM = "kube-system"
+"""The namespace whose UID stands for the platform."""
+
+_RECORDS = "causeway/namespaces"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A namespace of a platform, by their UIDs."""
+
+    platform: str
+    namespace: str
+
+
+class Claim(Enum):
+    """What images of a name are to a namespace."""
+
+    OURS = auto()
+    UNCLAIMED = auto()
+    FORMER = auto()  # of a namespace that is gone
+
+
+def claim(recorded: Owner | None, owner: Owner) -> Claim:
+    """Return what the images are to a namespace, by what is recorded of them. Pure."""
+    if recorded == owner:
+        return Claim.OURS
+    if recorded is None or recorded.platform != owner.platform:
+        return Claim.UNCLAIMED
+    return Claim.FORMER
+
+
+async def recorded(store: Store, namespace: str) -> Owner | None:
+    """Return whose the images of a name are, None where nothing says so; raises ``Problem``."""
+    content = await store.read(f"{_RECORDS}/{namespace}")
+    if content is None:
+        return None
+    document = json.loads(content)
+    return Owner(document["platform"], document["namespace"])
+
+
+async def record(store: Store, namespace: str, owner: Owner) -> None:
+    """Write down whose the images of a name are from now on."""
+    content = {"platform": owner.platform, "namespace": owner.namespace}
+    await store.write(f"{_RECORDS}/{namespace}", json.dumps(content).encode())
+
+
+async def remove(store: Store, namespace: str) -> None:
+    """Delete the repositories of a name, then the record: who is killed in between is followed by another."""
+    await store.remove(layout.folder_of(namespace))
+    await store.remove(f"{_RECORDS}/{namespace}")
+
+
+async def gone(store: Store, platform: str, living: dict[str, str]) -> list[str]:
+    """Return the names whose images are those of a namespace that is gone; ``living``: UIDs by name."""
+    found = []
+    for name in await store.folders(layout.REPOSITORIES):
+        owner = await recorded(store, name)
+        if owner is not None and owner.platform == platform and living.get(name) != owner.namespace:
+            found.append(name)
+    return found

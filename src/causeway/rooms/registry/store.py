@@ -1,0 +1,106 @@
+"""Where a registry's files are, for what looks after them: keys with bytes, in a directory or a bucket.
+
+The registry's own API has no way to list what is in one namespace with images that lost their tag, nor to
+take a repository away. A key is a path below the registry's root, such as ``docker/registry/v2/blobs/…``.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+
+class Store(Protocol):
+    """Files by key. Raises ``Problem`` where the store does not answer as it should."""
+
+    async def keys(self, folder: str) -> list[str]:
+        """Return the keys of all files at any depth below a folder; none where it is not there."""
+        ...
+
+    async def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders right below a folder."""
+        ...
+
+    async def read(self, key: str) -> bytes | None:
+        """Return the bytes of a file, None where it is not there."""
+        ...
+
+    async def size(self, key: str) -> int:
+        """Return the bytes a file has; 0 where it is not there."""
+        ...
+
+    async def write(self, key: str, content: bytes) -> None:
+        """Write a file whole: who is killed meanwhile leaves the former one."""
+        ...
+
+    async def remove(self, folder: str) -> None:
+        """Delete a folder, or a file, with all below; none there is no error."""
+        ...
+
+
+class Directory:
+    """A store on a file system."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def keys(self, folder: str) -> list[str]:
+        """Return the keys of all files below a folder."""
+        return await asyncio.to_thread(self._keys, folder)
+
+    def _keys(self, folder: str) -> list[str]:
+        found = []
+        for place, _, names in os.walk(self._root / folder):
+            relative = Path(place).relative_to(self._root)
+            found += [str(relative / name) for name in names]
+        return found
+
+    async def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders right below a folder."""
+        return await asyncio.to_thread(self._folders, self._root / folder)
+
+    @staticmethod
+    def _folders(place: Path) -> list[str]:
+        if not place.is_dir():
+            return []
+        return sorted(each.name for each in place.iterdir() if each.is_dir())
+
+    async def read(self, key: str) -> bytes | None:
+        """Return the bytes of a file, None where it is not there."""
+        try:
+            return await asyncio.to_thread((self._root / key).read_bytes)
+        except FileNotFoundError:
+            return None
+
+    async def size(self, key: str) -> int:
+        """Return the bytes a file has; 0 where it is not there."""
+        try:
+            return (await asyncio.to_thread((self._root / key).stat)).st_size
+        except FileNotFoundError:
+            return 0
+
+    async def write(self, key: str, content: bytes) -> None:
+        """Write a file whole."""
+        await asyncio.to_thread(self._write, self._root / key, content)
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.new")
+        with beside.open("wb") as sink:
+            sink.write(content)
+            sink.flush()
+            os.fsync(sink.fileno())
+        beside.replace(path)
+
+    async def remove(self, folder: str) -> None:
+        """Delete a folder, or a file, with all below."""
+        await asyncio.to_thread(self._remove, self._root / folder)
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

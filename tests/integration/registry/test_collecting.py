@@ -1,0 +1,137 @@
+"""What no image needs is freed, images go with their namespace, and a namespace holds no more than it may."""
+
+import asyncio
+import base64
+import json
+from pathlib import Path
+
+from tests.integration.registry.stage import Disk, Stage
+from tests.integration.registry.test_registry import PUSHER, account
+
+from causeway.rooms.registry import gate
+from causeway.rooms.registry.quota import ANNOTATION
+from causeway.rooms.registry.store import Directory, Store
+
+
+async def owned(stage: Stage, namespace: str, **annotations: str) -> str:
+    """Make a namespace with somebody who may push; return his token."""
+    await stage.namespace(namespace, "builder", **annotations)
+    await stage.bind(namespace, PUSHER, account(namespace, "builder"))
+    return await stage.token(namespace, "builder")
+
+
+def directory(stage: Stage) -> Store:
+    assert isinstance(stage.storage, Disk)
+    return Directory(stage.storage.directory)
+
+
+async def blobs(store: Store) -> int:
+    return len(await store.keys("docker/registry/v2/blobs"))
+
+
+async def collect_what_a_lost_namespace_left(stage: Stage, store: Store) -> None:
+    """Push to two namespaces, lose one, collect, and push again."""
+    stays, gone = await owned(stage, "stays"), await owned(stage, "gone")
+    archive, digest = stage.image("kept")
+    other, _ = stage.image("lost")
+    for token, source, target in ((stays, archive, "HOST/stays/a:1"), (gone, other, "HOST/gone/b/c:1")):
+        status, said = await stage.skopeo(token, "copy", source, target)
+        assert status == 0, said
+    before = await blobs(store)
+    await stage.forsake("gone")
+    await stage.quieten()
+    async with stage.collecting():
+        # Who pushes is told why he may not, and nobody else notices.
+        status, said = await stage.skopeo(stays, "copy", other, "HOST/stays/b:1")
+        assert status != 0
+        assert "unused blobs are being collected" in said, said
+        status, said = await stage.skopeo(stays, "inspect", "--format={{.Digest}}", "HOST/stays/a:1")
+        assert (status, said.strip()) == (0, digest)
+        await stage.collect()
+    assert await store.folders("docker/registry/v2/repositories") == ["stays"]
+    assert await blobs(store) == before - 3  # a layer, a configuration, a manifest
+    # What was collected can be pushed again, and what was not can be pulled.
+    status, said = await stage.skopeo(stays, "copy", other, "HOST/stays/b:1")
+    assert status == 0, said
+    for name in ("a", "b"):
+        target = f"oci-archive:{stage.directory / f'{name}-got.tar'}"
+        status, said = await stage.skopeo(stays, "copy", f"HOST/stays/{name}:1", target)
+        assert status == 0, said
+
+
+async def test_what_a_namespace_that_is_gone_left_is_freed(stage: Stage) -> None:
+    await collect_what_a_lost_namespace_left(stage, directory(stage))
+
+
+async def test_of_those_who_push_and_those_who_collect_one_goes_first(stage: Stage) -> None:
+    client = stage.admin
+    await stage.quieten()
+    answers = await asyncio.gather(*(gate.enter(client) for _ in range(4)))
+    assert answers == [None] * 4
+    # Somebody may push: who collects waits, and takes it as soon as nobody can any more.
+    waiting = asyncio.ensure_future(gate.close(client, "one"))
+    assert not (await asyncio.wait([waiting], timeout=1))[0]
+    assert await gate.enter(client) is None
+    await stage.quieten()
+    await asyncio.wait_for(waiting, 30)
+    # The same one may come again, after it was killed; another one waits, and nobody pushes.
+    await gate.close(client, "one")
+    other = asyncio.ensure_future(gate.close(client, "two"))
+    assert not (await asyncio.wait([other], timeout=1))[0]
+    closed = await gate.enter(client)
+    assert closed is not None
+    assert closed.collector == "one"
+    await gate.reopen(client, "two")
+    assert await gate.enter(client) is not None
+    await gate.reopen(client, "one")
+    await asyncio.wait_for(other, 30)
+    await gate.reopen(client, "two")
+    assert await gate.enter(client) is None
+
+
+async def test_a_namespace_of_the_same_name_has_nothing_of_the_former(stage: Stage, tmp_path: Path) -> None:
+    former = await owned(stage, "again")
+    archive, digest = stage.image("front")
+    status, said = await stage.skopeo(former, "copy", archive, "HOST/again/front:1")
+    assert status == 0, said
+    await stage.forsake("again")
+    later = await owned(stage, "again")
+    for image in ("HOST/again/front:1", f"HOST/again/front@{digest}"):
+        status, said = await stage.skopeo(later, "inspect", image)
+        assert status != 0
+        assert "unknown" in said, said
+    assert await directory(stage).keys("docker/registry/v2/repositories/again") == []
+    status, said = await stage.skopeo(later, "copy", archive, "HOST/again/front:1")
+    assert status == 0, said
+    status, said = await stage.skopeo(later, "copy", "HOST/again/front:1", f"oci-archive:{tmp_path / 'got'}")
+    assert status == 0, said
+
+
+async def test_a_namespace_holds_what_it_may_and_who_pushes_more_is_told(stage: Stage) -> None:
+    token = await owned(stage, "small", **{ANNOTATION: "150Ki"})
+    first, _ = stage.image("first")
+    second, _ = stage.image("second")
+    for target in ("HOST/small/a:1", "HOST/small/b:1"):  # what it holds already weighs nothing more
+        status, said = await stage.skopeo(token, "copy", first, target)
+        assert status == 0, said
+    status, said = await stage.skopeo(token, "copy", second, "HOST/small/c:1")
+    assert status != 0
+    for words in ("namespace small", "of the 150.0 KiB they may", "Delete images of it"):
+        assert words in said, said
+    await stage.namespace("small", **{ANNOTATION: "1 MB"})
+    status, said = await stage.skopeo(token, "copy", second, "HOST/small/c:1")
+    assert status != 0
+    assert "'1 MB' is no amount. Write it as 5Gi" in said, said
+    # However the path is written, it is the same request.
+    signed = {"Authorization": f"Basic {base64.b64encode(f'any:{token}'.encode()).decode()}"}
+    _, answer = stage.ask("/auth/token?scope=repository:small/c:pull,push", signed)
+    bearer = {"Authorization": f"Bearer {json.loads(answer)['token']}"}
+    for path in ("/v2/small/c/manifests/1", "/v2/small%2Fc/%6Danifests/1"):
+        status, told = stage.ask(path, bearer, method="PUT", body=b"{}")
+        assert (status, b"no amount" in told) == (403, True), told
+    await stage.namespace("small", **{ANNOTATION: "150Ki"})
+    for target in ("HOST/small/a:1", "HOST/small/b:1"):
+        status, said = await stage.skopeo(token, "delete", target)
+        assert status == 0, said
+    status, said = await stage.skopeo(token, "copy", second, "HOST/small/c:1")
+    assert status == 0, said

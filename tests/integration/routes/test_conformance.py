@@ -1,0 +1,104 @@
+"""Gateway API's own conformance suite, on a real Kubernetes API and a real HAProxy, with pods that answer."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.integration.deployment import deploy, served
+from tests.integration.kube_api import KubeApi, child
+from tests.integration.routes.conformance import Programs, obtain
+from tests.integration.routes.conftest import kubeconfig_of_router
+from tests.integration.routes.gateway_api import definitions
+from tests.integration.routes.pods import HOME, running
+from tests.integration.routes.stage import Router
+
+from causeway.kube.access import from_kubeconfig
+from causeway.kube.client import Client
+from causeway.kube.gateways import GATEWAY_CLASSES
+from causeway.kube.resource import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, CRDS
+from causeway.lab import settings
+from causeway.rooms.routes.classes import CONTROLLER
+
+CLASS = "causeway"
+PROFILES = ("GATEWAY-HTTP", "GATEWAY-TLS", "GATEWAY-TCP")
+# All Gateways share one address. The first wants one host and path to lead elsewhere at each of two Gateways;
+# the second a name to be refused that another Gateway of the suite, for every host by HTTPS, answers.
+SKIPPED = ("HTTPRouteMultipleGateways", "TLSRouteHostnameIntersection")
+CORE = ("Gateway", "HTTPRoute", "ReferenceGrant", "TCPRoute", "TLSRoute")
+"""What is tested unless a report is to be kept: that is of all that the class declares."""
+PORTS = ("5300", "8080", "8090", "8443", "9300-9321")
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    return obtain(settings.from_environment().cache, tmp_path_factory.mktemp("conformance") / "log")
+
+
+@pytest.fixture
+async def router(kube_api: KubeApi, programs: Programs, tmp_path: Path) -> AsyncIterator[Router]:
+    """A router on an address and ports of its own, which may read every Secret, and pods behind it."""
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as admin:
+        await deploy(admin)
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        files = definitions(settings.from_environment().cache, tmp_path / "definitions.log")
+        for each in [yaml.load(file.read_text(), loader) for file in files]:
+            await admin.create(CRDS, each)
+            await served(admin, each["spec"])
+        await _let_read_secrets(admin)
+        body = {"metadata": {"name": CLASS}, "spec": {"controllerName": CONTROLLER}}
+        await admin.apply(body, manager="test", resource=GATEWAY_CLASSES)
+        given = {
+            "CAUSEWAY_ROUTER_HTTP": f"{HOME.ip}:80",
+            "CAUSEWAY_ROUTER_HTTPS": f"{HOME.ip}:443",
+            "CAUSEWAY_ROUTER_PORTS": ",".join(f"{HOME.ip}:{each}" for each in PORTS),
+            "CAUSEWAY_ROUTER_CANONICAL_HOSTNAME": str(HOME.ip),
+        }
+        made = Router(tmp_path, await kubeconfig_of_router(admin, kube_api, tmp_path), given)
+        async with running(kube_api, admin, programs.echo, tmp_path):
+            try:
+                await made.start()
+                yield made
+            finally:
+                await made.end()
+
+
+async def _let_read_secrets(admin: Client) -> None:
+    """Let the router read Secrets: the suite makes them as it goes."""
+    name = {"metadata": {"name": "router-secrets"}}
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["list", "watch"]}
+    subject = {"kind": "ServiceAccount", "name": "causeway-router", "namespace": "kube-system"}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "router-secrets"}
+    await admin.apply(name | {"rules": [rule]}, manager="test", resource=CLUSTER_ROLES)
+    await admin.apply(
+        name | {"subjects": [subject], "roleRef": reference}, manager="test", resource=CLUSTER_ROLE_BINDINGS
+    )
+
+
+async def test_the_suite_passes(
+    kube_api: KubeApi, router: Router, programs: Programs, tmp_path: Path
+) -> None:
+    kept = os.environ.get("CONFORMANCE_REPORT")
+    report = Path(kept or tmp_path / "report.yaml")
+    command = [
+        str(programs.suite),
+        "-test.v",
+        f"--gateway-class={CLASS}",
+        f"--conformance-profiles={','.join(PROFILES)}",
+        f"--report-output={report}",
+        "--organization=causeway",
+        "--project=causeway",
+        "--url=https://causeway.dev",
+        "--version=v0.1.0",
+        "--contact=https://causeway.dev",
+        f"--skip-tests={','.join(SKIPPED)}",
+        *(() if kept else (f"--supported-features={','.join(CORE)}",)),
+    ]
+    log = tmp_path / "suite.log"
+    with log.open("wb") as sink:
+        suite = child(command, sink, os.environ | {"KUBECONFIG": str(kube_api.kubeconfig)})
+    await asyncio.to_thread(suite.wait)
+    print(await asyncio.to_thread(report.read_text))
+    assert suite.returncode == 0, (await asyncio.to_thread(log.read_text))[-20000:]

@@ -1,0 +1,60 @@
+"""Whose images are, by what is recorded beside them."""
+
+from pathlib import Path
+
+import pytest
+
+from causeway.rooms.registry import owners
+from causeway.rooms.registry.owners import Claim, Owner
+from causeway.rooms.registry.store import Directory
+
+OURS = Owner("platform", "shop")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Directory:
+    return Directory(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "claim"),
+    [
+        (None, Claim.UNCLAIMED),
+        (OURS, Claim.OURS),
+        (Owner("platform", "former"), Claim.FORMER),
+        (Owner("former platform", "shop"), Claim.UNCLAIMED),
+    ],
+)
+def test_images_are_of_the_namespace_they_were_pushed_in(recorded: Owner | None, claim: Claim) -> None:
+    assert owners.claim(recorded, OURS) is claim
+
+
+async def image(store: Directory, namespace: str) -> None:
+    await store.write(f"docker/registry/v2/repositories/{namespace}/a/_layers/link", b"x")
+
+
+async def test_what_is_gone_is_what_is_recorded_of_this_platform_and_of_no_living_namespace(
+    store: Directory,
+) -> None:
+    for name, owner in (
+        ("living", Owner("platform", "1")),
+        ("gone", Owner("platform", "2")),
+        ("again", Owner("platform", "3")),
+        ("foreign", Owner("another", "4")),
+        ("unknown", None),
+    ):
+        await image(store, name)
+        if owner is not None:
+            await owners.record(store, name, owner)
+    living = {"living": "1", "again": "33", "kube-system": "platform"}
+    assert await owners.gone(store, "platform", living) == ["again", "gone"]
+    await owners.remove(store, "gone")
+    assert await owners.recorded(store, "gone") is None
+    assert await owners.gone(store, "platform", living) == ["again"]
+
+
+async def test_who_is_killed_between_images_and_record_is_followed_by_another(store: Directory) -> None:
+    await image(store, "gone")
+    await owners.record(store, "gone", OURS)
+    await store.remove("docker/registry/v2/repositories/gone")
+    assert await owners.recorded(store, "gone") == OURS  # a namespace of that name begins with nothing

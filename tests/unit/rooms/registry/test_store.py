@@ -1,0 +1,24 @@
+"""A store in a directory; that in a bucket is tried against a real one (tests/integration/registry)."""
+
+from pathlib import Path
+
+from causeway.rooms.registry.store import Directory
+
+
+async def test_what_is_written_is_listed_read_and_goes_whole(tmp_path: Path) -> None:
+    store = Directory(tmp_path)
+    assert await store.keys("a") == []
+    assert await store.folders("a") == []
+    assert await store.read("a/b/one") is None
+    for key in ("a/b/one", "a/b/c/two", "a/d/three", "ab/four"):
+        await store.write(key, key.encode())
+    await store.write("a/b/one", b"again")
+    assert await store.read("a/b/one") == b"again"
+    assert [await store.size(each) for each in ("a/b/one", "a/b/none")] == [5, 0]
+    assert sorted(await store.keys("a")) == ["a/b/c/two", "a/b/one", "a/d/three"]
+    assert await store.folders("a") == ["b", "d"]
+    for _ in range(2):
+        await store.remove("a/b")
+        await store.remove("a/d/three")
+    assert await store.keys("a") == []
+    assert await store.keys("ab") == ["ab/four"]

@@ -1,0 +1,224 @@
+"""Backups against volumes in memory: repeated, at once, with answers lost, and killed at any call."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.models.volumes import ModelAttachments, ModelCinder, World
+from tests.unit.conftest import run_in_virtual_time
+from tests.unit.rooms.lives import Lives, plans, troubles
+from tests.unit.rooms.volumes.examples import CLUSTER, OTHER, backup_wish, volume, wish
+from tests.unit.rooms.volumes.test_apply import In, put, refusal
+
+from causeway.cloud import errors
+from causeway.cloud.cinder_objects import Backup, BackupRequest, Hints, Snapshot, Volume
+from causeway.rooms.volumes import creation
+from causeway.rooms.volumes.apply import Volumes
+from causeway.rooms.volumes.backups import Backups
+from causeway.rooms.volumes.model import Near, Reason, Refused, Source, marks
+from causeway.rooms.volumes.snapshots import Snapshots
+
+_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Driver(Lives):
+    """The driver on a world, through all its lives; ``late`` is how far its clock is before the world's."""
+
+    def __init__(self, world: World, late: float = 0.0, cinder: ModelCinder | None = None) -> None:
+        self.world = world
+        self.now = _MOMENT + timedelta(seconds=late)
+        self.cinder = cinder or ModelCinder(world)
+        super().__init__()
+
+    def start(self) -> None:
+        self.volumes = Volumes(self.cinder, ModelAttachments(self.world), CLUSTER, patience=60.0)
+        self.snapshots = Snapshots(self.cinder, CLUSTER, patience=60.0)
+        self.backups = Backups(self.cinder, self.snapshots, CLUSTER, patience=60.0, now=lambda: self.now)
+
+    async def close(self) -> None:
+        for each in (self.volumes, self.backups, self.snapshots):
+            await each.close()
+
+    async def ready(self, volume_id: str) -> Backup:
+        """Ask for a backup until it is ready, as csi-snapshotter does."""
+        while True:
+            found: Backup = await self.insist(lambda it: it.backups.create(backup_wish(volume_id)))
+            if found.status == "available":
+                return found
+            await asyncio.sleep(1)
+
+
+@settings(max_examples=60)
+@given(plans, st.integers(1, 3))
+def test_a_backup_is_made_once_and_its_snapshot_goes(plan: list[str], at_once: int) -> None:
+    async def go() -> World:
+        world = World()
+        identifier = put(world, volume(status="in-use"))
+        driver = Driver(world)
+        troubles(world, driver, plan)
+        await asyncio.gather(*(driver.ready(identifier) for _ in range(at_once)))
+        await driver.ready(identifier)
+        return world
+
+    world = run_in_virtual_time(go())
+    assert [each.status for each in world.backups.values()] == ["available"]
+    assert not world.snapshots
+
+
+@settings(max_examples=40)
+@given(plans)
+def test_a_backup_that_is_deleted_on_its_way_leaves_nothing(plan: list[str]) -> None:
+    async def go() -> World:
+        world = World()
+        driver = Driver(world)
+        begun = await driver.backups.create(backup_wish(put(world, volume())))
+        assert begun.status == "creating"
+        troubles(world, driver, plan)
+        await driver.insist(lambda it: it.backups.delete(begun.id))
+        return world
+
+    world = run_in_virtual_time(go())
+    assert (world.backups, world.snapshots) == ({}, {})
+
+
+@settings(max_examples=60)
+@given(plans, st.booleans())
+def test_a_volume_of_a_backup_is_made_once_and_carries_its_own_marks(plan: list[str], foreign: bool) -> None:
+    async def go() -> World:
+        world = World()
+        source = volume("pvc-old", metadata=marks(OTHER if foreign else CLUSTER, "pvc-old"))
+        driver = Driver(world)
+        backup = await driver.ready(put(world, source))
+        del world.volumes[source.id]
+        troubles(world, driver, plan)
+        asked = wish("pvc-new", source=Source(snapshot_id=backup.id))
+        made = await driver.insist(lambda it: it.volumes.create(asked))
+        assert (await driver.insist(lambda it: it.volumes.create(asked))).id == made.id
+        return world
+
+    world = run_in_virtual_time(go())
+    (made,) = world.volumes.values()
+    (backup,) = world.backups
+    assert made.metadata == {**marks(CLUSTER, "pvc-new"), "src_backup_id": backup}
+
+
+def test_a_volume_of_another_backup_is_refused(in_virtual_time: In) -> None:
+    async def go() -> None:
+        world = World()
+        driver = Driver(world)
+        backup = await driver.ready(put(world, volume()))
+        await driver.volumes.create(wish("pvc-new", source=Source(snapshot_id=backup.id)))
+        await driver.volumes.create(wish("pvc-new", source=Source(snapshot_id=OTHER)))
+
+    assert refusal(in_virtual_time, go()).reason is Reason.EXISTS
+
+
+def test_a_backup_that_failed_is_told_and_taken_away_with_its_snapshot(in_virtual_time: In) -> None:
+    async def go() -> None:
+        world.failing = {"backup"}
+        driver = Driver(world)
+        await driver.backups.create(backup_wish(identifier))
+        await asyncio.sleep(5)
+        await Driver(world).backups.create(backup_wish(identifier))  # whoever asks next, in another life
+
+    world = World()
+    identifier = put(world, volume())
+    told = refusal(in_virtual_time, go())
+    assert (told.reason, "the store is full" in str(told)) == (Reason.FAILED, True)
+    assert (world.backups, world.snapshots) == ({}, {})
+
+
+class Full(ModelCinder):
+    """A project without room for another backup."""
+
+    async def create_backup(self, request: BackupRequest) -> Backup:
+        raise errors.Quota("block-storage", "Maximum number of backups allowed (10) exceeded", status=413)
+
+
+def test_an_order_that_is_refused_leaves_no_snapshot(in_virtual_time: In) -> None:
+    async def go() -> None:
+        with pytest.raises(errors.Quota):
+            await Driver(world, cinder=Full(world)).backups.create(backup_wish(put(world, volume())))
+
+    world = World()
+    in_virtual_time(go())
+    assert not world.snapshots
+
+
+class Late(ModelCinder):
+    """The order before, whose answer was lost, takes effect between the look and the next order."""
+
+    async def create_backup(self, request: BackupRequest) -> Backup:
+        await super().create_backup(request)
+        return await super().create_backup(request)
+
+
+def test_an_order_that_is_under_way_is_not_given_up(in_virtual_time: In) -> None:
+    world = World()
+    work = Driver(world, cinder=Late(world)).backups.create(backup_wish(put(world, volume())))
+    assert refusal(in_virtual_time, work).reason is Reason.PENDING
+    assert (len(world.backups), len(world.snapshots)) == (1, 1)
+
+
+@pytest.mark.parametrize(("late", "pace", "told"), [(40, 20, False), (60, 20, True), (60, 60, False)])
+def test_a_backup_that_takes_too_long_is_told_and_goes_on(
+    in_virtual_time: In, late: float, pace: int, told: bool
+) -> None:
+    async def go() -> str:
+        driver = Driver(World(latency=30.0), late)
+        asked = backup_wish(put(driver.world, volume()), seconds_per_gib=pace)
+        try:
+            return (await driver.backups.create(asked)).status
+        except Refused as refused:
+            assert refused.reason is Reason.DEADLINE
+            return "late"
+
+    assert in_virtual_time(go()) == ("late" if told else "creating")
+
+
+def test_a_backup_of_another_volume_is_refused() -> None:
+    found = Backup("b", "creating", OTHER, 1, "2026-01-01T00:00:00", "snapshot-a")
+    with pytest.raises(Refused) as refused:
+        creation.judge_backup(backup_wish(volume().id), found)
+    assert refused.value.reason is Reason.EXISTS
+
+
+def test_a_snapshot_that_was_not_taken_for_the_backup_stays(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = World()
+        driver = Driver(world)
+        backup = await driver.ready(put(world, volume()))
+        other = Snapshot(OTHER, "available", volume().id, 1, "2026-01-01T00:00:00", "by hand")
+        world.snapshots[OTHER] = other
+        world.backups[backup.id] = msgspec.structs.replace(backup, snapshot_id=OTHER)
+        await driver.backups.delete(backup.id)
+        return world
+
+    assert list(in_virtual_time(go()).snapshots) == [OTHER]
+
+
+def near(world: World, *with_these: str, without: tuple[str, ...] = ()) -> Any:
+    return Driver(world).volumes.create(wish("pvc-new", near=Near(with_these, without)))
+
+
+def test_volumes_a_claim_names_are_handed_on_by_their_ids(in_virtual_time: In) -> None:
+    world = World()
+    first = put(world, volume("pvc-first", metadata={}))
+    second = put(world, volume("pvc-second", id=OTHER))
+    made: Volume = in_virtual_time(near(world, "pvc-first", second, without=(second,)))
+    assert world.hints == [Hints((first, second), (second,))]
+    assert made.status == "available"
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_name_that_is_not_one_volumes_is_refused(in_virtual_time: In, count: int) -> None:
+    world = World()
+    for number in range(count):
+        put(world, volume("pvc-first", id=f"{number:08}-4444-4444-8444-444444444444"))
+    told = refusal(in_virtual_time, near(world, "pvc-first"))
+    assert told.reason is Reason.INVALID
+    assert "pvc-first" in str(told)
