@@ -1,4 +1,7 @@
-"""A claim of the default class: its bytes follow the pod to another node, into a copy, and then go."""
+"""A claim of the default class: its bytes follow the pod to another node, into a copy, and then go.
+
+The copy's pod has an ephemeral volume as well, which goes with it.
+"""
 
 from collections.abc import Iterator
 
@@ -43,7 +46,19 @@ SIZE = "import os; found = os.statvfs('/data'); print(found.f_blocks * found.f_f
 SECONDS = 300.0
 
 
-def pod(name: str, node: str, claim: str = "data") -> str:
+SCRATCH = """
+    - name: scratch
+      ephemeral:
+        volumeClaimTemplate:
+          spec:
+            accessModes: [ReadWriteOnce]
+            resources: {requests: {storage: 1Gi}}
+"""
+MOUNTED = "import os; print(os.path.ismount('/scratch'))"
+
+
+def pod(name: str, node: str, claim: str = "data", *, scratch: bool = False) -> str:
+    more = ", {name: scratch, mountPath: /scratch}" if scratch else ""
     return f"""
 apiVersion: v1
 kind: Pod
@@ -56,10 +71,10 @@ spec:
     - name: main
       image: {IMAGE}
       command: [python3, -c, "import time; time.sleep(9999)"]
-      volumeMounts: [{{name: data, mountPath: /data}}]
+      volumeMounts: [{{name: data, mountPath: /data}}{more}]
   volumes:
     - name: data
-      persistentVolumeClaim: {{claimName: {claim}}}
+      persistentVolumeClaim: {{claimName: {claim}}}{SCRATCH if scratch else ""}
 """
 
 
@@ -86,6 +101,12 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
         found = kubectl.json("get", "pod", name, *inside)
         return any(each.get("ready") for each in found["status"].get("containerStatuses", []))
 
+    def name_of(claim: str) -> str:
+        return str(kubectl.json("get", "pvc", claim, *inside)["spec"]["volumeName"])
+
+    def handle_of(claim: str) -> str:
+        return str(kubectl.json("get", "pv", name_of(claim))["spec"]["csi"]["volumeHandle"])
+
     def enlarged() -> bool:
         return bool(kubectl.json("get", "pv", volume)["spec"]["capacity"]["storage"] == "2Gi")
 
@@ -97,8 +118,8 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
         kubectl("apply", "-f", "-", stdin=pod("writer", first))
         until(phase, "the first pod with its disk", lambda: started("writer"), seconds=SECONDS)
         run("writer", WRITE)
-        volume = kubectl.json("get", "pvc", claim, *inside)["spec"]["volumeName"]
-        handle = kubectl.json("get", "pv", volume)["spec"]["csi"]["volumeHandle"]
+        volume = name_of(claim)
+        handle = handle_of(claim)
         server = cloud.compute.find_server(first, ignore_missing=False)
         (attachment,) = cloud.block_storage.get_volume(handle).attachments
         assert attachment["server_id"] == server.id
@@ -116,11 +137,12 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
 
         # Taken while a pod has the disk; the copy's pod begins when there is the snapshot and a volume of it.
         kubectl("apply", "-f", "-", stdin=COPY)
-        kubectl("apply", "-f", "-", stdin=pod("historian", second, "restored"))
+        kubectl("apply", "-f", "-", stdin=pod("historian", second, "restored", scratch=True))
         until(phase, "the copy's pod with its disk", lambda: started("historian"), seconds=SECONDS)
         assert run("historian", READ) == "kept"
-        copy = kubectl.json("get", "pvc", "restored", *inside)["spec"]["volumeName"]
-        copied = kubectl.json("get", "pv", copy)["spec"]["csi"]["volumeHandle"]
+        assert run("historian", MOUNTED) == "True"
+        ephemeral = handle_of("historian-scratch")
+        copied = handle_of("restored")
         snapshot = cloud.block_storage.get_volume(copied).snapshot_id
         assert cloud.block_storage.get_snapshot(snapshot).volume_id == handle
 
@@ -132,6 +154,6 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
         def gone() -> bool:
             storage = cloud.block_storage
             left = {each.id for kind in (storage.volumes, storage.snapshots) for each in kind()}
-            return not left & {handle, copied, snapshot}
+            return not left & {handle, copied, ephemeral, snapshot}
 
         until(phase, "the volumes and the snapshot gone", gone, seconds=SECONDS)
