@@ -17,6 +17,14 @@ _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTAL
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*", re.ASCII)
 _WEAK = frozenset({"md5", "sha1"})  # refused by OpenSSL at its usual level of security
 _SMALLEST_RSA = 2048
+# What reading a certificate raises: some of it is no ValueError.
+_MALFORMED = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class Unusable(Exception):
@@ -34,6 +42,10 @@ def chain_with_key(certificate: str, key: str, authorities: str) -> str:
     ``key`` may be within ``certificate``. Of ``authorities`` those go along that are not self-signed.
     """
     chain = _certificates("certificate", certificate)
+    try:
+        _names(chain[0])
+    except _MALFORMED as error:
+        raise Unusable("certificate: its extensions cannot be read") from error
     blocks = [found[0] for found in _BLOCK.finditer(certificate + "\n" + key) if "PRIVATE KEY" in found[1]]
     if not blocks:
         raise Unusable("key: no private key")
@@ -64,10 +76,14 @@ def chain_with_key(certificate: str, key: str, authorities: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def names(text: str) -> tuple[str, ...]:
     """Return the hosts that a certificate is for, of PEM text that ``chain_with_key`` has written."""
-    leaf = x509.load_pem_x509_certificates(text.encode())[0]
+    return _names(x509.load_pem_x509_certificates(text.encode())[0])
+
+
+def _names(leaf: x509.Certificate) -> tuple[str, ...]:
+    """Return the hosts a certificate is for; raises ``_MALFORMED``."""
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return ()
     dns = [each.lower() for each in found.value.get_values_for_type(x509.DNSName)]
     return tuple(each for each in dict.fromkeys(dns) if _HOST.fullmatch(each))
@@ -83,10 +99,10 @@ def _certificates(field: str, text: str) -> list[x509.Certificate]:
         found = x509.load_pem_x509_certificates(text.encode())
         for each in found:
             each.public_key()
-            used = each.signature_hash_algorithm
-            if used is not None and used.name in _WEAK and each.subject != each.issuer:
+            used, above = each.signature_hash_algorithm, each.subject != each.issuer  # read here or never
+            if used is not None and used.name in _WEAK and above:
                 raise Unusable(f"{field}: is signed with {used.name}")
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except _MALFORMED as error:
         raise Unusable(f"{field}: cannot be read as PEM certificates") from error
     return found
 
@@ -98,7 +114,7 @@ def _unbroken(chain: list[x509.Certificate], authorities: list[x509.Certificate]
     for above in [*chain[1:], *authorities]:
         try:
             chain[0].verify_directly_issued_by(above)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
         return
     raise Unusable("certificate: none of the authorities given with it has signed it")

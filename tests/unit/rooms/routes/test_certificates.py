@@ -1,0 +1,101 @@
+"""Whatever somebody gives as a certificate, it is used or it is refused."""
+
+import base64
+import contextlib
+import datetime
+import functools
+from collections.abc import Callable
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.unit.rooms.routes.examples import certificate
+
+from causeway.rooms.routes.certificates import Unusable, authorities, chain_with_key, names
+
+
+def _pem(der: bytes, kind: str = "CERTIFICATE") -> str:
+    return f"-----BEGIN {kind}-----\n{base64.encodebytes(der).decode()}-----END {kind}-----\n"
+
+
+def _der(pem: str) -> bytes:
+    return base64.b64decode("".join(pem.strip().splitlines()[1:-1]))
+
+
+@functools.cache
+def _made() -> tuple[bytes, bytes]:
+    """Return a certificate with several extensions, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.example")])
+    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.2.3.4"), None)])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("www.example")]), critical=False)
+        .add_extension(policies, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return made.public_bytes(serialization.Encoding.DER), key.private_bytes(serialization.Encoding.DER, *form)
+
+
+def _twice(der: bytes) -> bytes:
+    """Return it with the extension of names twice."""
+    return der.replace(b"\x06\x03\x55\x1d\x20", b"\x06\x03\x55\x1d\x11")
+
+
+def _of_version(der: bytes) -> bytes:
+    return der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+
+
+def _with_a_name_of_another_kind(der: bytes) -> bytes:
+    """Return it with its name as one of X.400."""
+    return der.replace(b"\x82\x0bwww.example", b"\xa3\x0bwww.example")
+
+
+def _with_a_name_that_is_no_text(der: bytes) -> bytes:
+    """Return it with bytes in its subject, as UTF-8, that are none."""
+    return der.replace(b"\x0c\x0bwww.example", b"\x0c\x0b\xff\xffw.example")
+
+
+@pytest.mark.parametrize(
+    "spoilt", [_twice, _of_version, _with_a_name_of_another_kind, _with_a_name_that_is_no_text]
+)
+def test_one_that_cannot_be_read_is_refused(spoilt: Callable[[bytes], bytes]) -> None:
+    der, key = _made()
+    assert names(chain_with_key(_pem(der), _pem(key, "PRIVATE KEY"), "")) == ("www.example",)
+    assert spoilt(der) != der
+    for above in ("", _pem(spoilt(der))):
+        with pytest.raises(Unusable):
+            chain_with_key(_pem(spoilt(der)), _pem(key, "PRIVATE KEY"), above)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=3), st.booleans()
+)
+def test_nothing_else_comes_of_any_bytes(changes: list[tuple[int, int]], of_the_key: bool) -> None:
+    given_ = [bytearray(each) for each in _made()]
+    for place, value in changes:
+        spoilt = given_[of_the_key]
+        spoilt[place % len(spoilt)] = value
+    chain, key = _pem(bytes(given_[0])), _pem(bytes(given_[1]), "PRIVATE KEY")
+    for above in ("", _pem(_made()[0]), chain):
+        with contextlib.suppress(Unusable):
+            names(chain_with_key(chain, key, above))
+    with contextlib.suppress(Unusable):
+        authorities(chain)
+
+
+@given(st.text(), st.text())
+@example("\ud800", "\ud800")
+@example("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----", "")
+def test_nor_of_any_text(chain: str, key: str) -> None:
+    for text in (chain, certificate()[0] + chain):
+        with contextlib.suppress(Unusable):
+            names(chain_with_key(text, key, chain))
+        with contextlib.suppress(Unusable):
+            authorities(text)
