@@ -92,12 +92,13 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
 
 
 def _reserved(route: Route, rules: Rules) -> Refusal | None:
-    """Return whether a route claims what is the platform's: a host of its own, or all beside one."""
+    """Return whether a route claims what is the platform's: a host of its own, or all beside or above one."""
     if route.metadata.namespace == _PLATFORM:
         return None
     host = host_of(route, rules)
     for own in sorted(rules.reserved):
-        if host == own or (is_wildcard(route) and domain_of(host) == domain_of(own)):
+        domains = domains_of(own) if is_deep(route) else [domain_of(own)]
+        if host == own or (is_wildcard(route) and domain_of(host) in domains):
             return _refusal(f"host {own} is the platform's own, and no namespace's")
     return None
 

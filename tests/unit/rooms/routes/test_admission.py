@@ -148,6 +148,16 @@ _ROUTES = st.builds(
 POPULATION = st.lists(st.one_of(_ROUTES, _TABLES), max_size=12, unique_by=key_of)
 
 
+def test_nor_does_a_wildcard_above_a_host_of_the_platform_have_it() -> None:
+    rules = RULES._replace(reserved=frozenset({"registry.apps.example"}))
+    for host in ("*.example", "*.apps.example"):
+        theirs, ours = _table("two", host, 0), _table("kube-system", host, 0)
+        assert reasons(theirs, rules=rules) == {key_of(theirs): "HostAlreadyClaimed"}
+        assert reasons(ours, rules=rules) == {key_of(ours): ""}
+    beside = _table("two", "*.other.example", 0)
+    assert reasons(beside, rules=rules) == {key_of(beside): ""}
+
+
 @given(POPULATION, st.randoms(use_true_random=False))
 def test_the_order_of_learning_changes_nothing(routes: list[Route], chance: random.Random) -> None:
     before = admit(routes, RULES)
