@@ -37,6 +37,15 @@ def test_a_class_tells_what_is_supported() -> None:
     assert more == {"GatewayPort8080", "HTTPRouteParentRefPort", "TCPRoute"}
 
 
+def test_a_class_tells_what_any_of_its_routers_supports() -> None:
+    """Routers with other ports, or of another release, may not undo what each other writes."""
+    one, two = class_status({}, (9000,), 2, NOW), class_status({}, (8080,), 2, NOW)
+    both = class_status(one, (8080,), 2, LATER)
+    assert both == class_status(two, (9000,), 2, NOW)
+    assert class_status(both, (9000,), 2, LATER) == class_status(both, (), 2, LATER) == both
+    assert class_status(both, (9000,), 3, NOW)["supportedFeatures"] == one["supportedFeatures"]
+
+
 def test_a_gateway_tells_of_its_listeners() -> None:
     found = derived(gateway(listener(), listener("UDP", name="udp")), http()).listeners["one/edge"]
     status = gateway_status({}, found, "192.0.2.1", 3, NOW)

@@ -32,6 +32,7 @@ from causeway.rooms.routes.classes import CONTROLLER
 from causeway.rooms.routes.commands import Files
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.gateway.hall import Hall
+from causeway.rooms.routes.gateway.listeners import Offered
 from causeway.rooms.routes.router import Router
 
 _OF = {GATEWAYS: Gateway, GATEWAY_CLASSES: GatewayClass, HTTP_ROUTES: HTTPRoute}
@@ -85,7 +86,9 @@ class Api:
 
 
 @asynccontextmanager
-async def running(api: Api, directory: Path, *namespaces: str) -> AsyncIterator[HaproxyModel]:
+async def running(
+    api: Api, directory: Path, *namespaces: str, offered: Offered = OFFERED
+) -> AsyncIterator[HaproxyModel]:
     """A router for the gateways of namespaces."""
     model, followed = HaproxyModel(directory), informers(api.feeds)
     halls: list[Hall] = []
@@ -108,7 +111,7 @@ async def running(api: Api, directory: Path, *namespaces: str) -> AsyncIterator[
         secret=lambda key: api.secrets.setdefault(key, Feed()),
         labels=None,
         allowed=lambda namespace: namespace in namespaces,
-        offered=OFFERED,
+        offered=offered,
     )
     halls.append(hall)
 
@@ -209,3 +212,23 @@ async def test_what_a_shard_no_longer_has_it_takes_out(api: Api, tmp_path: Path)
         await until(lambda: sorted(api.parents()) == ["one", "two"])
         api.feeds[GATEWAYS].drop("two/edge")
         await until(lambda: api.parents() == ["one"])
+
+
+async def test_routers_with_other_ports_agree_about_their_class(api: Api, tmp_path: Path) -> None:
+    def features() -> set[str]:
+        status = api.feeds[GATEWAY_CLASSES].objects["causeway"].status
+        return {each["name"] for each in status.get("supportedFeatures") or ()}
+
+    few, many = Offered("192.0.2.1"), Offered("192.0.2.1", frozenset({8080}))
+    api.feeds[GATEWAYS].put(gateway(listener(hostname="a.example")))
+    async with (
+        running(api, tmp_path / "few", "one", offered=few) as first,
+        running(api, tmp_path / "many", "one", offered=many) as second,
+    ):
+        await until(lambda: "GatewayPort8080" in features())
+        for number in range(3):  # each looks at the class again after the other has
+            api.feeds[GATEWAYS].put(gateway(listener(hostname=f"{number}.example"), name=f"g{number}"))
+            for model in (first, second):
+                await until(lambda: f"p{number}.example/" in _hosts(model))
+            assert "GatewayPort8080" in features()
+    assert len(api.feeds[GATEWAY_CLASSES].history) <= 3  # made, and written once by each at the most

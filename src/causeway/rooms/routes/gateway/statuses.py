@@ -52,11 +52,21 @@ def features(ports: Collection[int]) -> list[str]:
 
 
 def class_status(existing: Mapping[str, Any], ports: Collection[int], generation: int, now: str) -> Body:
-    """Return the status of a class of ours, by a router with these further ports."""
+    """Return the status of a class of ours, by a router with these further ports.
+
+    What another router has said of this generation is kept: it may have other ports or be of another
+    release, and were its features taken out, each would undo what the other writes.
+    """
     said = [Condition("Accepted", True, "Accepted", "served by the router")]
+    before = existing.get("conditions") or ()
+    current = any(
+        (each.get("type"), each.get("observedGeneration")) == ("Accepted", generation) for each in before
+    )
+    theirs = existing.get("supportedFeatures") or () if current else ()
+    names = {*features(ports), *(each["name"] for each in theirs)}
     return {
-        "conditions": conditions(existing.get("conditions"), said, generation, now),
-        "supportedFeatures": [{"name": each} for each in features(ports)],
+        "conditions": conditions(before, said, generation, now),
+        "supportedFeatures": [{"name": each} for each in sorted(names)],
     }
 
 
