@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from causeway.kube.client import Listing, WatchEvent
-from causeway.kube.errors import Forbidden
+from causeway.kube.errors import ApiError, Forbidden
 from causeway.kube.ingresses import Secret
 from causeway.kube.reflector import Reflector, Source
 from causeway.kube.store import Store
 
 SourceOfSecret = Callable[[str], Source[Secret]]
 """Returns where the Secret of a key comes from."""
+_PASSING = frozenset({401, 408, 410, 429})  # refusals that have nothing to do with the Secret
 
 
 class Secrets:
@@ -88,8 +89,13 @@ class _Followed:
     async def list(self) -> Listing[Secret]:
         try:
             listing = await self._source.list()
-        except Forbidden:
-            self.denied = "may not be read: let the router's account list and watch it"
+        except ApiError as error:
+            if isinstance(error, Forbidden):
+                self.denied = "may not be read: let the router's account list and watch it"
+            elif 400 <= error.status < 500 and error.status not in _PASSING:  # as of a name that is none
+                self.denied = f"cannot be read: {error.findings[0].cause}"
+            else:
+                raise
             self._told()
             raise
         self.denied = ""

@@ -87,7 +87,7 @@ class Api:
 
 @asynccontextmanager
 async def running(
-    api: Api, directory: Path, *namespaces: str, offered: Offered = OFFERED
+    api: Api, directory: Path, *namespaces: str, offered: Offered = OFFERED, patience: float = 60
 ) -> AsyncIterator[HaproxyModel]:
     """A router for the gateways of namespaces."""
     model, followed = HaproxyModel(directory), informers(api.feeds)
@@ -112,6 +112,7 @@ async def running(
         labels=None,
         allowed=lambda namespace: namespace in namespaces,
         offered=offered,
+        patience=patience,
     )
     halls.append(hall)
 
@@ -154,6 +155,19 @@ async def test_a_gateway_whose_secret_is_not_known_keeps_nobody_else_waiting(
         silent.put(secret("shown"))
         silent.speaks.set()
         await until(lambda: "ss.example/" in _hosts(model))
+
+
+async def test_nor_does_it_when_the_router_begins_longer_than_for_a_while(api: Api, tmp_path: Path) -> None:
+    silent = Silent()
+    api.secrets["one/shown"] = silent
+    api.feeds[GATEWAYS].put(gateway(listener(hostname="a.example")))
+    api.feeds[GATEWAYS].put(gateway(listener("HTTPS", hostname="s.example", tls=TLS), name="secure"))
+    async with running(api, tmp_path, "one", patience=0.2) as model:
+        await until(lambda: "pa.example/" in _hosts(model))
+        assert "ss.example/" not in _hosts(model)
+        silent.put(secret("shown"))
+        silent.speaks.set()
+        await until(lambda: {"pa.example/", "ss.example/"} == _hosts(model))
 
 
 async def test_a_gateway_is_served_as_it_was_until_its_next_secret_is_known(api: Api, tmp_path: Path) -> None:

@@ -2,8 +2,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from causeway.kube.client import Listing, WatchEvent
-from causeway.kube.errors import Forbidden
+from causeway.kube.errors import ApiError, Forbidden, error_from
 from causeway.kube.ingresses import Secret
 from causeway.kube.objects import Meta
 from causeway.rooms.routes.secrets import Secrets
@@ -17,6 +19,8 @@ class Place:
     def __init__(self, key: str) -> None:
         self.key = key
         self.allowed = True
+        self.fault: ApiError | None = None
+        self.asked = 0
         self.there: list[Secret] = []
         self.events: asyncio.Queue[Secret] = asyncio.Queue()
         self.watched = 0
@@ -28,6 +32,9 @@ class Place:
         return self.there[0]
 
     async def list(self) -> Listing[Secret]:
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
         if not self.allowed:
             raise Forbidden("secrets", "may not")
         return Listing(list(self.there), "1")
@@ -111,6 +118,21 @@ async def test_what_may_not_be_read_is_known_until_it_may() -> None:
         assert "may not be read" in found
         place.allowed = True
         await world.until(lambda: isinstance(world.secrets.get("one/cert"), Secret))
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422, 401, 410, 429, 500, 503])
+async def test_one_that_can_never_be_read_is_known_and_one_that_cannot_now_is_not(status: int) -> None:
+    world = World()
+    world.place("one/a=b").fault = error_from("secrets", status, b"no such field")
+    with world.running():
+        world.secrets.want("one/shop", frozenset({"one/a=b"}))
+        if status in (400, 404, 405, 422):
+            await world.until(lambda: "one/shop" in world.told)
+            assert world.secrets.known("one/shop")
+            assert world.secrets.get("one/a=b") == "cannot be read: no such field"
+        else:
+            await world.until(lambda: world.place("one/a=b").asked == 2)
+            assert not world.secrets.known("one/shop")
 
 
 def test_a_secret_never_shows_what_is_in_it() -> None:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import structlog
+
 from causeway.kube.gateways import (
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -27,14 +29,18 @@ from causeway.rooms.routes.parts import Rule
 from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
 
+log = structlog.get_logger()
+
 _TOGETHER = 0.02  # seconds in which changes come that are taken in together
+_PATIENCE = 60.0  # seconds in which everything waits for Secrets of which nothing is known
 
 
 class Hall:
     """Gateways that are ours, and what is attached to them, as parts among the routes of ``router``.
 
     ``allowed`` says of a namespace whether its Gateways may be ours; ``offered`` is what the router has for
-    them.
+    them; ``patience`` is how many seconds all Gateways wait at the beginning for one whose Secrets are not
+    known.
     """
 
     def __init__(
@@ -47,8 +53,10 @@ class Hall:
         labels: str | None,
         allowed: Callable[[str], bool],
         offered: Offered,
+        patience: float = _PATIENCE,
     ) -> None:
         self._router, self._allowed, self._offered = router, allowed, offered
+        self._patience = patience
         self._teller = Teller(client, informers, router, labels=labels, offered=offered)
         self._classes, self._gateways = self._teller.classes, self._teller.gateways
         self._http_routes, self._tls_routes = informers.http_routes, informers.tls_routes
@@ -102,7 +110,8 @@ class Hall:
     async def begin(self) -> None:
         """Put all parts there are to the router; returns once it is known what all Secrets are.
 
-        Needs ``run`` meanwhile. A router that began earlier would take away what a HAProxy that runs has.
+        Needs ``run`` meanwhile. A router that began earlier would take away what a HAProxy that runs has. It
+        waits for so long and no longer: then it begins without Gateways that wait.
         """
         for gateways in (self._classes, self._gateways, self._teller.all_gateways, self._grants):
             await gateways.synced.wait()
@@ -110,9 +119,14 @@ class Hall:
             await routes.synced.wait()
         for targets in (self._services, self._namespaces):
             await targets.synced.wait()
-        while self._waiting(self._ours()):
-            self._changed.clear()
-            await self._changed.wait()
+        try:
+            async with asyncio.timeout(self._patience):
+                while self._waiting(self._ours()):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            waiting = sorted(self._waiting(self._ours()))
+            log.warning("Gateways are not served before their Secrets are known", gateways=waiting)
         self._changed.clear()
         seen = self._look_around()
         derived = self._derive(seen)
