@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ import pytest
 from aiohttp import web
 from tests.ports import free_port
 from tests.unit.rooms.routes.examples import certificate, slice_of
-from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, listener, rule
+from tests.unit.rooms.routes.gateway_examples import Thing, derived, gateway, http, listener, rule, tls
 from tests.unit.rooms.routes.test_gateway_matching import chosen
 
 from causeway.host.haproxy import Haproxy
-from causeway.kube.gateways import HTTPRoute
+from causeway.kube.gateways import Gateway
 from causeway.kube.objects import EndpointSlice
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
+from causeway.rooms.routes.gateway.listeners import Offered
 from causeway.rooms.routes.gateway.matching import Candidate, entries
 from causeway.rooms.routes.parts import Rule
 from causeway.rooms.routes.router import Router
@@ -30,13 +32,15 @@ class Stage:
     def __init__(self, directory: Path) -> None:
         default = directory / "default.pem"
         default.write_text("".join(reversed(certificate())))
-        self.haproxy, self.http, self.port = Haproxy(directory), free_port(), 0
+        self.haproxy, self.port = Haproxy(directory), 0
+        self.http, self.https, self.further = free_port(), free_port(), free_port()
         front = Front(
             plain=(f"127.0.0.1:{self.http}",),
-            secure=(f"127.0.0.1:{free_port()}",),
+            secure=(f"127.0.0.1:{self.https}",),
             certificate=default,
             connections=100,
             threads=2,
+            ports=(f"127.0.0.1:{self.further}",),
         )
         self._parts: set[str] = set()
         self.router = Router(
@@ -46,8 +50,11 @@ class Stage:
     def _slices(self, _namespace: str, name: str) -> list[EndpointSlice]:
         return [] if name == "empty" else [slice_of({"127.0.0.1": True}, self.port)]
 
-    async def put(self, *routes: HTTPRoute) -> dict[str, Any]:
-        found = derived(gateway(listener(hostname="*.example")), *routes).parts
+    async def put(self, *things: Thing) -> dict[str, Any]:
+        """Have routes served, by a Gateway for ``*.example`` unless there are others among ``things``."""
+        if not any(isinstance(each, Gateway) for each in things):
+            things = (gateway(listener(hostname="*.example")), *things)
+        found = derived(*things, offered=Offered(ports=frozenset({self.further}))).parts
         for gone in self._parts - found.keys():
             self.router.remove(gone)
         for part in found.values():
@@ -57,13 +64,13 @@ class Stage:
         return dict(found)
 
     async def ask(self, path: str, host: str = "www.example", **given: Any) -> tuple[int, Any, Any]:
-        """Return the status, the headers, and what the application says it was asked."""
+        """Return the status, the headers, and what the application says it was asked, at a ``port``."""
         headers = {"Host": host} | given.pop("headers", {})
         async with (
             aiohttp.ClientSession() as session,
             session.request(
                 given.pop("method", "GET"),
-                f"http://127.0.0.1:{self.http}{path}",
+                f"http://127.0.0.1:{given.pop('port', self.http)}{path}",
                 headers=headers,
                 allow_redirects=False,
             ) as answer,
@@ -238,3 +245,28 @@ async def test_wildcards_stand_for_several_labels_and_changes_take_no_reload(sta
     for path, status in (("/only", 200), ("/none", 503), ("/", 404)):
         assert (await stage.ask(path))[0] == status
     assert (await stage.haproxy.about())["Pid"] == worker
+
+
+async def test_what_is_on_a_further_port_is_not_had_on_another_by_naming_it(stage: Stage) -> None:
+    await stage.put(
+        gateway(listener(port=stage.further, hostname="in.example")), http(hostnames=["in.example"])
+    )
+    assert (await stage.ask("/", "in.example", port=stage.further))[0] == 200
+    assert (await stage.ask("/", f"in.example:{stage.further}", port=stage.further))[0] == 200
+    assert (await stage.ask("/", "in.example"))[0] == 503
+    assert (await stage.ask("/", f"{stage.further}:in.example:80"))[0] == 400
+    assert (await stage.ask("/", f"{stage.further}:in.example"))[0] != 200  # its port may be "in.example"
+    for address in ("[2001:db8::1]", "[2001:db8::1]:80"):
+        assert (await stage.ask("/", address))[0] == 503
+
+
+async def test_nor_by_asking_for_it_by_tls(stage: Stage) -> None:
+    passed = listener("TLS", port=stage.further, tls={"mode": "Passthrough"})
+    await stage.put(gateway(passed), tls(hostnames=["in.example"]))
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for port, name in ((stage.https, "in.example"), (stage.https, f"{stage.further}:in.example")):
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
+        writer.close()  # TLS ended here: the application knows none
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await asyncio.open_connection("127.0.0.1", stage.further, ssl=context, server_hostname="in.example")
