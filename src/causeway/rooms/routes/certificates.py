@@ -16,7 +16,9 @@ LARGEST = 24_000  # bytes of one PEM text that a command of HAProxy can carry
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*", re.ASCII)
 _WEAK = frozenset({"md5", "sha1"})  # refused by OpenSSL at its usual level of security
-_SMALLEST_RSA = 2048
+_SMALLEST_RSA, _LARGEST_RSA = 2048, 8192
+_LONGEST_KEY = 10_000  # bytes of PEM text, more than an RSA key of that size has
+_LONGEST = 100_000  # bytes of a certificate and its key as they are given, remarks between them included
 # What reading a certificate raises: some of it is no ValueError.
 _MALFORMED = (
     ValueError,
@@ -39,8 +41,26 @@ def digest(*parts: str) -> str:
 def chain_with_key(certificate: str, key: str, authorities: str) -> str:
     """Return key, certificate and chain as one PEM text; raises ``Unusable``.
 
-    ``key`` may be within ``certificate``. Of ``authorities`` those go along that are not self-signed.
+    ``key`` may be within ``certificate``. Of ``authorities`` those go along that are not self-signed. What
+    came of a certificate without authorities is remembered: all of a cluster's are asked for at each change.
     """
+    if len(certificate) + len(key) > _LONGEST:
+        raise Unusable(f"certificate: is longer than {_LONGEST} bytes, with its key")
+    made = _chain_with_key(certificate, key, authorities) if authorities else _alone(certificate, key)
+    if isinstance(made, Unusable):
+        raise Unusable(str(made))
+    return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _alone(certificate: str, key: str) -> str | Unusable:
+    try:
+        return _chain_with_key(certificate, key, "")
+    except Unusable as error:
+        return Unusable(str(error))  # without the frames it came from
+
+
+def _chain_with_key(certificate: str, key: str, authorities: str) -> str:
     chain = _certificates("certificate", certificate)
     try:
         _names(chain[0])
@@ -51,6 +71,11 @@ def chain_with_key(certificate: str, key: str, authorities: str) -> str:
         raise Unusable("key: no private key")
     if len(blocks) > 1:
         raise Unusable("key: more than one private key")
+    public = chain[0].public_key()
+    if isinstance(public, rsa.RSAPublicKey) and public.key_size > _LARGEST_RSA:
+        raise Unusable(f"key: RSA of {public.key_size} bits, the most is {_LARGEST_RSA}")
+    if len(blocks[0]) > _LONGEST_KEY:
+        raise Unusable(f"key: is longer than {_LONGEST_KEY} bytes")
     try:
         secret = serialization.load_pem_private_key(blocks[0].encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -60,7 +85,7 @@ def chain_with_key(certificate: str, key: str, authorities: str) -> str:
     if isinstance(secret, rsa.RSAPrivateKey) and secret.key_size < _SMALLEST_RSA:
         raise Unusable(f"key: RSA of {secret.key_size} bits, the least is {_SMALLEST_RSA}")
     form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    if secret.public_key().public_bytes(*form) != chain[0].public_key().public_bytes(*form):
+    if secret.public_key().public_bytes(*form) != public.public_bytes(*form):
         raise Unusable("key: is not that of the certificate, which must come first of its chain")
     above = _certificates("caCertificate", authorities) if authorities else []
     for each in above:

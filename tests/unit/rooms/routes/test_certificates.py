@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -72,6 +72,34 @@ def test_one_that_cannot_be_read_is_refused(spoilt: Callable[[bytes], bytes]) ->
     for above in ("", _pem(spoilt(der))):
         with pytest.raises(Unusable):
             chain_with_key(_pem(spoilt(der)), _pem(key, "PRIVATE KEY"), above)
+
+
+def test_one_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key = certificate("once.example")
+    first = chain_with_key(chain, key, "")
+    spoilt = certificate("other.example")[1]
+    with pytest.raises(Unusable, match="is not that of the certificate"):
+        chain_with_key(chain, spoilt, "")
+    monkeypatch.setattr(x509, "load_pem_x509_certificates", None)
+    assert chain_with_key(chain, key, "") == first
+    with pytest.raises(Unusable, match="is not that of the certificate"):
+        chain_with_key(chain, spoilt, "")
+
+
+def test_keys_that_take_long_to_check_are_refused_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    der, key = _made()
+    monkeypatch.setattr(serialization, "load_pem_private_key", None)
+    numbers = rsa.RSAPublicNumbers(65537, (1 << 8199) + 1)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "www.example")])
+    now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, numbers.public_key(), 1, now, now)
+    large = builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    with pytest.raises(Unusable, match="RSA of 8200 bits"):
+        chain_with_key(large.public_bytes(serialization.Encoding.PEM).decode(), _pem(key, "PRIVATE KEY"), "")
+    with pytest.raises(Unusable, match="key: is longer"):
+        chain_with_key(_pem(der), _pem(key * 60, "PRIVATE KEY"), "")
+    with pytest.raises(Unusable, match="certificate: is longer"):
+        chain_with_key(_pem(der) * 200, _pem(key, "PRIVATE KEY"), "")
 
 
 @given(

@@ -242,7 +242,10 @@ async def test_routers_with_other_ports_agree_about_their_class(api: Api, tmp_pa
         await until(lambda: "GatewayPort8080" in features())
         for number in range(3):  # each looks at the class again after the other has
             api.feeds[GATEWAYS].put(gateway(listener(hostname=f"{number}.example"), name=f"g{number}"))
-            for model in (first, second):
-                await until(lambda: f"p{number}.example/" in _hosts(model))
+
+            def served(host: str = f"p{number}.example/") -> bool:
+                return host in _hosts(first) and host in _hosts(second)
+
+            await until(served)
             assert "GatewayPort8080" in features()
     assert len(api.feeds[GATEWAY_CLASSES].history) <= 3  # made, and written once by each at the most
