@@ -183,6 +183,18 @@ def test_a_listener_for_every_host_shows_its_certificates_for_the_hosts_they_are
     assert entries["one/gateway:own.example"] == {"prefix sown.example/": "404"}  # a narrower listener's
 
 
+def test_a_certificate_for_many_hosts_makes_no_more_than_a_hundred_of_them() -> None:
+    many = tuple(f"h{number}.example" for number in range(150))
+    found = derived(
+        gateway(listener("HTTPS", tls=TLS)),
+        http(hostnames=["h140.example", "else.example"]),
+        secret("shown", names=many),
+    )
+    hosts = {each.spec.host for each in found.parts.values() if isinstance(each, Table)}
+    assert hosts == {"", *many[:100], "h140.example", "else.example"}
+    assert table_of(found, "h140.example").certificates  # a route names it
+
+
 def test_the_narrowest_listener_has_a_host() -> None:
     found = derived(
         gateway(listener(name="wide", hostname="*.example"), listener(name="narrow", hostname="a.example")),

@@ -1,5 +1,6 @@
 """What of a gateway is served: each listener judged by itself and beside the others. Pure."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ _KINDS = {"HTTP": "HTTPRoute", "HTTPS": "HTTPRoute", "TLS": "TLSRoute", "TCP": "
 _PORTS = {"HTTP": 80, "HTTPS": 443, "TLS": 443}
 _SCHEMES = {"HTTP": "p", "HTTPS": "s", "TLS": "t", "TCP": "c"}
 _LEADS = {"HTTP": "http", "HTTPS": "tls", "TLS": "tls", "TCP": "tcp"}
+_MOST_NAMES = 100  # that a listener's certificates make hosts of: each is a host's entries and certificate
 
 
 class Offered(NamedTuple):
@@ -94,14 +96,19 @@ class Judged(msgspec.Struct, frozen=True):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Return the hosts its certificates are for, if it is for every host: for others it shows none."""
+        """Return the hosts its certificates are for, if it is for every host: for others it shows none.
+
+        They are the first hundred. Of more, one that a route names is shown its certificate all the same.
+        """
         if self.hostname or self.scheme != "s":
             return ()
-        return tuple(dict.fromkeys(name for text in self.pem for name in certificates.names(text)))
+        found = dict.fromkeys(name for text in self.pem for name in certificates.names(text))
+        return tuple(found)[:_MOST_NAMES]
 
     def shown(self, host: str) -> dict[str, None]:
         """Return the certificates to show for a host: those that are for it, or all if none is."""
-        fit = [text for text in self.pem if any(_covers(name, host) for name in certificates.names(text))]
+        covering = (host, f"*.{host.partition('.')[2]}")
+        fit = [text for text in self.pem if not _names(text).isdisjoint(covering)]
         return dict.fromkeys(fit or self.pem)
 
     def takes(self, kind: str, namespace: str, namespaces: Mapping[str, Namespace]) -> bool:
@@ -119,8 +126,9 @@ class Judged(msgspec.Struct, frozen=True):
         return matches(allowed.selector, found.metadata.labels)
 
 
-def _covers(name: str, host: str) -> bool:
-    return name == host or (name.startswith("*.") and name[2:] == host.partition(".")[2])
+@functools.lru_cache(maxsize=4096)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(certificates.names(text))
 
 
 def secrets_of(gateway: Gateway) -> frozenset[str]:
