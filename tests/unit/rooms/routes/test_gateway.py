@@ -155,9 +155,23 @@ def test_certificates_are_shown_for_the_hosts_that_are_named() -> None:
         "": 0,
         "*.wild.example": 1,
         "shop.example": 1,
-        "a.wild.example": 0,
+        "a.wild.example": 1,
         "b.a.wild.example": 1,
     }
+
+
+def test_a_host_shows_the_certificate_of_a_wildcard_that_another_namespace_has() -> None:
+    found = derived(
+        gateway(listener("HTTPS", hostname="*.example", tls=TLS)),
+        http(age=5, hostnames=["shop.example"]),
+        secret("shown", names=("*.example",)),
+    )
+    wildcard, shop = table_of(found, "*.example"), table_of(found, "shop.example")
+    others = route("others", namespace="two", age=1, host="b.example")
+    verdicts = admit([others, wildcard, shop], Rules())
+    assert verdicts[key_of(wildcard)] is not None
+    assert verdicts[key_of(shop)] is None
+    assert [host for host, _ in shop.certificates] == ["shop.example"]
 
 
 def test_a_listener_for_every_host_shows_its_certificates_for_the_hosts_they_are_for() -> None:

@@ -118,8 +118,7 @@ class _Deriving:
         """Return what is collected of a host at a listener."""
         collected = self._hosts.setdefault((listener.gateway.partition("/")[0], host), _Host())
         collected.schemes.add((listener.scheme, listener.place))
-        if host == listener.hostname or host.partition(".")[2] != listener.hostname.removeprefix("*."):
-            collected.pem |= listener.shown(host)  # else shown for the wildcard
+        collected.pem |= listener.shown(host)  # also below a wildcard, which another namespace may have
         return collected
 
     def _lead(self, namespace: str, port: int, leads: str) -> None:
