@@ -117,6 +117,23 @@ def test_a_volume_of_another_backup_is_refused(in_virtual_time: In) -> None:
     assert refusal(in_virtual_time, go()).reason is Reason.EXISTS
 
 
+def test_a_restore_that_failed_is_told_and_made_again(in_virtual_time: In) -> None:
+    async def go() -> Volume:
+        world = World()
+        driver = Driver(world)
+        backup = await driver.ready(put(world, volume()))
+        asked = wish("pvc-new", source=Source(snapshot_id=backup.id))
+        world.failing = {"restore"}
+        with pytest.raises(Refused, match="pvc-new"):
+            await driver.volumes.create(asked)
+        assert [each.name for each in world.volumes.values()] == ["pvc-a"]
+        world.failing = set()
+        return await driver.volumes.create(asked)
+
+    made: Volume = in_virtual_time(go())
+    assert (made.status, made.metadata["causeway-uid"]) == ("available", "pvc-new")
+
+
 def test_a_backup_that_failed_is_told_and_taken_away_with_its_snapshot(in_virtual_time: In) -> None:
     async def go() -> None:
         world.failing = {"backup"}
