@@ -58,18 +58,14 @@ class NodeShares(NodeStorage):
     ) -> None:
         """Show a staged share to a pod at ``path``; ``alone``: to no second one; raises ``Refused``.
 
-        One whose program has ended is mounted again by ``entry`` and ``options``: as long as another pod has
-        it, however broken, the kubelet does not ask for that.
+        One whose program has ended, or that an attempt to mount it again has left unmounted, is mounted again
+        by ``entry`` and ``options``: as long as another pod has it, however broken, the kubelet does not ask
+        for that.
         """
         place = self._place(identifier)
         with self._alone(identifier):
+            self._stage(place, staged, entry, options)
             table = mounts.table()
-            if not mounting.is_staged(table, str(staged), place):
-                cause = f"it is not mounted at {staged}"
-                raise Refused(Reason.PRECONDITION, place, cause, "It has to be staged first.")
-            if _is_dead(staged):
-                self._stage(place, staged, entry, options)
-                table = mounts.table()
             there = mounts.at(table, str(path))
             if there is not None and _is_dead(path):
                 mounts.unmount(path, lazily=True)
