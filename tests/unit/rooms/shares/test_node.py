@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from causeway.engine.storage.model import Refused
 from causeway.host import mounts
 from causeway.host.command import CommandFailed
 from causeway.host.mounts import MountPoint
@@ -82,16 +83,63 @@ def publish(shares: NodeShares, staged: Path, pod: str) -> None:
     shares.publish("share-a", staged, staged.parent / pod, ENTRY, OPTIONS, read_only=False)
 
 
+@pytest.mark.parametrize("ended", [errno.ENOTCONN, errno.ESHUTDOWN])
 def test_a_share_that_could_not_be_mounted_again_is_there_for_the_next_pod(
-    machine: Machine, staged: Path
+    machine: Machine, staged: Path, ended: int
 ) -> None:
     shares = NodeShares()
     shares.stage("share-a", staged, ENTRY, OPTIONS)
     publish(shares, staged, "first")
-    machine.mounted = dict.fromkeys(machine.mounted, errno.ENOTCONN)
+    machine.mounted = dict.fromkeys(machine.mounted, ended)
     machine.failing = True
     with pytest.raises(CommandFailed):
         publish(shares, staged, "second")
     machine.failing = False
     publish(shares, staged, "second")
     assert machine.mounted[str(staged)] == machine.mounted[str(staged.parent / "second")] == 0
+
+
+def test_a_program_that_hangs_is_ended_and_another_takes_its_place(machine: Machine, staged: Path) -> None:
+    shares = NodeShares(in_pod=True, appear=0)
+    machine.hanging = True
+    with pytest.raises(Refused, match="nothing is mounted"):
+        shares.stage("share-a", staged, ENTRY, OPTIONS)
+    assert not machine.units
+    machine.hanging = False
+    machine.units = {node._unit(staged)}  # of a life that was killed before it could end it
+    shares.stage("share-a", staged, ENTRY, OPTIONS)
+    assert (len(machine.units), list(machine.mounted)) == (1, [str(staged)])
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_what_is_unstaged_leaves_no_program_and_no_key(machine: Machine, staged: Path, mounted: bool) -> None:
+    shares = NodeShares(in_pod=True)
+    shares.stage("share-a", staged, ENTRY, OPTIONS)
+    if not mounted:
+        machine.mounted.clear()
+    node._write_key(staged, "secret")  # of a life that was killed
+    for _ in range(2):
+        shares.unstage("share-a", staged)
+        assert (machine.units, machine.mounted, list(node.KEYS.iterdir())) == (set(), {}, [])
+
+
+def test_a_share_that_is_staged_already_leaves_no_key(machine: Machine, staged: Path) -> None:
+    shares = NodeShares()
+    shares.stage("share-a", staged, ENTRY, OPTIONS)
+    node._write_key(staged, "secret")  # of a life that was killed
+    shares.stage("share-a", staged, ENTRY, OPTIONS)
+    assert not list(node.KEYS.iterdir())
+
+
+def test_a_machine_without_systemd_has_nothing_to_stop(
+    machine: Machine, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*argv: str | Path) -> str:
+        raise CommandFailed([str(each) for each in argv], status, "")
+
+    monkeypatch.setattr(node, "run", run)
+    status = 127
+    NodeShares(in_pod=True).unstage("share-a", staged)
+    status = 1
+    with pytest.raises(CommandFailed):
+        NodeShares(in_pod=True).unstage("share-a", staged)
