@@ -28,6 +28,7 @@ from causeway.cloud.nova import Attachments
 Thing = TypeVar("Thing", Volume, Snapshot, Backup)
 Gate = Callable[[str, bool], Awaitable[None]]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+_DELETABLE = ("available", "error", "error_deleting", "error_extending", "error_restoring")
 
 
 async def _open(_call: str, _done: bool) -> None:
@@ -53,7 +54,7 @@ class World:
         self.zone = "nova"
         self.failing: set[str] = (
             set()
-        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup
+        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup, restore
         self.calls: list[str] = []
         self.gate: Gate = _open
         self._count = itertools.count()
@@ -153,7 +154,7 @@ class ModelCinder(Cinder):
         if volume is None:
             return
         kept = any(each.volume_id == identifier for each in world.snapshots.values())
-        if volume.status not in ("available", "error", "error_deleting", "error_extending") or kept:
+        if volume.status not in _DELETABLE or kept:
             cause = "Invalid volume: Volume status must be available or error and must not have snapshots."
             raise errors.BadRequest("block-storage", cause, status=400)
         world.set(volume, status="deleting")
@@ -415,6 +416,9 @@ def _end_backup(world: World, backup: Backup) -> None:
 def _restored(world: World, volume: Volume, backup: Backup) -> None:
     """End a volume made of a backup: Cinder gives it the metadata of the volume that was backed up."""
     world.backups[backup.id] = msgspec.structs.replace(backup, status="available")
+    if "restore" in world.failing:
+        world.set(volume, status="error_restoring")
+        return
     metadata = {**world.backed_up[backup.id], "src_backup_id": backup.id}
     world.set(volume, status="available", metadata=metadata)
 

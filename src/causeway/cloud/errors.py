@@ -175,10 +175,12 @@ _DESIGNATE_TYPES: dict[str, type[CloudError]] = {
     "duplicate_recordset": Conflict,
 }
 
+_USED_UP = ("quota", "maximum number of")  # the latter Cinder of backups and snapshots, without the former
+
 # Octavia gives no types, Neutron not always one. Octavia also passes on what Neutron answered when the VIP's
 # port could not be made.
 _BY_WORDS: tuple[tuple[frozenset[int], tuple[str, ...], type[CloudError]], ...] = (
-    (frozenset({403, 409, 413}), ("quota",), Quota),  # 413: Cinder, with a Retry-After that means nothing
+    (frozenset({403, 409, 413}), _USED_UP, Quota),  # 413: Cinder, with a Retry-After that means nothing
     (frozenset({409}), ("immutable", "invalid state"), Immutable),
     (
         frozenset({403}),
@@ -216,7 +218,7 @@ def from_response(
     kind, cause = _read(body)
     if kind in _DESIGNATE_TYPES:
         return _DESIGNATE_TYPES[kind](service, cause, status=status, request_id=request_id)
-    used_up = status == 413 and "quota" in cause.lower()
+    used_up = status == 413 and any(word in cause.lower() for word in _USED_UP)
     if (status in {413, 429} and not used_up) or (status == 503 and retry_after):
         pause = _seconds(retry_after)
         return RateLimited(service, cause, status=status, request_id=request_id, retry_after=pause)

@@ -3,14 +3,22 @@
 import asyncio
 import base64
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.integration.registry.stage import Disk, Stage
 from tests.integration.registry.test_registry import PUSHER, account
 
-from causeway.rooms.registry import gate
+from causeway.kube.resource import NAMESPACES
+from causeway.rooms.registry import gate, owners
+from causeway.rooms.registry.owners import Owner
 from causeway.rooms.registry.quota import ANNOTATION
 from causeway.rooms.registry.store import Directory, Store
+from causeway.serve.registry import collector
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 async def owned(stage: Stage, namespace: str, **annotations: str) -> str:
@@ -61,6 +69,41 @@ async def collect_what_a_lost_namespace_left(stage: Stage, store: Store) -> None
 
 async def test_what_a_namespace_that_is_gone_left_is_freed(stage: Stage) -> None:
     await collect_what_a_lost_namespace_left(stage, directory(stage))
+
+
+async def test_a_collection_ends_well_where_nothing_is_pushed_or_an_index_of_nothing(stage: Stage) -> None:
+    await stage.quieten()
+    async with stage.collecting():
+        await stage.collect()
+    bearer = may_push(stage, await owned(stage, "empty"), "empty/a")
+    status, told = write(stage, bearer, "empty/a", {"manifests": []}, INDEX)
+    assert status == 201, told
+    await stage.quieten()
+    async with stage.collecting():
+        assert "1 blobs marked, 0 blobs" in await stage.collect()
+
+
+class Meanwhile(Directory):
+    """A store in which a namespace takes images over just when they are looked through."""
+
+    def __init__(self, root: Path, stage: Stage) -> None:
+        super().__init__(root)
+        self._stage = stage
+
+    async def folders(self, folder: str) -> list[str]:
+        await self._stage.namespace("young")
+        made, platform = [await self._stage.admin.get(NAMESPACES, each) for each in ("young", "kube-system")]
+        uids = Owner(platform["metadata"]["uid"], made["metadata"]["uid"])
+        await owners.record(Directory(self._root), "young", uids)
+        return await super().folders(folder)
+
+
+async def test_what_a_namespace_takes_over_during_a_collection_stays(stage: Stage, tmp_path: Path) -> None:
+    key = "docker/registry/v2/repositories/young/a/_layers/link"
+    store = Meanwhile(tmp_path / "others", stage)
+    await store.write(key, b"x")
+    assert await collector.sweep(stage.admin, store) == []
+    assert await store.keys("docker") == [key]
 
 
 async def test_of_those_who_push_and_those_who_collect_one_goes_first(stage: Stage) -> None:
@@ -123,15 +166,46 @@ async def test_a_namespace_holds_what_it_may_and_who_pushes_more_is_told(stage: 
     assert status != 0
     assert "'1 MB' is no amount. Write it as 5Gi" in said, said
     # However the path is written, it is the same request.
-    signed = {"Authorization": f"Basic {base64.b64encode(f'any:{token}'.encode()).decode()}"}
-    _, answer = stage.ask("/auth/token?scope=repository:small/c:pull,push", signed)
-    bearer = {"Authorization": f"Bearer {json.loads(answer)['token']}"}
+    bearer = may_push(stage, token, "small/c")
     for path in ("/v2/small/c/manifests/1", "/v2/small%2Fc/%6Danifests/1"):
         status, told = stage.ask(path, bearer, method="PUT", body=b"{}")
         assert (status, b"no amount" in told) == (403, True), told
     await stage.namespace("small", **{ANNOTATION: "150Ki"})
+    # What is sent later would not be counted.
+    status, told = write(stage, bearer, "small/c", {"layers": [{"digest": f"sha256:{'0' * 64}", "size": 1}]})
+    assert (status, b"MANIFEST_BLOB_UNKNOWN" in told, b"Push the parts" in told) == (400, True, True), told
     for target in ("HOST/small/a:1", "HOST/small/b:1"):
         status, said = await stage.skopeo(token, "delete", target)
         assert status == 0, said
     status, said = await stage.skopeo(token, "copy", second, "HOST/small/c:1")
     assert status == 0, said
+
+
+async def test_without_a_quota_too_no_image_comes_in_that_a_collection_would_break(stage: Stage) -> None:
+    bearer = may_push(stage, await owned(stage, "odd"), "odd/a")
+    for manifest, words in (
+        ({"layers": [{"digest": f"sha512:{'0' * 128}", "size": 1}]}, b"parts are named by their sha256"),
+        ({"Layers": []}, b"'Layers' is spelt 'layers'"),
+    ):
+        status, told = write(stage, bearer, "odd/a", manifest)
+        assert (status, words in told) == (400, True), told
+
+
+def may_push(stage: Stage, token: str, repository: str) -> dict[str, str]:
+    """Return the headers of who may push to a repository."""
+    signed = {"Authorization": f"Basic {base64.b64encode(f'any:{token}'.encode()).decode()}"}
+    _, answer = stage.ask(f"/auth/token?scope=repository:{repository}:pull,push,delete", signed)
+    return {"Authorization": f"Bearer {json.loads(answer)['token']}"}
+
+
+def write(
+    stage: Stage,
+    headers: Mapping[str, str],
+    repository: str,
+    manifest: Mapping[str, Any],
+    kind: str = MANIFEST,
+) -> tuple[int, bytes]:
+    """Write a manifest under the tag 1; return what is answered."""
+    body = json.dumps({"schemaVersion": 2, "mediaType": kind, **manifest}).encode()
+    told = {**headers, "Content-Type": kind}
+    return stage.ask(f"/v2/{repository}/manifests/1", told, method="PUT", body=body)

@@ -151,7 +151,7 @@ def test_data_stops_destroy_until_it_is_said_what_becomes_of_it(remains: Remains
 
     kept = remains.destroy("--keep-volumes")
     assert kept.returncode == 0, kept.stderr
-    assert "1 share, 1 share snapshot, 1 snapshot, 2 volumes of its claims are kept" in kept.stdout
+    assert "1 share, 1 share snapshot, 1 snapshot, 2 volumes kept in the cloud" in kept.stdout
     assert all(each in kept.stdout for each in ours)
     assert not remains.network_exists()
     assert not remains.kept.directory.exists()

@@ -44,6 +44,7 @@ LB = "4c6f3ad0-9d6c-4c73-8f2b-1f3a4dfbf8a1"
         (500, neutron("SubnetAllocationError", "Insufficient prefix space to allocate"), errors.NoAddresses),
         (403, octavia("Quota has been met for resources: Load Balancer"), errors.Quota),
         (413, cinder("Maximum number of volumes allowed (10) exceeded for quota 'volumes'."), errors.Quota),
+        (413, cinder("Maximum number of backups allowed (10) exceeded"), errors.Quota),
         (409, octavia(f"Load Balancer {LB} is immutable and cannot be updated."), errors.Immutable),
         (409, octavia(f"Invalid state PENDING_UPDATE of loadbalancer resource {LB}"), errors.Immutable),
         (409, octavia("Another Listener is already using protocol_port 80"), errors.Conflict),

@@ -40,14 +40,12 @@ class NodeStorage(ABC):
     def unstage(self, identifier: str, path: Path) -> None:
         """Unmount what was staged at ``path``; nothing there is no error."""
         with self._alone(identifier):
-            while mounts.at(mounts.table(), str(path)):
-                mounts.unmount(path)
+            unmount_all(path)
 
     def unpublish(self, identifier: str, path: Path) -> None:
         """Take away what was published at ``path``; nothing there is no error."""
         with self._alone(identifier):
-            while mounts.at(mounts.table(), str(path)):
-                mounts.unmount(path)
+            unmount_all(path)
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
             else:
@@ -70,6 +68,12 @@ class NodeStorage(ABC):
         finally:
             with self._lock:
                 self._busy.discard(identifier)
+
+
+def unmount_all(path: Path) -> None:
+    """Take away whatever is mounted at ``path``, also on top of each other; raises ``CommandFailed``."""
+    while mounts.at(mounts.table(), str(path)):
+        mounts.unmount(path)
 
 
 def filesystem_usage(path: Path) -> Usage:

@@ -116,7 +116,7 @@ class Settings:
     """What the manifests are filled in with; ``cloud_files`` are the credentials' files by name.
 
     ``volumes`` None leaves the volume driver out, ``shares`` None that of shares, ``registry`` None the
-    registry.
+    registry. ``registry_host`` is that of a registry, whether there is one or not; "" if nothing gives it.
     """
 
     config: Mapping[str, Any]
@@ -127,6 +127,7 @@ class Settings:
     volumes: Volumes | None = None
     shares: Shares | None = None
     registry: Registering | None = None
+    registry_host: str = ""
 
     def __repr__(self) -> str:
         return f"Settings(config={self.config!r})"
@@ -149,6 +150,7 @@ def manifests(settings: Settings) -> list[Object]:
         "volumes": settings.volumes,
         "shares": settings.shares,
         "registry": settings.registry,
+        "registry_host": settings.registry_host,
     }
     unwanted = [
         mark
@@ -268,8 +270,12 @@ def config_of(
     ready_ports: Mapping[str, Mapping[str, int]] = {},
     classes: Mapping[str, Mapping[str, str]] = {},
     names: Names | None = None,
+    registry_host: str = "",
 ) -> dict[str, Any]:
-    """Return the settings the controller reads, from the outputs of the platform's stack."""
+    """Return the settings the controller reads, from the outputs of the platform's stack.
+
+    ``registry_host`` is that of the registry there is, "" without one.
+    """
     return {
         "clusterId": cluster_id,
         "platform": platform,
@@ -288,14 +294,21 @@ def config_of(
         "namespaceSubnetPoolIds": outputs.get("namespace_subnet_pools") or [],
         "pools": {pool: dict(sizes) for pool, sizes in ready_ports.items()},
         "loadBalancerClasses": {name: dict(one) for name, one in classes.items()},
-    } | ({"names": names_of(names, cluster_id, outputs)} if names is not None else {})
+    } | ({"names": names_of(names, cluster_id, outputs, registry_host)} if names is not None else {})
 
 
-def names_of(names: Names, cluster_id: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the controller is told of names: zones, owner, and the platform's own."""
+def names_of(
+    names: Names, cluster_id: str, outputs: Mapping[str, Any], registry_host: str = ""
+) -> dict[str, Any]:
+    """Return what the controller is told of names: zones, owner, and the platform's own.
+
+    The registry's name is among them where it lies in a zone: no Service may have it published for itself.
+    """
     zone = names.zones[0]
     api, router = addresses(outputs)
     fixed = {f"{names.api}.": api, f"*.{ROUTED}.{zone}": router}
+    if any(f"{registry_host}.".endswith(f".{each}") for each in names.zones):
+        fixed[f"{registry_host}."] = router
     return {
         "zones": list(names.zones),
         "owner": names.owner_id or cluster_id,

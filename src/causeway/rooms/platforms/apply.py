@@ -255,7 +255,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     namespaces = surveyed.platform.spec.networks.namespaces
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
     phase.waiting_for("the application credential")
-    names = surveyed.platform.spec.names
+    names, registry_host = surveyed.platform.spec.names, registering.host_of(surveyed.platform)
     present = await cluster.secret_files(client, addons.CLOUD_SECRET)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
     settings = Settings(
@@ -273,6 +273,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             },
             outputs=live.outputs,
             names=names,
+            registry_host=registry_host if surveyed.platform.spec.registry else "",
         ),
         cloud_files=files,
         masters=surveyed.platform.masters.count,
@@ -291,6 +292,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             await cluster.secret_files(client, registering.NAME),
             store=_image_store(work),
         ),
+        registry_host=registry_host,
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")

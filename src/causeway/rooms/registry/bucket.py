@@ -117,10 +117,10 @@ class Bucket:
         answer = await self._ask("GET", key)
         return None if answer.status == 404 else answer.content
 
-    async def size(self, key: str) -> int:
-        """Return the bytes a file has; 0 where it is not there."""
+    async def size(self, key: str) -> int | None:
+        """Return the bytes a file has, None where it is not there."""
         answer = await self._ask("HEAD", key)
-        return 0 if answer.status == 404 else answer.length
+        return None if answer.status == 404 else answer.length
 
     async def write(self, key: str, content: bytes) -> None:
         """Write a file whole."""

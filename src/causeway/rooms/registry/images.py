@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import structlog
 
@@ -71,19 +71,30 @@ class Images:
         """Return what an image adds to those of a namespace (bytes by digest), or why it may not.
 
         Nobody is refused by what is remembered alone: images may have been deleted since it was counted.
-        Raises ``Problem``, and ``ValueError`` for what is no manifest.
+        Raises ``Problem``, ``ValueError`` for what is no manifest, ``Unknown`` for a part that is not there.
         """
-        name = namespace["metadata"]["name"]
+        name, parts = namespace["metadata"]["name"], layout.parts(manifest)  # also where there is no limit
         limit = quota.limit_of(namespace, self._default)
         if isinstance(limit, Finding):
             return limit
         if limit.most is None:
             self._held.pop(name, None)  # counted anew when there is a limit again
             return {}
-        more = {digest: len(manifest), **await quota.sizes(self._store, layout.parts(manifest))}
-        if name not in self._held or quota.refusal(name, self._held[name], more, limit.most):
+        if name not in self._held:
+            self._held[name] = await quota.held(self._store, name)
+        more = {digest: len(manifest), **await self._measured(parts)}
+        if quota.refusal(name, self._held[name], more, limit.most):
             self._held[name] = await quota.held(self._store, name)
         return quota.refusal(name, self._held[name], more, limit.most) or more
+
+    async def _measured(self, parts: Iterable[str]) -> dict[str, int]:
+        """Return how large parts are. All have to be there: what is sent later would never be counted."""
+        found = {}
+        for part, size in (await quota.measured(self._store, parts)).items():
+            if size is None:
+                raise quota.Unknown(f"its part {part} is not there. Push the parts of an image before it")
+            found[part] = size
+        return found
 
     def added(self, namespace: str, more: Mapping[str, int]) -> None:
         """Remember what an image added to a namespace."""

@@ -5,6 +5,7 @@ What another platform left in a bucket goes over to the namespace of that name: 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -63,11 +64,22 @@ async def remove(store: Store, namespace: str) -> None:
     await store.remove(f"{_RECORDS}/{namespace}")
 
 
-async def gone(store: Store, platform: str, living: dict[str, str]) -> list[str]:
-    """Return the names whose images are those of a namespace that is gone; ``living``: UIDs by name."""
-    found = []
+async def all_recorded(store: Store) -> dict[str, Owner]:
+    """Return whose the images are, by name; what nothing is recorded of is left out. Raises ``Problem``."""
+    found = {}
     for name in await store.folders(layout.REPOSITORIES):
-        owner = await recorded(store, name)
-        if owner is not None and owner.platform == platform and living.get(name) != owner.namespace:
-            found.append(name)
+        if owner := await recorded(store, name):
+            found[name] = owner
     return found
+
+
+def gone(records: Mapping[str, Owner], platform: str, living: Mapping[str, str]) -> list[str]:
+    """Return the names whose images are those of a namespace that is gone. Pure.
+
+    ``living`` are UIDs by name, listed after the records were read: whose record is there was there before.
+    """
+    return [
+        name
+        for name, owner in records.items()
+        if owner.platform == platform and living.get(name) != owner.namespace
+    ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from causeway.kit.errors import Finding
+from causeway.kit.errors import Finding, Problem
 from causeway.rooms.registry import layout
 from causeway.rooms.registry.store import Store
 
@@ -24,6 +24,10 @@ _UNITS: Mapping[str, int] = {
     **{f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", 1)},
 }
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGTPE]|[KMGTPE]i)?")
+
+
+class Unknown(ValueError):
+    """A manifest names a part that is not in the store: how much it takes could not be said."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,27 @@ def _bytes(number: int) -> str:
 
 
 async def held(store: Store, namespace: str) -> dict[str, int]:
-    """Return the bytes of all that images of a namespace are made of, by digest; raises ``Problem``."""
+    """Return the bytes of all that images of a namespace are made of and that is there, by digest.
+
+    Raises ``Problem``, also naming an image that cannot be read.
+    """
     found: dict[str, int] = {}
     parts: dict[str, None] = {}
-    for digest in layout.manifests(await store.keys(layout.folder_of(namespace))):
+    for digest, repository in layout.manifests(await store.keys(layout.folder_of(namespace))).items():
         content = await store.read(layout.blob(digest))
         if content is not None:  # it was deleted a moment ago
             found[digest] = len(content)
-            parts |= dict.fromkeys(layout.parts(content))
-    return found | await sizes(store, parts)
+            try:
+                parts |= dict.fromkeys(layout.parts(content))
+            except ValueError as error:
+                place, cause = f"image {repository}@{digest}", f"what is stored is no manifest: {error}"
+                raise Problem.of(place, cause, "Delete that image, and push it again.") from error
+    sizes = await measured(store, parts)
+    return found | {each: size for each, size in sizes.items() if size is not None}
 
 
-async def sizes(store: Store, digests: Iterable[str]) -> dict[str, int]:
-    """Return how large blobs are, by digest; one that is not there takes nothing."""
+async def measured(store: Store, digests: Iterable[str]) -> dict[str, int | None]:
+    """Return how large blobs are, by digest; None of one that is not there."""
     wanted = list(digests)
     found = await asyncio.gather(*(store.size(layout.blob(each)) for each in wanted))
     return dict(zip(wanted, found, strict=True))

@@ -26,8 +26,8 @@ class Store(Protocol):
         """Return the bytes of a file, None where it is not there."""
         ...
 
-    async def size(self, key: str) -> int:
-        """Return the bytes a file has; 0 where it is not there."""
+    async def size(self, key: str) -> int | None:
+        """Return the bytes a file has, None where it is not there."""
         ...
 
     async def write(self, key: str, content: bytes) -> None:
@@ -73,12 +73,12 @@ class Directory:
         except FileNotFoundError:
             return None
 
-    async def size(self, key: str) -> int:
-        """Return the bytes a file has; 0 where it is not there."""
+    async def size(self, key: str) -> int | None:
+        """Return the bytes a file has, None where it is not there."""
         try:
             return (await asyncio.to_thread((self._root / key).stat)).st_size
         except FileNotFoundError:
-            return 0
+            return None
 
     async def write(self, key: str, content: bytes) -> None:
         """Write a file whole."""

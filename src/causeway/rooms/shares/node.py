@@ -10,9 +10,9 @@ from pathlib import Path
 import structlog
 
 from causeway.engine.storage.model import Reason, Refused
-from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target
+from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target, unmount_all
 from causeway.host import mounts
-from causeway.host.command import run, succeeds
+from causeway.host.command import CommandFailed, run, succeeds
 from causeway.rooms.shares import mounting
 from causeway.rooms.shares.model import Entry
 from causeway.rooms.shares.mounting import Mounting, Options
@@ -24,6 +24,10 @@ KEYS = Path("/run/causeway/shares")
 APPEAR = 30.0
 """Seconds a program may take until what it serves is there."""
 _LOOK_EVERY = 0.1
+_NO_UNIT = (5, 127)
+"""How ``systemctl stop`` ends when there is no such unit, and a machine's command that it does not have."""
+_ENDED = (errno.ENOTCONN, errno.ESHUTDOWN)
+"""What the kernel answers for a file system in a program's place when that is gone, or was aborted."""
 # By the kernel where that has CephFS, and the program that tells it a key.
 _BY_KERNEL = "command -v mount.ceph && { grep -qw ceph /proc/filesystems || modprobe -q ceph; }"
 # The programs that mount are the machine's. Whatever a pod starts ends with it, and what serves a file system
@@ -45,6 +49,14 @@ class NodeShares(NodeStorage):
         with self._alone(identifier):
             self._stage(self._place(identifier), path, entry, options)
 
+    def unstage(self, identifier: str, path: Path) -> None:
+        """Unmount what was staged at ``path``, and end the program that serves it or still tries to."""
+        with self._alone(identifier):
+            unmount_all(path)
+            self._stop(path)
+            unmount_all(path)  # it may have come just before
+            _forget_key(path)
+
     def publish(
         self,
         identifier: str,
@@ -58,18 +70,14 @@ class NodeShares(NodeStorage):
     ) -> None:
         """Show a staged share to a pod at ``path``; ``alone``: to no second one; raises ``Refused``.
 
-        One whose program has ended is mounted again by ``entry`` and ``options``: as long as another pod has
-        it, however broken, the kubelet does not ask for that.
+        One whose program has ended, or that an attempt to mount it again has left unmounted, is mounted again
+        by ``entry`` and ``options``: as long as another pod has it, however broken, the kubelet does not ask
+        for that.
         """
         place = self._place(identifier)
         with self._alone(identifier):
+            self._stage(place, staged, entry, options)
             table = mounts.table()
-            if not mounting.is_staged(table, str(staged), place):
-                cause = f"it is not mounted at {staged}"
-                raise Refused(Reason.PRECONDITION, place, cause, "It has to be staged first.")
-            if _is_dead(staged):
-                self._stage(place, staged, entry, options)
-                table = mounts.table()
             there = mounts.at(table, str(path))
             if there is not None and _is_dead(path):
                 mounts.unmount(path, lazily=True)
@@ -99,6 +107,7 @@ class NodeShares(NodeStorage):
     def _stage(self, place: str, path: Path, entry: Entry, options: Options) -> None:
         if mounting.is_staged(mounts.table(), str(path), place):
             if not _is_dead(path):
+                _forget_key(path)
                 return
             log.warning("the program that served a share has ended; it is mounted again", path=str(path))
             mounts.unmount(path, lazily=True)
@@ -108,21 +117,21 @@ class NodeShares(NodeStorage):
         if not entry.key:
             run(*self._around, *how.words)
             return
-        file = _write_key(path, mounting.keyring(entry, by_program=how.stays))
         try:
+            file = _write_key(path, mounting.keyring(entry, by_program=how.stays))
             self._mount(how, file, path, place)
         finally:
-            file.unlink()
+            _forget_key(path)
 
     def _mount(self, how: Mounting, key: Path, path: Path, place: str) -> None:
         words = how.with_keyfile(str(key))
         if how.stays and self._in_pod:
-            unit = f"causeway-share-{_name(path)}"
+            self._stop(path)  # one that hangs has the name, and would hold the path as well
             kept = (
                 "systemd-run",
                 "--quiet",
                 "--collect",
-                f"--unit={unit}",
+                f"--unit={_unit(path)}",
                 "--property=KillMode=mixed",
                 "--",
             )
@@ -131,10 +140,21 @@ class NodeShares(NodeStorage):
         deadline = time.monotonic() + self._appear
         while not mounting.is_staged(mounts.table(), str(path), place):
             if time.monotonic() > deadline:
+                self._stop(path)
                 cause = f"nothing is mounted at {path} {self._appear:g} s after {how.words[0]} was started"
                 remedy = "Look at the node's journal, and that it reaches Ceph's monitors."
                 raise Refused(Reason.PENDING, place, cause, remedy)
             time.sleep(_LOOK_EVERY)
+
+    def _stop(self, path: Path) -> None:
+        """Have the machine's systemd end the program it keeps for ``path``; none there is no error."""
+        if not self._in_pod:
+            return
+        try:
+            run(*self._around, "systemctl", "stop", _unit(path))
+        except CommandFailed as failed:
+            if failed.status not in _NO_UNIT:
+                raise
 
 
 def _is_dead(path: Path) -> bool:
@@ -142,7 +162,7 @@ def _is_dead(path: Path) -> bool:
     try:
         os.statvfs(path)
     except OSError as error:
-        if error.errno != errno.ENOTCONN:
+        if error.errno not in _ENDED:
             raise
         return True
     return False
@@ -150,12 +170,20 @@ def _is_dead(path: Path) -> bool:
 
 def _write_key(path: Path, content: str) -> Path:
     KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _forget_key(path)  # of a life that was killed
     file = KEYS / _name(path)
-    file.unlink(missing_ok=True)  # of a life that was killed
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as opened:
         opened.write(content)
     return file
+
+
+def _forget_key(path: Path) -> None:
+    (KEYS / _name(path)).unlink(missing_ok=True)
+
+
+def _unit(path: Path) -> str:
+    return f"causeway-share-{_name(path)}.service"
 
 
 def _name(path: Path) -> str:

@@ -81,9 +81,11 @@ class Backups(Orders[Backup, BackupWish]):
             await self._snapshots.delete(snapshot.id)
             raise
 
-    async def _discard(self, it: Backup, place: str, until: float, *, tell: bool) -> None:
+    async def _discard(self, it: Backup, place: str, _until: float, *, tell: bool) -> None:
+        # Told each time it is asked for, and not made again: Kubernetes has its id and takes no other.
         await self._forget_snapshot(it)
-        await super()._discard(it, place, until, tell=tell)
+        told = await self._calls.told(it.id) if tell else []
+        raise self._failure(place, told[0].rstrip(".") if told else "")
 
     async def _delete(self, identifier: str) -> None:
         it = await self._found(identifier)
@@ -105,7 +107,10 @@ class Backups(Orders[Backup, BackupWish]):
 
     def _failure(self, place: str, told: str) -> Refused:
         cause = told or "Cinder could not make it and gives no reason"
-        remedy = "Have the cloud's administrator look at cinder-backup; it is tried again by itself."
+        remedy = (
+            "Have the cloud's administrator look at cinder-backup; delete the VolumeSnapshot, with which the "
+            "backup goes, and take another."
+        )
         return Refused(Reason.FAILED, place, cause, remedy)
 
 

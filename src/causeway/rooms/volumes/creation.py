@@ -41,6 +41,8 @@ class Origin:
 def judge(wish: Wish, volume: Volume) -> Step[Volume]:
     """Return what the volume of a wish's name is; raises ``Refused`` when it is not what is wished."""
     place = f"volume {volume.id} ({wish.name})"
+    if volume.status == "error_restoring":  # Cinder has no bytes of the backup in it, or not all of them
+        return Discard(volume)
     step = by_status(volume, place)
     if isinstance(step, Discard) or volume.status == "deleting":
         return step

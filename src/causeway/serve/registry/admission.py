@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 
 from causeway.kit.errors import Finding, Problem
 from causeway.rooms.registry.images import Images
+from causeway.rooms.registry.quota import Unknown
 from causeway.rooms.registry.tokens import Signer
 
 PATH = "/v2/{name:.+}/manifests/{reference}"
@@ -54,7 +55,8 @@ def admission(
         except Problem as error:
             return refusal(503, "UNAVAILABLE", f"namespace {name}: its images cannot be counted now: {error}")
         except ValueError as error:
-            return refusal(400, "MANIFEST_INVALID", f"namespace {name}: this is no manifest: {error}")
+            code = "MANIFEST_BLOB_UNKNOWN" if isinstance(error, Unknown) else "MANIFEST_INVALID"
+            return refusal(400, code, f"namespace {name}: this image is not taken: {error}")
 
     return put
 

@@ -9,6 +9,7 @@ not, this gets SIGTERM and opens the gate again.
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -17,7 +18,7 @@ from causeway.kit import logging, trace
 from causeway.kube.access import discover
 from causeway.kube.client import Client
 from causeway.kube.resource import NAMESPACES
-from causeway.rooms.registry import gate, owners
+from causeway.rooms.registry import gate, owners, walks
 from causeway.rooms.registry.store import Store
 from causeway.serve.registry.settings import Collector, opened
 
@@ -39,7 +40,7 @@ async def _serve(settings: Collector) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with Client(discover()) as client, opened(settings.place) as store:
-        begun = asyncio.ensure_future(_begin(client, store, settings.identity))
+        begun = asyncio.ensure_future(_begin(client, store, settings))
         stopped = asyncio.ensure_future(ended.wait())
         try:
             await asyncio.wait([begun, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -54,18 +55,24 @@ async def _serve(settings: Collector) -> None:
             log.info("images may be pushed")
 
 
-async def _begin(client: Client, store: Store, identity: str) -> None:
+async def _begin(client: Client, store: Store, settings: Collector) -> None:
     log.info("waiting until nobody pushes")
-    await gate.close(client, identity)
+    await gate.close(client, settings.identity)
     log.info("nobody pushes")
     await sweep(client, store)
+    if isinstance(settings.place, Path):
+        await walks.complete(store)
 
 
 async def sweep(client: Client, store: Store) -> list[str]:
-    """Delete the images of namespaces that are gone; return their names. Raises ``Problem``."""
+    """Delete the images of namespaces that are gone; return their names. Raises ``Problem``.
+
+    A namespace that is made meanwhile takes over what nobody has: its record is not among those read before.
+    """
+    records = await owners.all_recorded(store)
     listing = await client.list(NAMESPACES)
     living = {each["metadata"]["name"]: each["metadata"]["uid"] for each in listing.items}
-    found = await owners.gone(store, living[owners.PLATFORM], living)
+    found = owners.gone(records, living[owners.PLATFORM], living)
     for each in found:
         await owners.remove(store, each)
         log.info("deleted the images of a namespace that is gone", namespace=each)

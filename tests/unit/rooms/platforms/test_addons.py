@@ -361,6 +361,32 @@ def test_the_platforms_own_names_lead_to_its_load_balancers() -> None:
     assert told["fixed"] == {"api.example.org.": "192.0.2.1", "*.apps.example.org.": "10.0.0.8"}
 
 
+@pytest.mark.parametrize(
+    ("host", "published"),
+    [
+        ("registry.apps.example.org", True),
+        ("images.example.net", True),
+        ("images.another.org", False),
+        ("imagesexample.org", False),
+        ("", False),
+    ],
+)
+def test_the_registrys_name_is_the_platforms_own_where_it_is_in_a_zone(host: str, published: bool) -> None:
+    names = Names.model_validate({"zone": "example.org", "furtherZones": ("example.net.",)})
+    fixed = addons.names_of(names, "c-1", OUTPUTS, host)["fixed"]
+    assert fixed.get(f"{host}.") == ("10.0.0.8" if published else None)
+    assert len(fixed) == 2 + published
+
+
+@pytest.mark.parametrize("host", ["registry.apps.example.org", ""])
+def test_nobody_may_have_the_registrys_host_before_there_is_one(host: str) -> None:
+    found = addons.manifests(settings(router=Routing("apps.example.org", ""), registry_host=host))
+    (router,) = (each for each in of_kind("DaemonSet", found) if each["metadata"]["name"] == addons.ROUTER)
+    (container,) = router["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    assert told.get("CAUSEWAY_ROUTER_RESERVED", "") == host
+
+
 def test_what_has_no_address_has_no_name() -> None:
     told = addons.names_of(
         Names.model_validate({"zone": "example.org", "ownerId": "me"}), "c-1", {"api_address": "10.0.0.9"}

@@ -1,5 +1,7 @@
 """Whose images are, by what is recorded beside them."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -47,14 +49,38 @@ async def test_what_is_gone_is_what_is_recorded_of_this_platform_and_of_no_livin
         if owner is not None:
             await owners.record(store, name, owner)
     living = {"living": "1", "again": "33", "kube-system": "platform"}
-    assert await owners.gone(store, "platform", living) == ["again", "gone"]
+    records = await owners.all_recorded(store)
+    assert records.keys() == {"living", "gone", "again", "foreign"}
+    assert owners.gone(records, "platform", living) == ["again", "gone"]
     await owners.remove(store, "gone")
     assert await owners.recorded(store, "gone") is None
-    assert await owners.gone(store, "platform", living) == ["again"]
+    assert "gone" not in await owners.all_recorded(store)
 
 
-async def test_who_is_killed_between_images_and_record_is_followed_by_another(store: Directory) -> None:
+class Dying(Directory):
+    """A store whose user is killed after so many deletions."""
+
+    def __init__(self, root: Path, lives: int) -> None:
+        super().__init__(root)
+        self._lives = lives
+
+    async def remove(self, folder: str) -> None:
+        if not self._lives:
+            raise asyncio.CancelledError
+        self._lives -= 1
+        await super().remove(folder)
+
+
+@pytest.mark.parametrize("lives", [0, 1, 2])
+async def test_who_is_killed_while_deleting_is_followed_by_another(tmp_path: Path, lives: int) -> None:
+    """As long as something of them is there, the record says whose they were: nobody takes them over."""
+    store = Directory(tmp_path)
     await image(store, "gone")
     await owners.record(store, "gone", OURS)
-    await store.remove("docker/registry/v2/repositories/gone")
-    assert await owners.recorded(store, "gone") == OURS  # a namespace of that name begins with nothing
+    with contextlib.suppress(asyncio.CancelledError):
+        await owners.remove(Dying(tmp_path, lives), "gone")
+    left = await store.keys("docker/registry/v2/repositories/gone")
+    assert await owners.recorded(store, "gone") == OURS or not left
+    await owners.remove(store, "gone")
+    assert await owners.recorded(store, "gone") is None
+    assert await store.keys("docker/registry/v2/repositories/gone") == []

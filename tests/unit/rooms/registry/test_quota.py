@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from causeway.kit.errors import Finding
+from causeway.kit.errors import Finding, Problem
 from causeway.rooms.registry import layout, quota
 from causeway.rooms.registry.quota import ANNOTATION, Limit
 from causeway.rooms.registry.store import Directory
@@ -61,10 +61,63 @@ def test_an_image_is_made_of_its_configuration_and_its_layers() -> None:
     assert layout.parts(json.dumps({"manifests": [{"digest": A, "size": 500}]}).encode()) == []
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"x", manifest("sha256:a"), manifest("../../etc")])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            b"",
+            b"[]",
+            b"x",
+            b"null",
+            b'{"layers": 1}',
+            b'{"layers": {}}',
+            b'{"layers": [null]}',
+            b'{"config": 1}',
+        ),
+        *(
+            manifest("sha256:a"),
+            manifest("../../etc"),
+            b'{"layers": ' + b"[" * 100_000,
+            '{"a": 1}'.encode("utf-16"),
+        ),
+    ],
+)
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
         layout.parts(content)
+
+
+@pytest.mark.parametrize("key", ["layers", "manifests"])
+def test_parts_are_named_by_the_digest_the_registry_keeps_them_by(key: str) -> None:
+    """It marks what a manifest names, and a blob that is named by another digest is in nobody's use then."""
+    content = json.dumps({key: [{"digest": f"sha512:{'a' * 128}", "size": 1}]}).encode()
+    with pytest.raises(ValueError, match=r"'sha512:a+', and parts are named by their sha256 here"):
+        layout.parts(content)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"layers": [LARGE], "layers": null}',
+        '{"layers": [LARGE], "Layers": []}',
+        '{"LAYERS": [LARGE]}',
+        '{"layer\\u017f": [LARGE]}',  # its casefold is an s, to Go too
+        '{"layers": [{"digest": "SMALL", "Digest": "BIG"}]}',
+        '{"layers": [{"digest": "SMALL", "digest": "BIG"}]}',
+        '{"config": {"digest": "SMALL"}, "config": {"digest": "BIG"}}',
+        '{"manifests": [{"DIGEST": "BIG"}]}',
+        '{"MediaType": "a", "layers": [LARGE]}',
+        '{"layers": [{"digest": "SMALL", "URLs": ["https://a"]}]}',
+    ],
+)
+def test_what_the_registry_may_read_otherwise_is_refused(text: str) -> None:
+    text = text.replace("LARGE", '{"digest": "BIG"}').replace("BIG", A).replace("SMALL", B)
+    with pytest.raises(ValueError, match=r"twice|is spelt"):
+        layout.parts(text.encode())
+
+
+def test_annotations_are_called_as_their_writer_likes() -> None:
+    assert layout.parts(manifest(A, annotations={"Size": "large", "size": "l", "Layers": "1"})) == [C, A]
 
 
 async def test_a_namespace_holds_each_blob_once_with_and_without_a_tag(tmp_path: Path) -> None:
@@ -82,3 +135,20 @@ async def test_a_namespace_holds_each_blob_once_with_and_without_a_tag(tmp_path:
     # What is somewhere else takes nothing here.
     assert sum((await quota.held(store, "shops")).values()) == 5 + len(contents["3"])
     assert await quota.held(store, "nothing") == {}
+
+
+async def test_a_stored_image_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    store = Directory(tmp_path)
+    await store.write(f"{layout.REPOSITORIES}/shop/b/c/_manifests/revisions/sha256/{'1' * 64}/link", b"")
+    await store.write(layout.blob(f"sha256:{'1' * 64}"), b'{"Layers": []}')
+    with pytest.raises(
+        Problem, match=rf"image shop/b/c@sha256:{'1' * 64}: .*'Layers' is spelt 'layers'.*Delete"
+    ):
+        await quota.held(store, "shop")
+
+
+async def test_what_an_image_is_made_of_has_to_be_there_to_be_counted(tmp_path: Path) -> None:
+    store = Directory(tmp_path)
+    assert await quota.measured(store, [A]) == {A: None}
+    await store.write(layout.blob(A), b"")
+    assert await quota.measured(store, [A]) == {A: 0}

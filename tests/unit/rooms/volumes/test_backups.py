@@ -117,19 +117,41 @@ def test_a_volume_of_another_backup_is_refused(in_virtual_time: In) -> None:
     assert refusal(in_virtual_time, go()).reason is Reason.EXISTS
 
 
-def test_a_backup_that_failed_is_told_and_taken_away_with_its_snapshot(in_virtual_time: In) -> None:
+def test_a_restore_that_failed_is_told_and_made_again(in_virtual_time: In) -> None:
+    async def go() -> Volume:
+        world = World()
+        driver = Driver(world)
+        backup = await driver.ready(put(world, volume()))
+        asked = wish("pvc-new", source=Source(snapshot_id=backup.id))
+        world.failing = {"restore"}
+        with pytest.raises(Refused, match="pvc-new"):
+            await driver.volumes.create(asked)
+        assert [each.name for each in world.volumes.values()] == ["pvc-a"]
+        world.failing = set()
+        return await driver.volumes.create(asked)
+
+    made: Volume = in_virtual_time(go())
+    assert (made.status, made.metadata["causeway-uid"]) == ("available", "pvc-new")
+
+
+def test_a_backup_that_failed_stays_and_is_told_until_it_is_deleted(in_virtual_time: In) -> None:
     async def go() -> None:
+        world = World()
+        identifier = put(world, volume())
         world.failing = {"backup"}
         driver = Driver(world)
-        await driver.backups.create(backup_wish(identifier))
+        begun = await driver.backups.create(backup_wish(identifier))
         await asyncio.sleep(5)
-        await Driver(world).backups.create(backup_wish(identifier))  # whoever asks next, in another life
+        world.failing = set()
+        for life in (driver, driver, Driver(world)):
+            with pytest.raises(Refused, match=r"the store is full.*delete the VolumeSnapshot") as refused:
+                await life.backups.create(backup_wish(identifier))
+            assert refused.value.reason is Reason.FAILED
+        assert (list(world.backups), world.snapshots) == ([begun.id], {})
+        await driver.backups.delete(begun.id)
+        assert not world.backups
 
-    world = World()
-    identifier = put(world, volume())
-    told = refusal(in_virtual_time, go())
-    assert (told.reason, "the store is full" in str(told)) == (Reason.FAILED, True)
-    assert (world.backups, world.snapshots) == ({}, {})
+    in_virtual_time(go())
 
 
 class Full(ModelCinder):

@@ -57,6 +57,11 @@ def test_something_else_of_the_same_name_is_refused(asked: Any, found: Any) -> N
     assert isinstance(judge(asked, volume(status="error")), Discard)
 
 
+def test_a_volume_whose_restore_failed_is_not_there() -> None:
+    asked = wish(source=Source(snapshot_id=snapshot().id))
+    assert isinstance(judge(asked, volume(status="error_restoring")), Discard)
+
+
 def test_a_snapshot_of_another_volume_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         judge_snapshot(snapshot_wish("another"), snapshot())
