@@ -28,6 +28,9 @@ COLLECTIONS = {
 CONTAINER = "container"
 """The type of what has the registry's images, in the object store."""
 
+UNKNOWN = "unknown"
+"""The status of a container that one may not look into."""
+
 MANILA = {"microversion": "2.55"}
 """What Manila's calls are made with: what its users see since 2019."""
 
@@ -80,7 +83,9 @@ class Stored:
     def about(self, servers: Mapping[str, str] | None = None) -> str:
         """Return what is in it and who has it; ``servers`` are names by id."""
         names = servers or {}
-        parts = [f"{self.size} GiB"]
+        parts = [
+            "of unknown size, as one may not look into it" if self.status == UNKNOWN else f"{self.size} GiB"
+        ]
         if self.claim:
             parts.append(f"VolumeSnapshot {self.claim}" if self.of else f"claim {self.claim}")
         if self.of:
