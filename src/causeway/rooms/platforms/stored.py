@@ -35,6 +35,7 @@ _VERSION = "3.43"  # of Cinder: shows whose a backup is
 _LEAST = 100  # administrators of Manila may let a page have fewer than 1000, but hardly as few
 _CLAIM = "csi.storage.k8s.io/pvc/"
 _SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
+_OF_BACKUP = "src_backup_id"  # what Cinder writes in the metadata of a volume made of a backup
 _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
 
 
@@ -143,8 +144,13 @@ def claimed(cloud: Connection, cluster_id: str) -> list[Stored]:
 def read(kind: str, each: Mapping[str, Any]) -> Stored:
     """Return one as the service shows it. Pure."""
     metadata: Mapping[str, str] = each.get("metadata") or {}
-    if kind == SHARE_SNAPSHOT and (owner := owner_in(each.get("description") or "")):
-        metadata = owner.metadata()  # Manila knows none of snapshots before 2.73
+    if kind == SHARE_SNAPSHOT and (described := owner_in(each.get("description") or "")):
+        metadata = described.metadata()  # Manila knows none of snapshots before 2.73
+    owner = owner_in_metadata(metadata)
+    if _OF_BACKUP in metadata and owner is not None and owner.uid != each.get("name"):
+        # Cinder gave it the marks of the volume that was backed up, of whichever platform, and its own come
+        # from its driver in a moment.
+        metadata, owner = {}, None
     cluster = claimed_for(metadata)
     prefix = _CLAIM if kind in ("volume", SHARE) else _SNAPSHOT
     claim = [metadata[key] for key in (f"{prefix}namespace", f"{prefix}name") if key in metadata]
@@ -158,7 +164,7 @@ def read(kind: str, each: Mapping[str, Any]) -> Stored:
         created=each.get("created_at") or "",
         cluster=cluster or metadata.get(METADATA, ""),
         claimed=bool(cluster),
-        marked=bool(cluster) and owner_in_metadata(metadata) is not None,
+        marked=bool(cluster) and owner is not None,
         claim="/".join(claim),
         servers=tuple(it.get("server_id") or it.get("host_name") or "a host" for it in attachments),
         of=each.get("volume_id") or each.get("share_id") or "",

@@ -35,6 +35,15 @@ def test_a_nodes_volume_is_its_clusters_and_no_claims() -> None:
     assert read("volume", volume({})).cluster == ""
 
 
+def test_a_volume_that_is_being_made_of_a_backup_is_nobodys_while_it_has_anothers_marks() -> None:
+    made_of = {"src_backup_id": "b"}
+    passing = read("volume", volume(OURS | made_of, name="pvc-b"))
+    assert (passing.cluster, passing.claimed, passing.marked) == ("", False, False)
+    marked = read("volume", volume(OURS | made_of))
+    assert (marked.cluster, marked.claimed, marked.marked) == (CLUSTER, True, True)
+    assert read("volume", volume({DRIVER_CLUSTER: OTHER} | made_of)).cluster == OTHER
+
+
 def test_they_are_told_with_size_claim_and_who_has_them() -> None:
     at = [{"server_id": "s1"}, {"server_id": None, "host_name": "rack-3"}]
     found = read("volume", volume(OURS | CLAIM, attachments=at))
