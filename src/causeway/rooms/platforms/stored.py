@@ -25,6 +25,15 @@ COLLECTIONS = {
 }
 """Cinder's collections and Manila's, by what is in them."""
 
+_RIGHTS = {
+    "volumes": "volume:get_all",
+    "snapshots": "volume:get_all_snapshots",
+    "backups": "backup:get_all",
+    "shares": "share:get_all",
+    "share snapshots": "share_snapshot:get_all_snapshots",
+}
+"""The rules of Cinder's and Manila's policies by which a user lists them."""
+
 CONTAINER = "container"
 """The type of what has the registry's images, in the object store."""
 
@@ -92,13 +101,15 @@ class Stored:
 
 
 def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
-    """Return a collection of the project, page by page; nothing where there is no such service.
+    """Return a collection of the project, page by page; nothing where there is no such service or version.
+
+    Raises ``Problem`` where the user may not list it: what is in it would be taken for nothing.
 
     The service is not asked to filter: it would take a list for each mark, and a filter that its
     administrators do not allow is ignored without a word.
     """
     if COLLECTIONS[collection] in (SHARE, SHARE_SNAPSHOT):
-        return _of_manila(cloud, collection.removeprefix("share "))
+        return _of_manila(cloud, collection)
     if not cloud.endpoint_for("block-storage"):
         return []
     found: list[dict[str, Any]] = []
@@ -108,7 +119,8 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
         if response.status_code == 404 and query:  # the one behind which the page begins is gone
             found, query = [], {}
             continue
-        sdk.raise_from_response(response)
+        if _has_none(response, collection):
+            return []
         document = response.json()
         page = document[collection]
         found += page
@@ -120,15 +132,28 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
 def _of_manila(cloud: Connection, collection: str) -> list[dict[str, Any]]:
     if not cloud.endpoint_for("shared-file-system"):
         return []
+    name = collection.removeprefix("share ")
     found: list[dict[str, Any]] = []
     while True:
         query = {"offset": str(len(found))} if found else {}
-        response = cloud.shared_file_system.get(f"/{collection}/detail", params=query, **MANILA)
-        sdk.raise_from_response(response)
-        page = response.json()[collection]
+        response = cloud.shared_file_system.get(f"/{name}/detail", params=query, **MANILA)
+        if _has_none(response, collection):
+            return []
+        page = response.json()[name]
         found += page
         if len(page) < _LEAST:
             return found
+
+
+def _has_none(response: Any, collection: str) -> bool:
+    """Return whether the service has no such collection at all; raises ``Problem`` when it is forbidden."""
+    if response.status_code == 403:
+        remedy = f"Have the cloud's administrator allow the user {_RIGHTS[collection]}."
+        raise Problem.of(f"{collection} of the project", "may not be listed by this user", remedy)
+    if response.status_code in (404, 406):  # not installed behind its endpoint, or of before the version
+        return True
+    sdk.raise_from_response(response)
+    return False
 
 
 def everything(cloud: Connection) -> list[Stored]:
