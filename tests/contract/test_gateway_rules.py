@@ -11,13 +11,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 from tests.ports import free_port
-from tests.unit.rooms.routes.examples import certificate, slice_of
+from tests.unit.rooms.routes.examples import certificate, route, slice_of
 from tests.unit.rooms.routes.gateway_examples import Thing, derived, gateway, http, listener, rule, tls
 from tests.unit.rooms.routes.test_gateway_matching import chosen
 
 from causeway.host.haproxy import Haproxy
 from causeway.kube.gateways import Gateway
 from causeway.kube.objects import EndpointSlice
+from causeway.rooms.routes.admission import Rules
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.gateway.listeners import Offered
@@ -44,7 +45,12 @@ class Stage:
         )
         self._parts: set[str] = set()
         self.router = Router(
-            self.haproxy, Offer(directory=directory), front, self._slices, spares=20, told=lambda _: None
+            self.haproxy,
+            Offer(directory=directory, rules=Rules(wildcards=True, reserved=frozenset({"registry.test"}))),
+            front,
+            self._slices,
+            spares=20,
+            told=lambda _: None,
         )
 
     def _slices(self, _namespace: str, name: str) -> list[EndpointSlice]:
@@ -270,3 +276,37 @@ async def test_nor_by_asking_for_it_by_tls(stage: Stage) -> None:
         writer.close()  # TLS ended here: the application knows none
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await asyncio.open_connection("127.0.0.1", stage.further, ssl=context, server_hostname="in.example")
+
+
+async def test_who_has_every_host_has_nothing_of_those_of_other_namespaces(stage: Stage) -> None:
+    """Neither on ports they do not use nor at paths they leave out; nor of hosts that are the platform's."""
+    stage.router.put(route("paths", "two", host="paths.example", path="/a"))
+    stage.router.put(route("wild", "two", host="a.wild.example", path="/a", wildcardPolicy="Subdomain"))
+    await stage.put(
+        gateway(
+            listener(),
+            listener(name="further", port=stage.further),
+            listener(name="own", port=stage.further, hostname="own.example"),
+        ),
+        http(parentRefs=[{"name": "edge", "sectionName": each} for each in ("http", "further")]),
+        gateway(
+            listener(hostname="held.example"),
+            listener(name="deep", hostname="*.deep.example"),
+            namespace="two",
+        ),
+        http(namespace="two"),
+    )
+    for host, path, usual, further in (
+        ("nobodys.example", "/", 200, 200),
+        ("own.example", "/", 200, 404),
+        ("held.example", "/", 200, 404),
+        ("a.b.deep.example", "/", 200, 404),
+        ("paths.example", "/a", 200, 404),
+        ("paths.example", "/b", 404, 404),
+        ("b.wild.example", "/a", 200, 404),
+        ("b.wild.example", "/b", 404, 404),
+        ("c.b.wild.example", "/a", 200, 200),
+        ("registry.test", "/", 404, 404),
+    ):
+        for port, expected in ((stage.http, usual), (stage.further, further)):
+            assert (await stage.ask(path, host, port=port))[0] == expected, (host, path, port)

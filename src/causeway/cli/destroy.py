@@ -49,7 +49,7 @@ def command(
         cluster_id = live.cluster_id if live else (kept.cluster_id if kept else "")
         found = belongings(cloud, platform.name, cluster_id) if cluster_id else []
         with explained(f"platform {platform.name}"):
-            data = data_of(cloud, cluster_id) if cluster_id else []
+            data = data_of(cloud, platform, cluster_id) if cluster_id else []
         if not found and not data:
             if kept is not None:
                 state.forget(kept.directory)

@@ -61,7 +61,7 @@ def command(
         bool,
         typer.Option(
             "--delete-volumes",
-            help="With --delete: also volumes, shares and snapshots claims have made, with their data.",
+            help="With --delete: also volumes, shares, snapshots and backups of claims, with their data.",
         ),
     ] = False,
     minutes: Annotated[
@@ -74,7 +74,7 @@ def command(
     The platform named by --platform or KUBECONFIG is asked who lives in it. Other clusters' objects are
     orphans when the project has no stack and no server of theirs. Nothing is deleted without --delete, and
     then only what two looks five seconds apart agree on, is old enough and is proven ours by its own tags.
-    Volumes, shares and snapshots of claims hold data: they are deleted only with --delete-volumes besides.
+    Volumes, shares, snapshots and backups of claims hold data: only --delete-volumes besides deletes them.
 
     Exit status: 0 there are no orphans (any more), 1 there are, 2 the command line is wrong.
     """

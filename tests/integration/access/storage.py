@@ -222,7 +222,7 @@ class Storing:
             return audit.unused(rights, audit.requests(log, self.account)) - set(rare)
 
         try:
-            await stage.come(all_used, "every right to be used", 60)
+            await stage.come(all_used, "every right to be used", 120)
         finally:
             # Some come late, such as events; those that are left are told, and not all the programs' logs.
             left = sorted(map(str, unused()))

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.integration.registry.stage import Disk, Stage
 from tests.integration.registry.test_registry import PUSHER, account
 
+from causeway.kit.errors import Problem
+from causeway.kube.access import Access, from_kubeconfig
+from causeway.kube.client import Client
 from causeway.kube.resource import NAMESPACES
 from causeway.rooms.registry import gate, owners
+from causeway.rooms.registry.images import Images
 from causeway.rooms.registry.owners import Owner
 from causeway.rooms.registry.quota import ANNOTATION
 from causeway.rooms.registry.store import Directory, Store
@@ -34,7 +39,7 @@ def directory(stage: Stage) -> Store:
 
 
 async def blobs(store: Store) -> int:
-    return len(await store.keys("docker/registry/v2/blobs"))
+    return sum(each.endswith("/data") for each in await store.keys("docker/registry/v2/blobs"))
 
 
 async def collect_what_a_lost_namespace_left(stage: Stage, store: Store) -> None:
@@ -106,30 +111,57 @@ async def test_what_a_namespace_takes_over_during_a_collection_stays(stage: Stag
     assert await store.keys("docker") == [key]
 
 
-async def test_of_those_who_push_and_those_who_collect_one_goes_first(stage: Stage) -> None:
-    client = stage.admin
+class Watched(Client):
+    """A client that knows when something was read for the second time."""
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
+        self._reads = 0
+        self.again = asyncio.Event()
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        found = await super().get(*args, **kwargs)
+        self._reads += 1
+        if self._reads > 1:
+            self.again.set()
+        return found
+
+
+async def waiting(client: Watched, collector: str) -> asyncio.Task[None]:
+    """Let a collector wait; return when it has looked twice without taking the Lease."""
+    task = asyncio.create_task(gate.close(client, collector))
+    looked = asyncio.create_task(client.again.wait())
+    done, _ = await asyncio.wait([task, looked], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {looked}
+    return task
+
+
+async def test_of_those_who_push_and_those_who_collect_one_goes_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "_LOOK_EVERY", 0.2)
+    client, access = stage.admin, from_kubeconfig(stage.api.kubeconfig)
     await stage.quieten()
     answers = await asyncio.gather(*(gate.enter(client) for _ in range(4)))
     assert answers == [None] * 4
-    # Somebody may push: who collects waits, and takes it as soon as nobody can any more.
-    waiting = asyncio.ensure_future(gate.close(client, "one"))
-    assert not (await asyncio.wait([waiting], timeout=1))[0]
-    assert await gate.enter(client) is None
-    await stage.quieten()
-    await asyncio.wait_for(waiting, 30)
-    # The same one may come again, after it was killed; another one waits, and nobody pushes.
-    await gate.close(client, "one")
-    other = asyncio.ensure_future(gate.close(client, "two"))
-    assert not (await asyncio.wait([other], timeout=1))[0]
-    closed = await gate.enter(client)
-    assert closed is not None
-    assert closed.collector == "one"
-    await gate.reopen(client, "two")
-    assert await gate.enter(client) is not None
-    await gate.reopen(client, "one")
-    await asyncio.wait_for(other, 30)
-    await gate.reopen(client, "two")
-    assert await gate.enter(client) is None
+    async with Watched(access) as first, Watched(access) as second:
+        # Somebody may push: who collects waits, and takes it as soon as nobody can any more.
+        one = await waiting(first, "one")
+        assert await gate.enter(client) is None
+        await stage.quieten()
+        await asyncio.wait_for(one, 30)
+        # The same one may come again, after it was killed; another one waits, and nobody pushes.
+        await gate.close(client, "one")
+        two = await waiting(second, "two")
+        closed = await gate.enter(client)
+        assert closed is not None
+        assert closed.collector == "one"
+        await gate.reopen(client, "two")
+        assert await gate.enter(client) is not None
+        await gate.reopen(client, "one")
+        await asyncio.wait_for(two, 30)
+        await gate.reopen(client, "two")
+        assert await gate.enter(client) is None
 
 
 async def test_a_namespace_of_the_same_name_has_nothing_of_the_former(stage: Stage, tmp_path: Path) -> None:
@@ -148,6 +180,23 @@ async def test_a_namespace_of_the_same_name_has_nothing_of_the_former(stage: Sta
     assert status == 0, said
     status, said = await stage.skopeo(later, "copy", "HOST/again/front:1", f"oci-archive:{tmp_path / 'got'}")
     assert status == 0, said
+
+
+async def test_who_pulls_waits_for_nobody_and_needs_no_room(stage: Stage, tmp_path: Path) -> None:
+    await stage.namespace("full")
+    namespace = await stage.admin.get(NAMESPACES, "full")
+    store = Directory(tmp_path / "others")
+    unwritable = tmp_path / "others/causeway/namespaces/.full.new"
+    unwritable.mkdir(parents=True)
+    images = Images(stage.admin, store, None)
+    await images.begin()
+    assert await images.settle(namespace, changes=False) is None
+    with pytest.raises(Problem, match=r"registry\.size"):  # whose it would be nobody would know
+        await images.settle(namespace, changes=True)
+    unwritable.rmdir()
+    assert await images.settle(namespace, changes=True) is None
+    async with images.turn("full"):  # somebody counts
+        assert await asyncio.wait_for(images.settle(namespace, changes=False), 30) is None
 
 
 async def test_a_namespace_holds_what_it_may_and_who_pushes_more_is_told(stage: Stage) -> None:

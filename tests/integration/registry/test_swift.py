@@ -118,8 +118,10 @@ def test_what_is_made_is_found_again_and_all_of_it_goes(storage: Storage) -> Non
     assert again.secret != first.secret
     storage.cloud.object_store.put(f"/{first.container}/a/b c", data=b"x")
     # Who may have keys that cannot be seen from here is known as long as the container is.
-    users = f"{storage.cloud.current_user_id},{SOMEBODY}"
-    storage.cloud.object_store.post(f"/{first.container}", headers={"X-Container-Meta-Causeway-Users": users})
+    mark = {image_store.mark_of("a" * 32): SOMEBODY}
+    storage.cloud.object_store.post(f"/{first.container}", headers=mark)
+    head = storage.cloud.object_store.head(f"/{first.container}")
+    assert image_store.users_in(head.headers) == sorted([str(storage.cloud.current_user_id), SOMEBODY])
     for _ in range(2):
         assert image_store.revoke(storage.cloud, storage.cluster) == [SOMEBODY]
     assert f"--user {SOMEBODY}" in image_store.unrevoked(storage.cluster, SOMEBODY).remedy

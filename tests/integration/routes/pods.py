@@ -7,14 +7,16 @@ Each pod is a process in a network namespace of its own, on a bridge that is the
 import asyncio
 import base64
 import contextlib
+import fcntl
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from ipaddress import IPv4Interface
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.integration.kube_api import KubeApi, Program, child
+from tests.integration.routes.stage import DEADLINE
 from tests.ports import free_port
 
 from causeway.host.command import run, succeeds
@@ -25,6 +27,7 @@ from causeway.kube.resource import NODES, PODS, SECRETS
 BRIDGE = "conformance"
 HOME = IPv4Interface("198.18.31.1/24")
 """The address of the node's side."""
+_LOCK = Path("/run/causeway-conformance.lock")  # addresses, bridge and namespaces are one run's at a time
 _NODE = "here"
 _PORT = 3000  # that every kind of echo server listens on
 _ECHO = "echo-basic"
@@ -133,10 +136,11 @@ class Pods:
 
     async def _secret(self, name: str, namespace: str) -> Object:
         """Return a Secret; pods wait for theirs."""
-        while True:
-            with contextlib.suppress(NotFound):
-                return await self._admin.get(SECRETS, name, namespace)
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                with contextlib.suppress(NotFound):
+                    return await self._admin.get(SECRETS, name, namespace)
+                await asyncio.sleep(0.05)
 
     def end(self) -> None:
         """End all that runs."""
@@ -198,7 +202,21 @@ class _Pod:
 
 @contextlib.asynccontextmanager
 async def running(api: KubeApi, admin: Client, echo: Path, directory: Path) -> AsyncIterator[None]:
-    """Have pods run as long as the context lasts."""
+    """Have pods run as long as the context lasts; another run of the tests waits for its turn."""
+    with await asyncio.to_thread(_locked):
+        async with _running(api, admin, echo, directory):
+            yield
+
+
+def _locked() -> IO[str]:
+    """Return the lock once it is ours; who closes it gives it back."""
+    lock = _LOCK.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+@contextlib.asynccontextmanager
+async def _running(api: KubeApi, admin: Client, echo: Path, directory: Path) -> AsyncIterator[None]:
     _remove_leftovers()
     run("ip", "link", "add", BRIDGE, "type", "bridge")
     program, pods = controllers(api, directory), Pods(admin, echo, directory)

@@ -30,6 +30,7 @@ SKIPPED = ("HTTPRouteMultipleGateways", "TLSRouteHostnameIntersection")
 CORE = ("Gateway", "HTTPRoute", "ReferenceGrant", "TCPRoute", "TLSRoute")
 """What is tested unless a report is to be kept: that is of all that the class declares."""
 PORTS = ("5300", "8080", "8090", "8443", "9300-9321")
+_MINUTES = 30  # that the suite may take; it takes a few
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,7 @@ async def test_the_suite_passes(
     command = [
         str(programs.suite),
         "-test.v",
+        f"-test.timeout={_MINUTES}m",
         f"--gateway-class={CLASS}",
         f"--conformance-profiles={','.join(PROFILES)}",
         f"--report-output={report}",
@@ -99,6 +101,10 @@ async def test_the_suite_passes(
     log = tmp_path / "suite.log"
     with log.open("wb") as sink:
         suite = child(command, sink, os.environ | {"KUBECONFIG": str(kube_api.kubeconfig)})
-    await asyncio.to_thread(suite.wait)
-    print(await asyncio.to_thread(report.read_text))
+    await asyncio.to_thread(suite.wait, (_MINUTES + 1) * 60)
     assert suite.returncode == 0, (await asyncio.to_thread(log.read_text))[-20000:]
+    text = await asyncio.to_thread(report.read_text)
+    print(text)
+    passed = {each["name"]: each["core"]["statistics"]["Passed"] for each in yaml.safe_load(text)["profiles"]}
+    assert passed.keys() == set(PROFILES)
+    assert all(passed.values()), f"no test was run of a profile: {passed}"

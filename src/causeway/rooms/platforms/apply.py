@@ -298,7 +298,8 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     phase.waiting_for(f"{len(objects)} objects")
     await addons.install(client, objects)
     if not _images_in_swift(work):  # not before the registry has gone over to another place
-        image_store.revoke(work.cloud, surveyed.kept.cluster_id)
+        for left in image_store.withdraw(work.cloud, surveyed.kept.cluster_id):
+            work.progress.note(str(left))
     await forwarding.forward(client, names)
     await api_name.certify(client, names)
 

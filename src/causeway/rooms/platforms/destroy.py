@@ -69,6 +69,7 @@ def destroy(
         live = stack.owned(heat, platform.name)
         if live is not None and live.cluster_id != cluster_id:
             live = None  # another platform has taken the name
+        first = live is not None or kept is not None  # it was there until now
         with progress.phase("credential and controllers") as phase:
             credential.revoke(cloud, credential.name_of(platform.name, cluster_id))
             others = image_store.revoke(cloud, cluster_id)
@@ -90,7 +91,7 @@ def destroy(
                     raise Problem(*causes.rank(causes.gather(cloud, left)))
                 if left is None:
                     live = None
-        data = data_of(cloud, cluster_id)
+        data = data_of(cloud, platform, cluster_id)
         stuck: list[tuple[Stored, str]] = []
         if delete_volumes:
             stuck, data = _delete_data(cloud, cluster_id, data, progress), []
@@ -102,14 +103,16 @@ def destroy(
         raise stored.undecided(data, {})
     if kept is not None:
         state.forget(kept.directory)
-    if others:
+    if others and first:  # a container that is kept says so for ever
         raise Problem(*(image_store.unrevoked(cluster_id, each) for each in others))
     return data
 
 
-def data_of(cloud: Connection, cluster_id: str) -> list[Stored]:
+def data_of(cloud: Connection, platform: Platform, cluster_id: str) -> list[Stored]:
     """Return what a platform holds that nothing makes again: what its claims have stored, and its images."""
-    return [*stored.claimed(cloud, cluster_id), *image_store.stored(cloud, cluster_id)]
+    registry = platform.spec.registry
+    swift = registry is not None and registry.storage == "swift"
+    return [*stored.claimed(cloud, cluster_id), *image_store.stored(cloud, cluster_id, expected=swift)]
 
 
 def _delete_data(

@@ -21,13 +21,15 @@ from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
 from causeway.kit.errors import Finding, Problem
-from causeway.rooms.platforms.stored import CONTAINER, Stored
+from causeway.rooms.platforms.stored import CONTAINER, UNKNOWN, Stored
 
 _PLACE = "registry.storage: swift"
 _PARALLEL = 8
 _PAGE = 1000
 _GIB = 1 << 30
-_USERS = "X-Container-Meta-Causeway-Users"
+_USER = "X-Container-Meta-Causeway-User-"
+"""Of a container, with an access key: whose it is. One for each, as a value has no more than 256 bytes."""
+
 _SEGMENTS = "+segments"  # beside it, where Swift's S3 interface puts parts of large objects
 
 
@@ -54,11 +56,10 @@ def ensure(cloud: Connection, cluster_id: str) -> ImageStore:
         if not url:
             raise Problem.of(_PLACE, "the cloud has no object store", "Use cinder, or s3 with a bucket.")
         container = container_of(cluster_id)
-        users = {*_users(cloud, container), _user(cloud)}
-        marks = {"X-Container-Meta-Causeway-Cluster": cluster_id, _USERS: ",".join(sorted(users))}
+        access = _access(cluster_id, _user(cloud))
+        marks = {"X-Container-Meta-Causeway-Cluster": cluster_id, mark_of(access): _user(cloud)}
         sdk.raise_from_response(cloud.object_store.put(f"/{container}", headers=marks))
         place = urlsplit(str(url))
-        access = _access(cluster_id, _user(cloud))
         verify, _ = cloud.config.get_requests_verify_args()
         return ImageStore(
             endpoint=f"{place.scheme}://{place.netloc}",
@@ -75,17 +76,44 @@ def revoke(cloud: Connection, cluster_id: str) -> list[str]:
     Returns the users who have made keys for it that cannot be seen from here.
     """
     container = container_of(cluster_id)
-    users = _users(cloud, container)
-    left = []
+    users = users_in(_head(cloud, container) or {})
+    gone, left = [], []
     for user in sorted({*users, _user(cloud)}):
-        found = _credentials(cloud, _access(cluster_id, user), user)
+        access = _access(cluster_id, user)
+        found = _credentials(cloud, access, user)
         for each in found:
             _gone(cloud.identity.delete(f"/credentials/{each['id']}"))
-        if not found and user != _user(cloud):
+        if found or user == _user(cloud):
+            gone.append(user)
+        else:
             left.append(user)
-    if users and set(users) != set(left):
-        _gone(cloud.object_store.post(f"/{container}", headers={_USERS: ",".join(left)}))
+    if marks := {mark_of(_access(cluster_id, each)): "" for each in gone if each in users}:
+        _gone(cloud.object_store.post(f"/{container}", headers=marks))
     return left
+
+
+def withdraw(cloud: Connection, cluster_id: str) -> list[Finding]:
+    """Revoke the keys of a platform whose images are not in Swift, or not any more; return what is left.
+
+    It fails in nothing: the platform needs none of what this asks.
+    """
+    try:
+        with explained("the registry's keys for the object store"):
+            return [unrevoked(cluster_id, each) for each in revoke(cloud, cluster_id)]
+    except Problem as problem:
+        return list(problem.findings)
+
+
+def mark_of(access: str) -> str:
+    """Return the header that says whose an access key is."""
+    return f"{_USER}{access}"
+
+
+def users_in(headers: Mapping[str, str]) -> list[str]:
+    """Return the users who have made keys for a container, by what is said of it. Pure."""
+    return sorted(
+        value for name, value in headers.items() if name.lower().startswith(_USER.lower()) and value
+    )
 
 
 def unrevoked(cluster_id: str, user: str) -> Finding:
@@ -98,9 +126,14 @@ def unrevoked(cluster_id: str, user: str) -> Finding:
     )
 
 
-def stored(cloud: Connection, cluster_id: str) -> list[Stored]:
-    """Return the container of a platform as the data it is; none where there is no container."""
+def stored(cloud: Connection, cluster_id: str, *, expected: bool = False) -> list[Stored]:
+    """Return the container of a platform as the data it is; none where there is no container.
+
+    Where nobody may look there is none unless one is ``expected``: then it is unknown what is in it.
+    """
     container = container_of(cluster_id)
+    if expected and _forbidden(cloud, container):
+        return [Stored(CONTAINER, container, "", 0, UNKNOWN, cluster=cluster_id)]
     sizes = [
         int(found["X-Container-Bytes-Used"])
         for each in (container, container + _SEGMENTS)
@@ -112,10 +145,7 @@ def stored(cloud: Connection, cluster_id: str) -> list[Stored]:
 
 
 def delete(cloud: Connection, cluster_id: str) -> None:
-    """Delete the container of a platform with all its images; none is no error.
-
-    Who may not look into the object store at all has made none.
-    """
+    """Delete the container of a platform with all its images; none is no error."""
     if not cloud.endpoint_for("object-store"):
         return
     container = container_of(cluster_id)
@@ -126,7 +156,7 @@ def delete(cloud: Connection, cluster_id: str) -> None:
 def _delete(cloud: Connection, path: str) -> None:
     while True:
         listed = cloud.object_store.get(path, params={"format": "json", "limit": str(_PAGE)})
-        if listed.status_code in (403, 404):
+        if listed.status_code == 404:
             return
         sdk.raise_from_response(listed)
         names = [each["name"] for each in (listed.json() if listed.content else [])]
@@ -164,9 +194,9 @@ def _head(cloud: Connection, container: str) -> Mapping[str, str] | None:
     return headers
 
 
-def _users(cloud: Connection, container: str) -> list[str]:
-    """Return the users who have made keys for a container."""
-    return list(filter(None, (_head(cloud, container) or {}).get(_USERS, "").split(",")))
+def _forbidden(cloud: Connection, container: str) -> bool:
+    found = cloud.endpoint_for("object-store") and cloud.object_store.head(f"/{container}").status_code
+    return bool(found == 403)
 
 
 def _credentials(cloud: Connection, access: str, user: str) -> list[dict[str, Any]]:

@@ -25,8 +25,20 @@ COLLECTIONS = {
 }
 """Cinder's collections and Manila's, by what is in them."""
 
+_RIGHTS = {
+    "volumes": "volume:get_all",
+    "snapshots": "volume:get_all_snapshots",
+    "backups": "backup:get_all",
+    "shares": "share:get_all",
+    "share snapshots": "share_snapshot:get_all_snapshots",
+}
+"""The rules of Cinder's and Manila's policies by which a user lists them."""
+
 CONTAINER = "container"
 """The type of what has the registry's images, in the object store."""
+
+UNKNOWN = "unknown"
+"""The status of a container that one may not look into."""
 
 MANILA = {"microversion": "2.55"}
 """What Manila's calls are made with: what its users see since 2019."""
@@ -35,6 +47,7 @@ _VERSION = "3.43"  # of Cinder: shows whose a backup is
 _LEAST = 100  # administrators of Manila may let a page have fewer than 1000, but hardly as few
 _CLAIM = "csi.storage.k8s.io/pvc/"
 _SNAPSHOT = "csi.storage.k8s.io/volumesnapshot/"
+_OF_BACKUP = "src_backup_id"  # what Cinder writes in the metadata of a volume made of a backup
 _CHOOSE = "Run destroy with --delete-volumes to delete it with its data, or with --keep-volumes to leave it."
 
 
@@ -80,7 +93,9 @@ class Stored:
     def about(self, servers: Mapping[str, str] | None = None) -> str:
         """Return what is in it and who has it; ``servers`` are names by id."""
         names = servers or {}
-        parts = [f"{self.size} GiB"]
+        parts = [
+            "of unknown size, as one may not look into it" if self.status == UNKNOWN else f"{self.size} GiB"
+        ]
         if self.claim:
             parts.append(f"VolumeSnapshot {self.claim}" if self.of else f"claim {self.claim}")
         if self.of:
@@ -91,13 +106,15 @@ class Stored:
 
 
 def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
-    """Return a collection of the project, page by page; nothing where there is no such service.
+    """Return a collection of the project, page by page; nothing where there is no such service or version.
+
+    Raises ``Problem`` where the user may not list it: what is in it would be taken for nothing.
 
     The service is not asked to filter: it would take a list for each mark, and a filter that its
     administrators do not allow is ignored without a word.
     """
     if COLLECTIONS[collection] in (SHARE, SHARE_SNAPSHOT):
-        return _of_manila(cloud, collection.removeprefix("share "))
+        return _of_manila(cloud, collection)
     if not cloud.endpoint_for("block-storage"):
         return []
     found: list[dict[str, Any]] = []
@@ -107,7 +124,8 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
         if response.status_code == 404 and query:  # the one behind which the page begins is gone
             found, query = [], {}
             continue
-        sdk.raise_from_response(response)
+        if _has_none(response, collection):
+            return []
         document = response.json()
         page = document[collection]
         found += page
@@ -119,15 +137,28 @@ def listed(cloud: Connection, collection: str) -> list[dict[str, Any]]:
 def _of_manila(cloud: Connection, collection: str) -> list[dict[str, Any]]:
     if not cloud.endpoint_for("shared-file-system"):
         return []
+    name = collection.removeprefix("share ")
     found: list[dict[str, Any]] = []
     while True:
         query = {"offset": str(len(found))} if found else {}
-        response = cloud.shared_file_system.get(f"/{collection}/detail", params=query, **MANILA)
-        sdk.raise_from_response(response)
-        page = response.json()[collection]
+        response = cloud.shared_file_system.get(f"/{name}/detail", params=query, **MANILA)
+        if _has_none(response, collection):
+            return []
+        page = response.json()[name]
         found += page
         if len(page) < _LEAST:
             return found
+
+
+def _has_none(response: Any, collection: str) -> bool:
+    """Return whether the service has no such collection at all; raises ``Problem`` when it is forbidden."""
+    if response.status_code == 403:
+        remedy = f"Have the cloud's administrator allow the user {_RIGHTS[collection]}."
+        raise Problem.of(f"{collection} of the project", "may not be listed by this user", remedy)
+    if response.status_code in (404, 406):  # not installed behind its endpoint, or of before the version
+        return True
+    sdk.raise_from_response(response)
+    return False
 
 
 def everything(cloud: Connection) -> list[Stored]:
@@ -143,8 +174,13 @@ def claimed(cloud: Connection, cluster_id: str) -> list[Stored]:
 def read(kind: str, each: Mapping[str, Any]) -> Stored:
     """Return one as the service shows it. Pure."""
     metadata: Mapping[str, str] = each.get("metadata") or {}
-    if kind == SHARE_SNAPSHOT and (owner := owner_in(each.get("description") or "")):
-        metadata = owner.metadata()  # Manila knows none of snapshots before 2.73
+    if kind == SHARE_SNAPSHOT and (described := owner_in(each.get("description") or "")):
+        metadata = described.metadata()  # Manila knows none of snapshots before 2.73
+    owner = owner_in_metadata(metadata)
+    if _OF_BACKUP in metadata and owner is not None and owner.uid != each.get("name"):
+        # Cinder gave it the marks of the volume that was backed up, of whichever platform, and its own come
+        # from its driver in a moment.
+        metadata, owner = {}, None
     cluster = claimed_for(metadata)
     prefix = _CLAIM if kind in ("volume", SHARE) else _SNAPSHOT
     claim = [metadata[key] for key in (f"{prefix}namespace", f"{prefix}name") if key in metadata]
@@ -158,7 +194,7 @@ def read(kind: str, each: Mapping[str, Any]) -> Stored:
         created=each.get("created_at") or "",
         cluster=cluster or metadata.get(METADATA, ""),
         claimed=bool(cluster),
-        marked=bool(cluster) and owner_in_metadata(metadata) is not None,
+        marked=bool(cluster) and owner is not None,
         claim="/".join(claim),
         servers=tuple(it.get("server_id") or it.get("host_name") or "a host" for it in attachments),
         of=each.get("volume_id") or each.get("share_id") or "",

@@ -85,6 +85,8 @@ def _query(query: Mapping[str, str]) -> str:
 class Bucket:
     """A store in a bucket; use it as an asynchronous context manager."""
 
+    shared = True
+
     def __init__(self, place: Place) -> None:
         self._place = place
         self._session: aiohttp.ClientSession | None = None
@@ -149,7 +151,7 @@ class Bucket:
     async def _ask(
         self, method: str, key: str, *, query: Mapping[str, str] = {}, body: bytes = b""
     ) -> "_Answer":
-        """Return an answer below 300 or of 404.
+        """Return an answer below 300, or of 404 where nothing is to be written.
 
         What is the store's fault is tried again.
         """
@@ -172,7 +174,7 @@ class Bucket:
             except (aiohttp.ClientError, TimeoutError) as error:
                 said = str(error) or type(error).__name__
                 continue
-            if answer.status < 300 or answer.status == 404:
+            if answer.status < 300 or (answer.status == 404 and method != "PUT"):
                 return _Answer(answer.status, content, answer.content_length or 0)
             said = f"it answers {answer.status}: {_told(content)}"
             if answer.status < 500 and answer.status != 429:

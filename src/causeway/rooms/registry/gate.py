@@ -3,8 +3,11 @@
 The registry's collection looks which blobs images name and deletes all others: an image that is pushed
 meanwhile would lose its blobs. That somebody is given a token to push is therefore written into the Lease
 (once a minute is enough), and who collects takes the Lease when the last of those tokens has ended. Both
-write what they have read before, so that one of two at once is refused and looks again. Nobody's push is
-broken off.
+write what they have read before, so that one of two at once is refused and looks again.
+
+A push is not broken off while its token lives. One upload that takes longer than a token may be refused at
+its end, and be sent again. Who pushes again and again keeps the collector out: it is ended after an hour, and
+the next one tries.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from causeway.kit.errors import Finding
+from causeway.kit.errors import Finding, Problem
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound, Object
 from causeway.kube.resource import NAMESPACES
@@ -31,6 +31,11 @@ class Images:
         self._held: dict[str, dict[str, int]] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    async def begin(self) -> None:
+        """Take the store for this platform, before anything else; raises ``Problem`` and ``ApiError``."""
+        self._platform = (await self._client.get(NAMESPACES, owners.PLATFORM))["metadata"]["uid"]
+        await owners.hold(self._store, self._platform)
+
     async def namespace(self, name: str) -> Object | None:
         """Return a Namespace object, None where there is none or it ends; raises ``ApiError``."""
         try:
@@ -39,18 +44,17 @@ class Images:
             return None
         return None if found["metadata"].get("deletionTimestamp") else found
 
-    async def settle(self, namespace: Object) -> Gate | None:
+    async def settle(self, namespace: Object, *, changes: bool) -> Gate | None:
         """See to it that the images of a namespace's name are its own: those of a former one are deleted.
 
-        Returns what stands against that for the moment, None when it is so. Raises ``Problem``.
+        Returns what stands against that for the moment, None when it is so. Raises ``Problem``, but not where
+        only the record cannot be written and nothing ``changes``: from a full store one can pull.
         """
         name, uid = namespace["metadata"]["name"], namespace["metadata"]["uid"]
-        if not self._platform:
-            self._platform = (await self._client.get(NAMESPACES, owners.PLATFORM))["metadata"]["uid"]
         owner = Owner(self._platform, uid)
+        if self._owners.get(name) == owner:  # before the turn: who pulls does not wait for who counts
+            return None
         async with self._turns[name]:
-            if self._owners.get(name) == owner:
-                return None
             found = owners.claim(await owners.recorded(self._store, name), owner)
             if found is Claim.FORMER:
                 if closed := await gate.enter(self._client):
@@ -59,7 +63,13 @@ class Images:
                 self._held.pop(name, None)
                 log.info("deleted the images of a former namespace", namespace=name)
             if found is not Claim.OURS:
-                await owners.record(self._store, name, owner)
+                try:
+                    await owners.record(self._store, name, owner)
+                except Problem as error:
+                    if changes:
+                        raise
+                    log.warning("whose images are cannot be recorded", namespace=name, cause=str(error))
+                    return None
             self._owners[name] = owner
             return None
 
@@ -100,3 +110,7 @@ class Images:
         """Remember what an image added to a namespace."""
         if namespace in self._held:
             self._held[namespace] |= more
+
+    def forget(self, namespace: str) -> None:
+        """Count a namespace anew before the next image: nobody knows what became of one."""
+        self._held.pop(namespace, None)

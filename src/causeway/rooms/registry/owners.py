@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from causeway.kit.errors import Problem
 from causeway.rooms.registry import layout
 from causeway.rooms.registry.store import Store
 
@@ -16,6 +17,7 @@ PLATFORM = "kube-system"
 """The namespace whose UID stands for the platform."""
 
 _RECORDS = "causeway/namespaces"
+_HOLDER = "causeway/platform"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,28 @@ class Owner:
 
     platform: str
     namespace: str
+
+
+async def hold(store: Store, platform: str) -> None:
+    """Take a store for a platform (the UID of its ``PLATFORM``); raises ``Problem`` where it is another's.
+
+    Two would delete what the other's images are made of. Of two that come at the same moment the collector
+    tells one, before it deletes anything.
+    """
+    if not store.shared:
+        return
+    found = await store.read(_HOLDER)
+    if found is None:
+        await store.write(_HOLDER, platform.encode())
+        found = await store.read(_HOLDER)
+    if found != platform.encode():
+        other = (found or b"nobody").decode(errors="replace")[:80]
+        raise Problem.of(
+            "the bucket of spec.registry",
+            f"it holds images of another platform, that whose namespace {PLATFORM} has the UID {other}",
+            f"Name another bucket. If that platform is gone, delete the key {_HOLDER} in the bucket: "
+            "its images go over to the namespaces of their name.",
+        )
 
 
 class Claim(Enum):

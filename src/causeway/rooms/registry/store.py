@@ -7,12 +7,23 @@ take a repository away. A key is a path below the registry's root, such as ``doc
 import asyncio
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
+
+from causeway.kit.errors import Problem
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Store(Protocol):
-    """Files by key. Raises ``Problem`` where the store does not answer as it should."""
+    """Files by key. Raises ``Problem`` where the store does not answer as it should.
+
+    ``shared`` says whether another platform may come to have the same.
+    """
+
+    shared: bool
 
     async def keys(self, folder: str) -> list[str]:
         """Return the keys of all files at any depth below a folder; none where it is not there."""
@@ -42,23 +53,25 @@ class Store(Protocol):
 class Directory:
     """A store on a file system."""
 
+    shared = False
+
     def __init__(self, root: Path) -> None:
         self._root = root
 
     async def keys(self, folder: str) -> list[str]:
         """Return the keys of all files below a folder."""
-        return await asyncio.to_thread(self._keys, folder)
+        return await self._done(self._keys, folder)
 
     def _keys(self, folder: str) -> list[str]:
         found = []
-        for place, _, names in os.walk(self._root / folder):
+        for place, _, names in os.walk(self._root / folder, onerror=_unless_gone):
             relative = Path(place).relative_to(self._root)
             found += [str(relative / name) for name in names]
         return found
 
     async def folders(self, folder: str) -> list[str]:
         """Return the names of the folders right below a folder."""
-        return await asyncio.to_thread(self._folders, self._root / folder)
+        return await self._done(self._folders, self._root / folder)
 
     @staticmethod
     def _folders(place: Path) -> list[str]:
@@ -68,21 +81,29 @@ class Directory:
 
     async def read(self, key: str) -> bytes | None:
         """Return the bytes of a file, None where it is not there."""
+        return await self._done(self._read, self._root / key)
+
+    @staticmethod
+    def _read(path: Path) -> bytes | None:
         try:
-            return await asyncio.to_thread((self._root / key).read_bytes)
+            return path.read_bytes()
         except FileNotFoundError:
             return None
 
     async def size(self, key: str) -> int | None:
         """Return the bytes a file has, None where it is not there."""
+        return await self._done(self._size, self._root / key)
+
+    @staticmethod
+    def _size(path: Path) -> int | None:
         try:
-            return (await asyncio.to_thread((self._root / key).stat)).st_size
+            return path.stat().st_size
         except FileNotFoundError:
             return None
 
     async def write(self, key: str, content: bytes) -> None:
         """Write a file whole."""
-        await asyncio.to_thread(self._write, self._root / key, content)
+        await self._done(self._write, self._root / key, content)
 
     @staticmethod
     def _write(path: Path, content: bytes) -> None:
@@ -96,7 +117,7 @@ class Directory:
 
     async def remove(self, folder: str) -> None:
         """Delete a folder, or a file, with all below."""
-        await asyncio.to_thread(self._remove, self._root / folder)
+        await self._done(self._remove, self._root / folder)
 
     @staticmethod
     def _remove(path: Path) -> None:
@@ -104,3 +125,15 @@ class Directory:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+    async def _done(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except OSError as error:
+            remedy = "If the registry's volume is full, enlarge registry.size, or delete images and collect."
+            raise Problem.of(f"images in {self._root}", str(error), remedy) from error
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

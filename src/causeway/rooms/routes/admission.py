@@ -14,7 +14,8 @@ from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Part, Table, called, claim
 
 SUBDOMAIN = "Subdomain"
-_PLATFORM = "kube-system"  # the namespace of the platform's own routes
+PLATFORM = "kube-system"
+"""The namespace of the platform's own routes."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LONGEST = 253  # characters of a host name
 
@@ -93,7 +94,7 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
 
 def _reserved(route: Route, rules: Rules) -> Refusal | None:
     """Return whether a route claims what is the platform's: a host of its own, or all beside or above one."""
-    if route.metadata.namespace == _PLATFORM:
+    if route.metadata.namespace == PLATFORM:
         return None
     host = host_of(route, rules)
     for own in sorted(rules.reserved):

@@ -9,7 +9,7 @@ import msgspec
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route, RouteTLS
 from causeway.rooms.routes import annotations, certificates
-from causeway.rooms.routes.admission import Rules, domain_of, host_of, is_wildcard
+from causeway.rooms.routes.admission import Rules, domain_of, host_of, is_deep, is_wildcard
 from causeway.rooms.routes.allowing import prefixes
 from causeway.rooms.routes.annotations import Options
 from causeway.rooms.routes.checking import check
@@ -56,14 +56,23 @@ def compile_route(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refus
     """Return what HAProxy needs for an admitted route, or why it cannot have it."""
     if isinstance(route, Rule):
         return compile_rule(route, slices, offer.balance, offer.cookie)
-    if isinstance(route, Table):
-        return compile_table(route)
     if isinstance(route, Opening):
         return compile_opening(route)
+    if isinstance(route, Table):
+        return _holding(route, compile_table(route), offer)
     try:
-        return _Compiler(route, slices, offer).entry()
+        return _holding(route, _Compiler(route, slices, offer).entry(), offer)
     except (Refused, annotations.Misread, certificates.Unusable) as error:
         return Refusal("ExtendedValidationFailed", str(error))
+
+
+def _holding(route: Route, entry: Entry, offer: Offer) -> Entry:
+    """Return an entry that says also whose its host is: who has every host has no more of it."""
+    host = host_of(route, offer.rules)
+    if is_wildcard(route):
+        host = f"{'**' if is_deep(route) else '*'}.{domain_of(host)}"
+    text: tuple[MapName, str, str] = ("held", host or "*", route.metadata.namespace)
+    return msgspec.structs.replace(entry, texts=(*entry.texts, text))
 
 
 class _Compiler:

@@ -21,6 +21,7 @@ MapName = Literal[
     "passthrough",
     "passthrough-wildcard",
     "port",
+    "held",
     "owner",
     "place",
     "filter",
@@ -48,7 +49,9 @@ OPTIONS: tuple[MapName, ...] = (
 )
 RULES: tuple[MapName, ...] = ("place", "filter")
 """The maps about rules of Gateway API: which backend one has, and what its filters do."""
-MAPS = ROUTING + OPTIONS + RULES
+HOLDERS: tuple[MapName, ...] = ("held",)
+"""The map of whose a host is: namespaces by host, by a domain after ``*.`` or ``**.``, by ``*`` for all."""
+MAPS = ROUTING + OPTIONS + RULES + HOLDERS
 
 
 class MapKey(NamedTuple):

@@ -15,6 +15,7 @@ import structlog
 
 from causeway.kit.errors import Problem
 from causeway.kube.routes import Route
+from causeway.rooms.routes.admission import PLATFORM
 from causeway.rooms.routes.commands import BUSY, Command, Files, commands, questions, state_of
 from causeway.rooms.routes.compiling import Offer, compile_route, wishes
 from causeway.rooms.routes.config import (
@@ -27,7 +28,7 @@ from causeway.rooms.routes.config import (
     kind_name,
 )
 from causeway.rooms.routes.endpoints import SlicesOf, services_of
-from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal
+from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal, Wish
 from causeway.rooms.routes.plan import Step, plan
 from causeway.rooms.routes.registry import Registry
 from causeway.rooms.routes.site import Running, Slots, Wanted, among
@@ -249,6 +250,8 @@ class Router:
     async def _begin(self) -> None:
         """Find out what runs, or start it, and bring it to what is wanted."""
         self._wanted = Wanted()
+        reserved = self._offer.rules.reserved
+        self._wanted.put("", {MapKey("held", host): Wish(PLATFORM) for host in reserved})
         try:
             mark = (await self._proxy.about()).get("description", "")
         except Problem:

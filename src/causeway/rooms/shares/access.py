@@ -19,21 +19,26 @@ _EVERYBODY = frozenset({"0.0.0.0/0", "::/0"})
 
 @dataclass(frozen=True)
 class Allow:
-    """Make a rule that lets ``to`` in, marked as made for ``node`` ("": for all nodes) by a handle."""
+    """Make a rule that lets ``to`` in, marked as made for ``node`` ("": for all nodes) by a handle.
+
+    ``others`` are keys of further handles, by which the node had the share through a rule that goes.
+    """
 
     kind: str
     to: str
     node: str
     handle: str = ""
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Say that a rule of ours is this node's: it has the address another one had, or another handle."""
+    """Say that a rule of ours is this node's: it has the address another one had, or other handles."""
 
     rule: AccessRule
     node: str
     handle: str = ""
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,11 @@ class Plan:
     def is_done(self) -> bool:
         """Whether the share's rules are as wanted."""
         return not self.acts and not self.passing
+
+    def handles_denied(self, node: str) -> frozenset[str]:
+        """Return the keys of the handles by which a node has the share through rules this takes away."""
+        taken = (each.rule.metadata for each in self.acts if isinstance(each, Deny))
+        return frozenset(key for metadata in taken for key in handles_at(metadata, node) if node)
 
 
 @dataclass(frozen=True)
@@ -120,16 +130,30 @@ def user(cluster: str, share: str, node: str) -> str:
     return f"causeway-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
 
 
-def to_grant(rules: Iterable[AccessRule], want: Wanted, cluster: str) -> Plan:
-    """Return what makes the rules let in whom is wanted; raises ``Refused`` for a rule that is not ours."""
+def to_grant(
+    rules: Iterable[AccessRule], want: Wanted, cluster: str, handles: frozenset[str] = frozenset()
+) -> Plan:
+    """Return what makes the rules let in whom is wanted; raises ``Refused`` for a rule that is not ours.
+
+    ``handles`` are keys of further ones by which the node has the share: of rules taken away before.
+    """
+    rules = list(rules)
+    old = [
+        Deny(each)
+        for each in rules
+        if want.node
+        and node_of(each.metadata, cluster) == want.node
+        and each.state not in LEAVING
+        and not any(_lets_in(each, want.kind, to) for to in want.to)
+    ]
+    others = handles | Plan(tuple(old)).handles_denied(want.node)
     acts: list[Act] = []
     passing = False
-    rules = list(rules)
     for to in want.to:
         rule = next((each for each in rules if _lets_in(each, want.kind, to)), None)
         made_for = None if rule is None else node_of(rule.metadata, cluster)
         if rule is None:
-            acts.append(Allow(want.kind, to, want.node, want.handle))
+            acts.append(Allow(want.kind, to, want.node, want.handle, others))
         elif rule.state in LEAVING:
             passing = True
         elif rule.state == "error" and made_for is None:
@@ -139,18 +163,10 @@ def to_grant(rules: Iterable[AccessRule], want: Wanted, cluster: str) -> Plan:
         elif rule.state == "error":
             acts.append(Deny(rule))
         else:
-            if made_for and (made_for != want.node or not _has(rule, want)):
-                acts.append(Mark(rule, want.node, want.handle))
+            if made_for and (made_for != want.node or not _has(rule, want, others)):
+                acts.append(Mark(rule, want.node, want.handle, others))
             passing |= rule.state != "active" or (rule.access_type == USER and not rule.access_key)
-    acts.extend(
-        Deny(each)
-        for each in rules
-        if want.node
-        and node_of(each.metadata, cluster) == want.node
-        and each.state not in LEAVING
-        and not any(_lets_in(each, want.kind, to) for to in want.to)
-    )
-    return Plan(tuple(acts), passing)
+    return Plan((*acts, *old), passing)
 
 
 def to_revoke(rules: Iterable[AccessRule], node: str, cluster: str, handle: str = "") -> Plan:
@@ -185,9 +201,10 @@ def open_to_all(rules: Iterable[AccessRule]) -> list[str]:
     return [each.id for each in rules if each.access_type == ADDRESS and each.access_to in _EVERYBODY]
 
 
-def _has(rule: AccessRule, want: Wanted) -> bool:
-    """Return whether a rule says by which handle its node has the share."""
-    return not want.handle or not want.node or rule.metadata.get(handle_key(want.handle)) == want.node
+def _has(rule: AccessRule, want: Wanted, others: frozenset[str]) -> bool:
+    """Return whether a rule says by which handles its node has the share."""
+    asked = {handle_key(want.handle)} if want.handle else set()
+    return not want.node or handles_at(rule.metadata, want.node) >= asked | others
 
 
 def _lets_in(rule: AccessRule, kind: str, to: str) -> bool:

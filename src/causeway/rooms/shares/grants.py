@@ -41,6 +41,7 @@ class Grants:
             raise Refused(Reason.NOT_FOUND, f"node {node}", cause, "Delete the node.")
         refused: errors.BadRequest | None = None
         allowed = failed = False
+        handles: frozenset[str] = frozenset()
         while True:
             _require_usable(share)
             if share.status == "available":
@@ -56,7 +57,7 @@ class Grants:
                 )
                 async with self._lock(share.id):
                     rules = await self._manila.access_rules(share.id)
-                    plan = access.to_grant(rules, want, self._cluster)
+                    plan = access.to_grant(rules, want, self._cluster, handles)
                     if plan.is_done:
                         return _entry(share, exports, want, rules)
                     if failed:
@@ -71,6 +72,7 @@ class Grants:
                             place = f"share {share.id}"
                             raise Refused(Reason.PRECONDITION, place, error.cause, remedy) from error
                         refused = error
+                handles |= plan.handles_denied(want.node)
                 failed = allowed and any(isinstance(each, Deny) for each in plan.acts)
                 allowed |= any(isinstance(each, Allow) for each in plan.acts)
             await wait(share.id, _has_calmed)
@@ -107,11 +109,12 @@ class Grants:
 
     async def _do(self, share: str, act: Act) -> None:
         match act:
-            case Allow(kind, to, node, handle):
-                marks = access_marks(self._cluster, node, handle)
+            case Allow(kind, to, node, handle, others):
+                marks = access_marks(self._cluster, node, handle) | dict.fromkeys(others, node)
                 await self._manila.allow_access(share, AccessRequest(kind, to, marks))
-            case Mark(rule, node, handle):
-                await self._manila.mark_access(rule.id, access_marks(self._cluster, node, handle))
+            case Mark(rule, node, handle, others):
+                marks = access_marks(self._cluster, node, handle) | dict.fromkeys(others, node)
+                await self._manila.mark_access(rule.id, marks)
             case Leave(rule, handle):
                 await self._manila.mark_access(rule.id, {handle_key(handle): LEFT})
             case Deny(rule):

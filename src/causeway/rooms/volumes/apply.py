@@ -149,7 +149,8 @@ class Volumes(Orders[Volume, Wish]):
             return None
         with_these = [await self._meant(each) for each in near.with_these]
         without_these = [await self._meant(each) for each in near.without_these]
-        return Hints(tuple(with_these), tuple(without_these))
+        # Each once: a claim may name one volume by its name and by its id.
+        return Hints(tuple(dict.fromkeys(with_these)), tuple(dict.fromkeys(without_these)))
 
     async def _meant(self, word: str) -> str:
         """Return the id of the volume of a name or an id; raises ``Refused``."""

@@ -9,7 +9,7 @@ before the registry speaks TLS and leads here what concerns tokens.
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import structlog
@@ -52,6 +52,7 @@ async def _serve(settings: Settings) -> None:
     signer = Signer.read(settings.service, settings.directory)
     async with Client(discover()) as client, opened(settings.place) as store:
         images = Images(client, store, settings.quota)
+        await images.begin()
         runner = web.AppRunner(application(client, signer, images, settings.registry), access_log=None)
         await runner.setup()
         try:
@@ -117,7 +118,7 @@ def _password(authorization: str) -> str:
 
 
 async def _settled(
-    client: Client, images: Images, allowed: Iterable[Access]
+    client: Client, images: Images, allowed: Collection[Access]
 ) -> tuple[list[Access], dict[str, str], Gate | None]:
     """Return what of the allowed can be done now, the UIDs of its namespaces, and the gate if closed."""
     living: dict[str, str] = {}
@@ -125,7 +126,8 @@ async def _settled(
     for name in {each.namespace for each in allowed if each.namespace}:
         found = await images.namespace(name)
         if found is not None:
-            if stands := await images.settle(found):
+            changes = any(scopes.changes(each) for each in allowed if each.namespace == name)
+            if stands := await images.settle(found, changes=changes):
                 closed = stands
                 continue
             living[name] = found["metadata"]["uid"]

@@ -51,6 +51,8 @@ def admission(
                 answer = await _passed_on(request, registry, body)
                 if answer.status == 201:
                     images.added(name, more)
+                elif not 400 <= answer.status < 500:
+                    images.forget(name)
                 return answer
         except Problem as error:
             return refusal(503, "UNAVAILABLE", f"namespace {name}: its images cannot be counted now: {error}")

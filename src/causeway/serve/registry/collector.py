@@ -72,7 +72,9 @@ async def sweep(client: Client, store: Store) -> list[str]:
     records = await owners.all_recorded(store)
     listing = await client.list(NAMESPACES)
     living = {each["metadata"]["name"]: each["metadata"]["uid"] for each in listing.items}
-    found = owners.gone(records, living[owners.PLATFORM], living)
+    platform = living[owners.PLATFORM]
+    await owners.hold(store, platform)
+    found = owners.gone(records, platform, living)
     for each in found:
         await owners.remove(store, each)
         log.info("deleted the images of a namespace that is gone", namespace=each)

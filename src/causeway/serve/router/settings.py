@@ -15,6 +15,7 @@ from causeway.rooms.routes.controller import Selection
 from causeway.rooms.routes.statuses import Identity
 
 _PORTS = re.compile(r".*:([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
+_USUAL = {"HTTP": "*:80", "HTTPS": "*:443"}
 _PREFIX = "CAUSEWAY_ROUTER_"
 _CONNECTIONS = 20_000
 _FILES = 1_000  # that HAProxy has open beside connections
@@ -56,8 +57,8 @@ class Settings:
                 balance=read.choice("BALANCE", ("random", "roundrobin", "leastconn", "source")),
             ),
             front=Front(
-                plain=tuple(read.text("HTTP", "*:80").split(",")),
-                secure=tuple(read.text("HTTPS", "*:443").split(",")),
+                plain=read.places("HTTP"),
+                secure=read.places("HTTPS"),
                 certificate=Path(given) if given else directory / "default.pem",
                 proxy_protocol=read.flag("PROXY_PROTOCOL"),
                 connections=read.number("CONNECTIONS", _connections()),
@@ -107,13 +108,21 @@ class _Reader:
 
     def ports(self, name: str) -> tuple[str, ...]:
         found = tuple(filter(None, self.text(name, "").split(",")))
+        usual = {
+            number for each in (*self.places("HTTP"), *self.places("HTTPS")) for number in _numbers(each)
+        }
         for each in found:
-            ends = _PORTS.fullmatch(each)
-            if ends is None or not 0 < int(ends[1]) <= int(ends[2] or ends[1]) < 65_536:
+            numbers = _numbers(each)
+            if not numbers:
                 raise _wrong(
                     name, f"{each!r} is no place to listen", "Give ADDRESS:PORT or ADDRESS:FIRST-LAST."
                 )
+            if not usual.isdisjoint(numbers):
+                raise _wrong(name, f"{each!r} has a port of HTTP or HTTPS", "Leave that port out.")
         return found
+
+    def places(self, name: str) -> tuple[str, ...]:
+        return tuple(self.text(name, _USUAL[name]).split(","))
 
     def client_verify(self) -> str:
         verify = self.choice("CLIENT_VERIFY", ("none", "optional", "required"))
@@ -131,6 +140,15 @@ class _Reader:
             raise _wrong(
                 name, f"{path} cannot be used: {error}", "Name a file of PEM certificates."
             ) from None
+
+
+def _numbers(place: str) -> range:
+    """Return the ports of a place to listen, ADDRESS:PORT or ADDRESS:FIRST-LAST; none if it is neither."""
+    ends = _PORTS.fullmatch(place)
+    if ends is None:
+        return range(0)
+    first, last = int(ends[1]), int(ends[2] or ends[1])
+    return range(first, last + 1) if 0 < first <= last < 65_536 else range(0)
 
 
 def _connections() -> int:

@@ -300,6 +300,32 @@ def test_a_registry_in_a_bucket_has_its_keys_from_the_secret_named_and_no_volume
     assert not [each for each in spec["volumes"] if "persistentVolumeClaim" in each]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "beside"),
+    [
+        ({}, True),
+        ({"storage": "s3", "s3": {"endpoint": "https://s3.example", "bucket": "images"}}, False),
+    ],
+)
+def test_the_registry_comes_back_where_a_collection_has_its_volume(
+    chosen: dict[str, Any], beside: bool
+) -> None:
+    """Node by node: it has the volume until it ends. The pod's own label would never be met there."""
+    found = addons.manifests(settings(registry=registry(**chosen)))
+    (job,), (deployment,) = (
+        [each for each in of_kind(kind, found) if each["metadata"]["name"].startswith(NAME)]
+        for kind in ("CronJob", "Deployment")
+    )
+    affinity = deployment["spec"]["template"]["spec"]["affinity"]
+    assert ("podAffinity" in affinity) == beside
+    if beside:
+        (preferred,) = affinity["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        labels = job["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+        term = preferred["podAffinityTerm"]
+        assert term["labelSelector"]["matchLabels"].items() <= labels.items()
+        assert term["topologyKey"] == "kubernetes.io/hostname"
+
+
 def test_everybody_of_the_registrys_pod_is_confined() -> None:
     _, spec = registry_of(registry())
     assert spec["securityContext"]["runAsNonRoot"] is True

@@ -1,12 +1,15 @@
 """Whose volumes, shares and snapshots are, and how they are told."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.cloud.ownership import DRIVER_CLUSTER, SHARE, SHARE_CLUSTER, VOLUME, Owner, claimed_for
-from causeway.rooms.platforms.stored import read, undecided
+from causeway.kit.errors import Problem
+from causeway.rooms.platforms.stored import COLLECTIONS, listed, read, undecided
 
 CLUSTER, OTHER = "3d9195d1-6bc1-423b-82eb-f2c605ddc198", "kubernetes"
 OURS = {DRIVER_CLUSTER: CLUSTER, **Owner(CLUSTER, VOLUME, "pvc-a").metadata()}
@@ -33,6 +36,15 @@ def test_a_nodes_volume_is_its_clusters_and_no_claims() -> None:
     ours = read("volume", volume(OURS))
     assert (ours.cluster, ours.claimed, ours.marked) == (CLUSTER, True, True)
     assert read("volume", volume({})).cluster == ""
+
+
+def test_a_volume_that_is_being_made_of_a_backup_is_nobodys_while_it_has_anothers_marks() -> None:
+    made_of = {"src_backup_id": "b"}
+    passing = read("volume", volume(OURS | made_of, name="pvc-b"))
+    assert (passing.cluster, passing.claimed, passing.marked) == ("", False, False)
+    marked = read("volume", volume(OURS | made_of))
+    assert (marked.cluster, marked.claimed, marked.marked) == (CLUSTER, True, True)
+    assert read("volume", volume({DRIVER_CLUSTER: OTHER} | made_of)).cluster == OTHER
 
 
 def test_they_are_told_with_size_claim_and_who_has_them() -> None:
@@ -63,6 +75,21 @@ def test_shares_and_their_snapshots_are_known_by_the_marks_of_their_driver() -> 
     assert (taken.cluster, taken.claimed, taken.marked) == (CLUSTER, True, True)
     assert (str(taken), taken.about()) == ("share snapshot snapshot-a (z)", "10 GiB, of share v")
     assert read("share snapshot", {**snapshot, "description": "by hand"}).cluster == ""
+
+
+def answering(status: int) -> Any:
+    """Return a cloud whose services of storage answer with a status."""
+    service = SimpleNamespace(get=lambda *_, **__: SimpleNamespace(status_code=status))
+    return SimpleNamespace(
+        endpoint_for=lambda _: "https://x", block_storage=service, shared_file_system=service
+    )
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_what_a_service_does_not_have_is_nothing_and_what_is_forbidden_is_told(collection: str) -> None:
+    assert listed(answering(404), collection) == listed(answering(406), collection) == []
+    with pytest.raises(Problem, match=rf"^{collection} of the project.*:get_all"):
+        listed(answering(403), collection)
 
 
 def test_the_problem_names_every_one_and_what_to_say() -> None:

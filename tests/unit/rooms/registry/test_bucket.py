@@ -1,9 +1,13 @@
 """Signatures as Amazon's documentation gives them ("Signature Calculations ... Examples", of Amazon S3)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from causeway.kit.errors import Problem
 from causeway.rooms.registry.bucket import Bucket, Place, signature
 
 PLACE = Place(
@@ -38,3 +42,22 @@ def test_no_secret_is_shown() -> None:
 async def test_a_bucket_that_was_not_opened_says_so() -> None:
     with pytest.raises(RuntimeError):
         await Bucket(PLACE).read("a")
+
+
+async def test_what_cannot_be_written_is_no_success() -> None:
+    """A bucket that is not there is answered as a key that is not."""
+
+    async def nothing(request: web.Request) -> web.Response:
+        return web.Response(status=404, text="<Error><Code>NoSuchBucket</Code></Error>")
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", nothing)
+    async with TestServer(application) as server:
+        place = replace(PLACE, endpoint=str(server.make_url("")).rstrip("/"))
+        async with Bucket(place) as store:
+            assert await store.read("a") is None
+            assert await store.size("a") is None
+            with pytest.raises(Problem, match=r"PUT a: it answers 404: NoSuchBucket"):
+                await store.write("a", b"x")
+            with pytest.raises(Problem, match="there is no such bucket"):
+                await store.keys("a")

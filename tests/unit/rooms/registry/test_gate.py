@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from causeway.rooms.platforms import addons
+from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, SIGNING_KEY, UPLOADS, Registering
+from causeway.rooms.platforms.registry import Registry
 from causeway.rooms.registry import gate
 from causeway.rooms.registry.gate import LONGEST, PUSHED, QUIET
 from causeway.rooms.registry.tokens import LIFE
@@ -50,4 +54,15 @@ def test_a_record_of_another_minute_is_none() -> None:
 
 
 def test_the_gate_is_closed_for_longer_than_the_collectors_pod_lives() -> None:
-    assert timedelta(seconds=3600) == LONGEST  # activeDeadlineSeconds of the pod in 80-registry.yaml
+    chosen = Registry.model_validate({"storage": "cinder"})
+    files = dict.fromkeys((CERTIFICATE, SIGNING_KEY, KEYS, UPLOADS), "")
+    found = addons.manifests(
+        Settings({}, {}, 1, registry=Registering("registry.example", "172.30.0.11", chosen, files))
+    )
+    (job,) = (each for each in found if each["kind"] == "CronJob")
+    assert job["metadata"]["name"] == addons.COLLECTOR
+    spec = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert timedelta(seconds=spec["activeDeadlineSeconds"]) == LONGEST
+    (container,) = spec["initContainers"]
+    waits = container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"]
+    assert timedelta(seconds=waits) >= LONGEST  # the kubelet ends it no earlier, for one who waits for pushes

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from causeway.kit.errors import Problem
 from causeway.rooms.registry import owners
 from causeway.rooms.registry.owners import Claim, Owner
 from causeway.rooms.registry.store import Directory
@@ -84,3 +85,22 @@ async def test_who_is_killed_while_deleting_is_followed_by_another(tmp_path: Pat
     await owners.remove(store, "gone")
     assert await owners.recorded(store, "gone") is None
     assert await store.keys("docker/registry/v2/repositories/gone") == []
+
+
+class Shared(Directory):
+    """A store that another platform may have as well."""
+
+    shared = True
+
+
+async def test_a_bucket_is_of_one_platform_until_its_key_is_deleted(tmp_path: Path) -> None:
+    store = Shared(tmp_path)
+    for _ in range(2):
+        await owners.hold(store, "first")
+    with pytest.raises(Problem, match=r"another platform.*UID first.*delete the key causeway/platform"):
+        await owners.hold(store, "second")
+    await owners.hold(Directory(tmp_path), "second")  # a volume is nobody else's
+    await store.remove("causeway/platform")
+    await owners.hold(store, "second")
+    with pytest.raises(Problem, match="UID second"):
+        await owners.hold(store, "first")

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from causeway.kit.errors import Problem
 from causeway.rooms.registry.store import Directory
 
 
@@ -22,3 +25,12 @@ async def test_what_is_written_is_listed_read_and_goes_whole(tmp_path: Path) -> 
         await store.remove("a/d/three")
     assert await store.keys("a") == []
     assert await store.keys("ab") == ["ab/four"]
+
+
+async def test_what_the_file_system_refuses_is_told_with_what_to_do(tmp_path: Path) -> None:
+    store = Directory(tmp_path)
+    await store.write("a", b"")
+    (tmp_path / "b/.c.new").mkdir(parents=True)
+    for call in (store.read("a/b"), store.size("a/b"), store.write("a/b", b""), store.write("b/c", b"")):
+        with pytest.raises(Problem, match=r"images in .*registry\.size"):
+            await call

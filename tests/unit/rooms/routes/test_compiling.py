@@ -12,8 +12,11 @@ from tests.unit.rooms.routes.examples import (
     route,
     slice_of,
 )
+from tests.unit.rooms.routes.gateway_examples import derived, gateway, http
 
+from causeway.kube.routes import RouteSpec, RouteTarget
 from causeway.rooms.routes.model import Kind, Refusal, Way
+from causeway.rooms.routes.parts import Part
 
 HAPROXY = "haproxy.router.openshift.io/"
 CERTIFICATE, KEY = certificate()
@@ -57,6 +60,22 @@ def test_a_wildcard_stands_for_the_domain() -> None:
     assert entry(route(**wild)).ways == (Way("prefix", "p*.apps.example/"),)
     through = entry(route(tls={"termination": "passthrough"}, **wild))
     assert through.ways == (Way("passthrough-wildcard", "apps.example"),)
+
+
+def test_whose_a_host_is_stands_in_a_map() -> None:
+    part = Part(metadata=route(namespace="two").metadata, spec=RouteSpec(RouteTarget("shop")))
+    table = derived(gateway(), http(hostnames=["*.apps.example"])).parts["one/gateway:*.apps.example"]
+    held = [
+        each
+        for given in (route(), route(wildcardPolicy="Subdomain"), part, table)
+        for each in entry(given).texts
+    ]
+    assert [each for each in held if each[0] == "held"] == [
+        ("held", "www.apps.example", "one"),
+        ("held", "*.apps.example", "one"),
+        ("held", "*", "two"),
+        ("held", "**.apps.example", "one"),
+    ]
 
 
 def test_certificates_go_by_what_they_are() -> None:

@@ -65,11 +65,12 @@ def done(found: list[AccessRule], plan: Plan) -> list[AccessRule]:
     kept = {each.id: each for each in found if each.state not in ("queued_to_deny", "denying")}
     for act in plan.acts:
         match act:
-            case Allow(_, to, node, handle):
+            case Allow(_, to, node, handle, others):
                 made = rule(to, node, handle)
-                kept[made.id] = made
-            case Mark(it, node, handle):
-                marks = it.metadata | access_marks(CLUSTER, node, handle)
+                marks = made.metadata | dict.fromkeys(others, node)
+                kept[made.id] = msgspec.structs.replace(made, metadata=marks)
+            case Mark(it, node, handle, others):
+                marks = it.metadata | access_marks(CLUSTER, node, handle) | dict.fromkeys(others, node)
                 kept[it.id] = msgspec.structs.replace(it, metadata=marks)
             case Leave(it, handle):
                 marks = it.metadata | {handle_key(handle): LEFT}
@@ -82,15 +83,22 @@ def done(found: list[AccessRule], plan: Plan) -> list[AccessRule]:
     ]
 
 
+def handles_of(it: AccessRule) -> set[str]:
+    """Return by which handles the node has a share, by a rule that was made for it."""
+    return handles_at(it.metadata, NODE) if node_of(it.metadata, CLUSTER) == NODE else set()
+
+
 @given(rules, wishes)
 def test_plans_end_in_what_is_wanted_and_leave_alone_what_others_made(
     found: list[AccessRule], want: Wanted
 ) -> None:
     left = found
+    handles: frozenset[str] = frozenset()
     for _ in range(4):
-        plan = to_grant(left, want, CLUSTER)
+        plan = to_grant(left, want, CLUSTER, handles)
         if plan.is_done:
             break
+        handles |= plan.handles_denied(want.node)
         left = done(left, plan)
     assert to_grant(left, want, CLUSTER) == Plan()
     let_in = {each.access_to: each for each in left if each.state == "active"}
@@ -102,6 +110,9 @@ def test_plans_end_in_what_is_wanted_and_leave_alone_what_others_made(
         staying = (each for each in left if each.state not in LEAVING)
         mine = {each.access_to for each in staying if node_of(each.metadata, CLUSTER) == NODE}
         assert mine <= set(want.to)
+        by_all = {key for each in found if each.state not in LEAVING for key in handles_of(each)}
+        ours = [each for each in left if node_of(each.metadata, CLUSTER) == NODE]
+        assert by_all <= {key for each in ours for key in handles_of(each)}
 
 
 @given(rules, st.sampled_from([NODE, OTHER, ""]), st.sampled_from(HANDLES))
@@ -129,6 +140,15 @@ def test_a_node_that_has_a_share_by_two_handles_keeps_its_rule_until_both_are_le
         found = done(found, to_revoke(found, NODE, CLUSTER, "a"))
         assert nodes_let_in(found, CLUSTER) == [NODE]
     assert done(found, to_revoke(found, NODE, CLUSTER, "b")) == []
+
+
+def test_a_rule_that_failed_or_has_an_old_address_hands_its_handles_on() -> None:
+    for old in (rule("10.0.1.1", handle="a", state="error"), rule("10.0.1.2", handle="a")):
+        want = Wanted(ADDRESS, ("10.0.1.1",), NODE, "b")
+        first = to_grant([old], want, CLUSTER)
+        kept = done([old], first)
+        kept = done(kept, to_grant(kept, want, CLUSTER, first.handles_denied(NODE)))
+        assert [handles_of(each) for each in kept] == [{handle_key("a"), handle_key("b")}]
 
 
 def test_another_clusters_rule_is_somebody_elses() -> None:

@@ -231,7 +231,7 @@ def test_volumes_a_claim_names_are_handed_on_by_their_ids(in_virtual_time: In) -
     world = World()
     first = put(world, volume("pvc-first", metadata={}))
     second = put(world, volume("pvc-second", id=OTHER))
-    made: Volume = in_virtual_time(near(world, "pvc-first", second, without=(second,)))
+    made: Volume = in_virtual_time(near(world, "pvc-first", second, first, without=(second, "pvc-second")))
     assert world.hints == [Hints((first, second), (second,))]
     assert made.status == "available"
 

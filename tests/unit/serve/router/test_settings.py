@@ -41,6 +41,8 @@ def test_settings_are_read() -> None:
         ("PORTS", "*:0"),
         ("PORTS", "*:9002-9000"),
         ("PORTS", "*:9000-70000"),
+        ("PORTS", "*:80"),
+        ("PORTS", "127.0.0.1:400-500"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str) -> None:

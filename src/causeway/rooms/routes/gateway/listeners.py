@@ -155,20 +155,18 @@ def judge(gateway: Gateway, secrets: SecretOf, grants: Grants, offered: Offered)
         if wrong is None and listener.protocol == "HTTPS":
             pem, unresolved = _certificates(gateway, listener, secrets, grants)
             bad = bad or unresolved
-        clash = _clash(listener, found) if wrong is None else None
         found.append(
             Judged(
                 gateway=f"{gateway.metadata.namespace}/{gateway.metadata.name}",
                 listener=listener,
                 kinds=kinds,
-                wrong=wrong or clash,
-                conflict=clash is not None,
+                wrong=wrong,
                 unresolved=bad,
                 pem=pem,
                 idle=idle,
             )
         )
-    return found
+    return [_beside(each, found) for each in found]
 
 
 def _wrong(listener: Listener, ports: frozenset[int]) -> Refusal | None:
@@ -205,20 +203,23 @@ def _kinds(listener: Listener) -> tuple[tuple[str, ...], Refusal | None]:
     return good, None
 
 
-def _clash(listener: Listener, before: Iterable[Judged]) -> Refusal | None:
-    """Return why a listener cannot be beside those named before it."""
-    for each in before:
-        leads = _LEADS[listener.protocol]
-        if each.wrong is None and each.listener.port == listener.port and each.leads != leads:
+def _beside(judged: Judged, all_of_them: Iterable[Judged]) -> Judged:
+    """Return a listener as it is beside its gateway's others: of those that conflict none is accepted."""
+    if judged.wrong is not None:
+        return judged
+    for each in all_of_them:
+        if each is judged or each.wrong is not None or each.listener.port != judged.listener.port:
+            continue
+        wrong = None
+        if each.leads != judged.leads:
             what = f"listener {each.listener.name} has this port for {each.listener.protocol}"
-            return Refusal("ProtocolConflict", what)
-        if each.wrong is None and (each.listener.port, each.hostname) == (
-            listener.port,
-            listener.hostname.lower(),
-        ):
-            shown = listener.hostname or "every host"
-            return Refusal("HostnameConflict", f"listener {each.listener.name} has {shown} on this port")
-    return None
+            wrong = Refusal("ProtocolConflict", what)
+        elif each.hostname == judged.hostname:
+            shown = judged.hostname or "every host"
+            wrong = Refusal("HostnameConflict", f"listener {each.listener.name} has {shown} on this port")
+        if wrong is not None:
+            return msgspec.structs.replace(judged, wrong=wrong, conflict=True)
+    return judged
 
 
 def _certificates(
