@@ -34,6 +34,9 @@ _RIGHTS = {
 }
 """The rules of Cinder's and Manila's policies by which a user lists them."""
 
+_EVERYWHERE = ("volumes", "snapshots")
+"""What every Cinder has: where it says otherwise, its endpoint is wrong."""
+
 CONTAINER = "container"
 """The type of what has the registry's images, in the object store."""
 
@@ -155,8 +158,8 @@ def _has_none(response: Any, collection: str) -> bool:
     if response.status_code == 403:
         remedy = f"Have the cloud's administrator allow the user {_RIGHTS[collection]}."
         raise Problem.of(f"{collection} of the project", "may not be listed by this user", remedy)
-    if response.status_code in (404, 406):  # not installed behind its endpoint, or of before the version
-        return True
+    if response.status_code in (404, 406) and collection not in _EVERYWHERE:
+        return True  # not installed behind its endpoint, or of before the version
     sdk.raise_from_response(response)
     return False
 

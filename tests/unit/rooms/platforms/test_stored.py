@@ -4,8 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from openstack.exceptions import SDKException
 
 from causeway.cloud.ownership import DRIVER_CLUSTER, SHARE, SHARE_CLUSTER, VOLUME, Owner, claimed_for
 from causeway.kit.errors import Problem
@@ -79,17 +81,26 @@ def test_shares_and_their_snapshots_are_known_by_the_marks_of_their_driver() -> 
 
 def answering(status: int) -> Any:
     """Return a cloud whose services of storage answer with a status."""
-    service = SimpleNamespace(get=lambda *_, **__: SimpleNamespace(status_code=status))
+    answer = requests.Response()
+    answer.status_code = status
+    service = SimpleNamespace(get=lambda *_, **__: answer)
     return SimpleNamespace(
         endpoint_for=lambda _: "https://x", block_storage=service, shared_file_system=service
     )
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
-def test_what_a_service_does_not_have_is_nothing_and_what_is_forbidden_is_told(collection: str) -> None:
-    assert listed(answering(404), collection) == listed(answering(406), collection) == []
+def test_what_is_forbidden_is_told(collection: str) -> None:
     with pytest.raises(Problem, match=rf"^{collection} of the project.*:get_all"):
         listed(answering(403), collection)
+
+
+@pytest.mark.parametrize("status", [404, 406])
+def test_what_a_service_need_not_have_is_nothing(status: int) -> None:
+    assert [listed(answering(status), each) for each in ("backups", "shares", "share snapshots")] == [[]] * 3
+    for each in ("volumes", "snapshots"):
+        with pytest.raises(SDKException):
+            listed(answering(status), each)
 
 
 def test_the_problem_names_every_one_and_what_to_say() -> None:
