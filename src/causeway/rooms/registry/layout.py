@@ -90,13 +90,13 @@ def _listed(document: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _digest(part: Any) -> str:
-    if not isinstance(part, dict):
-        raise ValueError("a manifest gives the digest of each part")  # noqa: TRY004  # as above
-    _spelt(part)
-    digest = part.get("digest")
-    if not isinstance(digest, str):
-        raise ValueError("a manifest gives the digest of each part")  # noqa: TRY004  # as above
-    if not _DIGEST.fullmatch(digest):
-        # The registry keeps a blob under its sha256, and frees one that is named by another digest alone.
-        raise ValueError(f"it names a part by {digest[:80]!r}, and parts are named by their sha256 here")
-    return digest
+    fields = part if isinstance(part, dict) else {}
+    _spelt(fields)
+    match fields.get("digest"):
+        case str(digest) if _DIGEST.fullmatch(digest):
+            return digest
+        case str(digest):
+            # The registry keeps a blob under its sha256, and frees one that is named by another digest alone.
+            raise ValueError(f"it names a part by {digest[:80]!r}, and parts are named by their sha256 here")
+        case _:
+            raise ValueError("a manifest gives the digest of each part")
