@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.projects import CLOUD, Project, project, until
+from tests.integration.projects import CLOUD, Project, given_again, project, until
 from tests.models.designate import ModelDesignate
 
 from causeway.cloud import errors
@@ -93,6 +93,45 @@ async def test_the_model_does_as_designate_does(tenant: Project, cloud: Cloud, t
     model = ModelDesignate(at_once=True)
     real = await Walk(Designate(cloud), Zone(made.id, name)).walk()
     assert await Walk(model, model.zone(name)).walk() == real
+
+
+async def test_the_model_names_addresses_as_designate_does(tenant: Project, cloud: Cloud) -> None:
+    network = tenant.cloud.network
+    made = network.create_ip(floating_network_id=network.find_network("ext").id)
+    address, region = made.floating_ip_address, await cloud.region("dns")
+    before = f"{region}:{made.id}"
+    model = ModelDesignate(floating={before: address})
+    first = [("unset", before), ("first", before), ("second", before)]
+    assert await _turns(Designate(cloud), first) == await _turns(model, first)
+
+    after = f"{region}:{given_again(tenant, address).id}"
+    model.floating = {after: address}
+    then = [("unset", after), ("late", before), ("next", after), ("unset", before), ("unset", after)]
+    then.append(("unset", after))
+    assert await _turns(Designate(cloud), then) == await _turns(model, then)
+    network.delete_ip(after.partition(":")[2])
+
+
+async def _turns(door: Designate | ModelDesignate, turns: list[tuple[str, str]]) -> list[object]:
+    """Name floating IPs, or take their names away; return what came of each and is listed then."""
+    seen: list[object] = []
+    for what, identifier in turns:
+        if what == "unset":
+            call = door.unset_reverse(identifier)
+        else:
+            call = door.set_reverse(identifier, f"{what}.test.", 60, "ours")
+        seen.append(await _outcome(call))
+        listed = await door.list_floating_ips()
+        seen += [(each.id, each.ptrdname, each.ttl, each.description) for each in listed]
+    return seen
+
+
+async def _outcome(call: Awaitable[None]) -> str:
+    try:
+        await call
+    except errors.CloudError as error:
+        return type(error).__name__
+    return "done"
 
 
 async def test_a_zone_that_is_gone_is_not_found(cloud: Cloud) -> None:

@@ -97,6 +97,16 @@ def clear(cloud: Any, admin: Any) -> None:
         network.delete_address_group(peers)
 
 
+def given_again(project: Project, address: str) -> Any:
+    """Release the project's floating IP of ``address`` and return another one that has that address."""
+    (before,) = project.cloud.network.ips(floating_ip_address=address)
+    network = before.floating_network_id
+    project.cloud.network.delete_ip(before)
+    return project.admin.network.create_ip(
+        floating_network_id=network, floating_ip_address=address, project_id=project.id
+    )
+
+
 def clear_volumes(cloud: Any) -> None:
     """Delete all volumes, snapshots and backups of the project; its servers go first."""
     for server in cloud.compute.servers():

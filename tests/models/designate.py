@@ -19,7 +19,8 @@ class ModelDesignate:
 
     zones: dict[str, Zone] = field(default_factory=dict)
     sets: dict[str, dict[str, RecordSet]] = field(default_factory=dict)
-    floating: dict[str, FloatingIp] = field(default_factory=dict)
+    floating: dict[str, str] = field(default_factory=dict)  # addresses by id
+    reverse: dict[str, tuple[str, FloatingIp]] = field(default_factory=dict)  # who wrote what, by address
     calls: list[str] = field(default_factory=list)
     fail: dict[str, errors.CloudError] = field(default_factory=dict)  # by the beginning of a call
     at_once: bool = True  # nothing stays PENDING
@@ -111,18 +112,26 @@ class ModelDesignate:
 
     async def list_floating_ips(self) -> list[FloatingIp]:
         self._called("list floating")
-        return [*self.floating.values()]
+        bare = ((address, FloatingIp(key, address)) for key, address in self.floating.items())
+        return [
+            msgspec.structs.replace(self.reverse[address][1], id=each.id) if address in self.reverse else each
+            for address, each in bare
+        ]
 
     async def set_reverse(self, identifier: str, name: str, ttl: int | None, description: str) -> None:
         self._called(f"reverse {identifier} {name}")
-        self.floating[identifier] = msgspec.structs.replace(
-            self.floating[identifier], ptrdname=name, ttl=ttl, description=description
-        )
+        if identifier not in self.floating:
+            raise errors.NotFound("dns", "FloatingIP is not associated for project")
+        address = self.floating[identifier]
+        self.reverse[address] = (identifier, FloatingIp(identifier, address, name, ttl, description))
 
     async def unset_reverse(self, identifier: str) -> None:
         self._called(f"reverse {identifier}")
-        if identifier in self.floating:
-            self.floating[identifier] = FloatingIp(identifier, self.floating[identifier].address)
+        written = [address for address, (writer, _) in self.reverse.items() if writer == identifier]
+        if not written:
+            raise errors.NotFound("dns", "No such FloatingIP")
+        for address in written:
+            del self.reverse[address]
 
     def _settled(self, changed: RecordSet) -> RecordSet:
         if self.at_once:

@@ -121,11 +121,12 @@ class Designate:
         await self._cloud.call(_SERVICE, "PATCH", f"{_FLOATING}/{identifier}", body=body)
 
     async def unset_reverse(self, identifier: str) -> None:
-        """Take the reverse record of a floating IP away; one that is gone is no error."""
-        try:
-            await self._cloud.call(_SERVICE, "PATCH", f"{_FLOATING}/{identifier}", body={"ptrdname": None})
-        except errors.NotFound:
-            return
+        """Take away the reverse record that a floating IP wrote; that one may have been released meanwhile.
+
+        Raises ``NotFound`` where there is none. Designate (``_unset_floatingip_reverse``) finds it by the id
+        that wrote it, but lists it by its address: to whichever floating IP of the project has that now.
+        """
+        await self._cloud.call(_SERVICE, "PATCH", f"{_FLOATING}/{identifier}", body={"ptrdname": None})
 
     async def _list(self, path: str, key: str, shape: type[_Shape], params: dict[str, Any]) -> list[_Shape]:
         # Designate links its pages in a way of its own; "max" is as many as its administrator allows.

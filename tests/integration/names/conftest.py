@@ -120,6 +120,7 @@ def room(tmp_path: Path, zone: ZoneOfTest, kube_api: KubeApi) -> Iterator[Room]:
     made = Room(tmp_path, zone, kube_api)
     yield made
     made.kill()
+    print(made.log.read_text() if made.log.exists() else "never started")  # pytest shows it of what failed
 
 
 @dataclass
@@ -164,4 +165,5 @@ def floating_ip(tenant: Project) -> Iterator[str]:
     network = tenant.cloud.network
     made = network.create_ip(floating_network_id=network.find_network("ext").id)
     yield made.floating_ip_address
-    network.delete_ip(made)  # one that the test deleted is no error
+    for each in network.ips(floating_ip_address=made.floating_ip_address):  # or the one that has it now
+        network.delete_ip(each)

@@ -105,6 +105,23 @@ async def test_a_name_lives_as_its_service_does(
     await until("nothing is left in the zone", lambda: _empty(doors))
 
 
+async def test_an_address_that_is_released_before_its_name_answers_none(
+    doors: Doors, zone: ZoneOfTest, room: Room, floating_ip: str
+) -> None:
+    async def reversed_to(*names: str) -> bool:
+        reverse = f"{ip_address(floating_ip).reverse_pointer}."
+        return (await asyncio.to_thread(ask, zone.server, reverse, "PTR")).records == names
+
+    room.start()
+    await make(doors, "web", floating_ip, hostname=f"www.{zone.name}")
+    await until("the address answers its name", lambda: reversed_to(f"www.{zone.name}"))
+    network = zone.project.cloud.network
+    (address,) = network.ips(floating_ip_address=floating_ip)
+    await asyncio.to_thread(network.delete_ip, address)
+    assert await doors.kube.delete(SERVICES, "web", "default")
+    await until("the address answers no name", reversed_to)
+
+
 async def _empty(doors: Doors) -> bool:
     return not await doors.sets()
 

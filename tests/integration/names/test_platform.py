@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.integration.names.conftest import Doors, ZoneOfTest
-from tests.integration.projects import until
+from tests.integration.projects import given_again, until
 
 from causeway.cloud.access import NAMES, RULES
 from causeway.cloud.designate import Designate, NewRecordSet
@@ -68,6 +68,7 @@ async def test_what_a_platform_wrote_goes_with_it_and_nothing_else(
     (address,) = [each for each in await doors.designate.list_floating_ips() if each.address == floating_ip]
     mark = Owner(cluster, "name").description()
     await doors.designate.set_reverse(address.id, f"ours.{zone.name}", None, mark)
+    await asyncio.to_thread(given_again, zone.project, floating_ip)  # the name is the released one's now
 
     found = await asyncio.to_thread(belongings.record_sets, cloud, cluster)
     assert sorted(each.name for each in found) == [f"A ours.{zone.name}", f"TXT a-ours.{zone.name}"]

@@ -1,5 +1,6 @@
 """Steps as calls to Designate: the only place of this room that writes."""
 
+from causeway.cloud import errors
 from causeway.cloud.designate import Designate, NewRecordSet
 from causeway.rooms.names.actual import Zones
 from causeway.rooms.names.model import Create, Delete, Setting, Step, Update
@@ -35,4 +36,15 @@ class Hands:
             case SetReverse():
                 await self._designate.set_reverse(step.id, step.name, step.ttl, self._mark)
             case UnsetReverse():
-                await self._designate.unset_reverse(step.id)
+                await self._unset(step)
+
+    async def _unset(self, step: UnsetReverse) -> None:
+        try:
+            await self._designate.unset_reverse(step.id)
+        except errors.NotFound:
+            if step.name is None:
+                return
+            # Listed by its address, kept by the id of the floating IP that had the address before this one:
+            # once this one has written it, it can take it away.
+            await self._designate.set_reverse(step.id, step.name, None, self._mark)
+            await self._designate.unset_reverse(step.id)

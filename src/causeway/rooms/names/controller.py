@@ -24,6 +24,7 @@ from causeway.kube.resource import NODES, SERVICES
 from causeway.kube.routes import ROUTES, Route
 from causeway.kube.store import Change
 from causeway.rooms.names.actual import Zones
+from causeway.rooms.names.addresses import Addresses
 from causeway.rooms.names.annotations import relevant
 from causeway.rooms.names.apply import Hands
 from causeway.rooms.names.desired import desired
@@ -40,7 +41,6 @@ from causeway.rooms.names.model import (
     Source,
 )
 from causeway.rooms.names.plan import Zone, plan
-from causeway.rooms.names.reverse import plan_reverse
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +80,6 @@ class Names:
         self, setting: Setting, designate: Designate, recorder: Recorder, *, sources: Sources
     ) -> None:
         self._setting = setting
-        self._designate = designate
         self._recorder = recorder
         routes, ingresses = sources.routes(None), sources.ingresses(None)
         self._services, self._nodes = sources.services.store, sources.nodes.store
@@ -92,6 +91,7 @@ class Names:
         self.controller.watch(routes, self._keys_of_route)
         self.controller.watch(ingresses, self._keys_of_ingress)
         self._hands = Hands(designate, self.zones, setting)
+        self._addresses = Addresses(setting, designate, self._hands)
         self._pace = Pace()
         self._told: dict[str, frozenset[Note]] = {}
         self._records: dict[str, tuple[Record, ...]] = {}
@@ -148,17 +148,11 @@ class Names:
         return None
 
     async def _reverse(self) -> Result:
-        """Give floating IPs the names that lead to them; a cloud that cannot do it is asked again later."""
+        """Give floating IPs the names that lead to them, once all zones are known."""
         if any(zone not in self._records for zone in self._setting.zones):
             return DONE
         records = [each for zone in self._setting.zones for each in self._records[zone]]
-        try:
-            floating = await self._designate.list_floating_ips()
-            for step in plan_reverse(records, floating, self._setting):
-                with doing(step):
-                    await self._hands.turn(step)
-        except (errors.NotFound, errors.Forbidden, errors.BadRequest, errors.ServerError) as error:
-            _log.warning("addresses have no names", cause=str(error), again_in=_REVERSE_AGAIN)
+        await self._addresses.answer(records)
         return Result(requeue_after=_REVERSE_AGAIN)
 
     def _desired(self) -> Desired:

@@ -4,7 +4,7 @@ A floating IP that a name leads to answers that name. One that has a name alread
 description, keeps it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from causeway.cloud.designate import FloatingIp
@@ -26,10 +26,11 @@ class SetReverse:
 
 @dataclass(frozen=True)
 class UnsetReverse:
-    """Take the name of a floating IP's address away."""
+    """Take the name of a floating IP's address away; ``name`` is what is listed, None for one released."""
 
     id: str
     address: str
+    name: str | None = None
 
     def __str__(self) -> str:
         return f"let {self.address} answer no name"
@@ -38,8 +39,16 @@ class UnsetReverse:
 Turn = SetReverse | UnsetReverse
 
 
-def plan_reverse(records: Iterable[Record], floating: Iterable[FloatingIp], setting: Setting) -> list[Turn]:
-    """Return what is to be done for the floating IPs of the project; a name we gave stays while it leads."""
+def plan_reverse(
+    records: Iterable[Record],
+    floating: Sequence[FloatingIp],
+    setting: Setting,
+    released: Mapping[str, str],
+) -> list[Turn]:
+    """Return what is to be done for the floating IPs of the project; a name we gave stays while it leads.
+
+    ``released`` are floating IPs that had a name from us and are listed no more: addresses by id.
+    """
     by_address: dict[str, list[Record]] = {}
     for record in records:
         for target in record.targets if record.type in ("A", "AAAA") else ():
@@ -53,12 +62,14 @@ def plan_reverse(records: Iterable[Record], floating: Iterable[FloatingIp], sett
             continue
         if not leading:
             if each.ptrdname:
-                steps.append(UnsetReverse(each.id, each.address))
+                steps.append(UnsetReverse(each.id, each.address, each.ptrdname))
             continue
         chosen = min(leading, key=lambda record: (record.name != each.ptrdname, *_preference(record)))
         if (each.ptrdname, each.ttl) != (chosen.name, chosen.ttl):
             steps.append(SetReverse(each.id, each.address, chosen.name, chosen.ttl))
-    return steps
+    # An address that is in use again has its name judged above, whichever floating IP it was given to.
+    used = {each.address for each in floating}
+    return steps + [UnsetReverse(key, address) for key, address in released.items() if address not in used]
 
 
 def _preference(record: Record) -> tuple[int, int, str]:

@@ -18,6 +18,7 @@ from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
 from causeway.cloud.networks import ROUTER_OWNERS
+from causeway.cloud.ownership import Owner
 from causeway.kit.errors import Finding, Problem
 from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
@@ -156,6 +157,10 @@ def _delete_names(cloud: Connection, cluster_id: str, phase: Phase) -> None:
     named = record_sets(cloud, cluster_id)
     if not named:
         return
+    # First, for a second attempt looks only where there are record sets.
+    for each in reverse_records(cloud, cluster_id):
+        phase.waiting_for(str(each))
+        _delete_reverse(cloud, cluster_id, each)
     # A TXT says whose another record set is: it goes after that.
     claims = [each for each in named if each.name.startswith("TXT ")]
     for found in ([each for each in named if each not in claims], claims):
@@ -163,10 +168,20 @@ def _delete_names(cloud: Connection, cluster_id: str, phase: Phase) -> None:
         for each in found:
             zone, _, identifier = each.id.partition("/")
             _delete(cloud.dns, f"/zones/{zone}/recordsets/{identifier}")
-    for each in reverse_records(cloud, cluster_id):
-        answer = cloud.dns.patch(f"/reverse/floatingips/{each.id}", json={"ptrdname": None})
-        if answer.status_code != 404:
-            sdk.raise_from_response(answer)
+
+
+def _delete_reverse(cloud: Connection, cluster_id: str, found: Belonging) -> None:
+    def write(**body: str | None) -> Any:
+        return cloud.dns.patch(f"/reverse/floatingips/{found.id}", json=body)
+
+    answer = write(ptrdname=None)
+    if answer.status_code == 404:
+        # A floating IP that had the address before wrote it: once this one has, it can take it away.
+        mark = Owner(cluster_id, "name").description()
+        if write(ptrdname=found.name.rpartition(" ")[2], description=mark).status_code < 300:
+            answer = write(ptrdname=None)
+    if answer.status_code != 404:
+        sdk.raise_from_response(answer)
 
 
 def _delete_load_balancers(cloud: Connection, cluster_id: str, phase: Phase) -> None:

@@ -17,8 +17,8 @@ def floating(name: str | None = None, *, ours: bool = True, ttl: int | None = No
     return FloatingIp("RegionOne:1", ADDRESS, f"{name}.example.org." if name else None, ttl, description)
 
 
-def steps(records: list[Record], *found: FloatingIp) -> list[str]:
-    return [str(each) for each in plan_reverse(records, found, SETTING)]
+def steps(records: list[Record], *found: FloatingIp, **released: str) -> list[str]:
+    return [str(each) for each in plan_reverse(records, found, SETTING, released)]
 
 
 def test_an_address_answers_the_first_name_that_leads_to_it() -> None:
@@ -44,3 +44,8 @@ def test_a_name_that_leads_there_no_more_is_taken_away() -> None:
 
 def test_wildcards_and_aliases_are_no_names_to_answer() -> None:
     assert not steps([record("*.apps"), record("www", "far.example.net.", kind="CNAME")], floating())
+
+
+def test_a_released_address_keeps_no_name_unless_it_is_in_use_again() -> None:
+    assert steps([], old=ADDRESS) == [f"let {ADDRESS} answer no name"]
+    assert not steps([record("a")], floating("a"), old=ADDRESS)

@@ -12,7 +12,6 @@ from tests.models.feeds import Feed, informers
 from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, ingress, node, route, service
 
 from causeway.cloud import errors
-from causeway.cloud.designate import FloatingIp
 from causeway.kube.events import Recorder
 from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Meta, Node, Service
@@ -262,15 +261,66 @@ def test_a_name_that_is_being_deleted_is_given_away_when_it_is_gone(in_virtual_t
 def test_floating_ips_answer_the_names_that_lead_to_them(in_virtual_time: Run) -> None:
     async def run() -> None:
         here = Platform()
-        here.designate.floating["R:1"] = FloatingIp("R:1", "192.0.2.7")
+        here.designate.floating["R:1"] = "192.0.2.7"
         here.ask(hostname="www.example.org")
         async with here.at_work():
             await asyncio.sleep(2)
-            assert here.designate.floating["R:1"].ptrdname == WWW
-            assert here.designate.floating["R:1"].description == SETTING.mark
+            (named,) = await here.designate.list_floating_ips()
+            assert (named.ptrdname, named.description) == (WWW, SETTING.mark)
             here.services.drop("shop/web")
             await asyncio.sleep(2)
-            assert here.designate.floating["R:1"].ptrdname is None
+            assert not here.designate.reverse
+
+    in_virtual_time(run())
+
+
+def test_an_address_that_is_released_first_has_no_name_either(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.designate.floating["R:1"] = "192.0.2.7"
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert here.designate.reverse
+            del here.designate.floating["R:1"]
+            here.services.drop("shop/web")
+            await asyncio.sleep(2)
+            assert not here.designate.reverse
+
+    in_virtual_time(run())
+
+
+def test_a_name_that_an_address_has_from_the_one_before_is_taken_away(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        await _reversed_by_one_that_went(here.designate)
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert not here.designate.reverse
+
+    in_virtual_time(run())
+
+
+async def _reversed_by_one_that_went(designate: ModelDesignate) -> None:
+    designate.floating["R:1"] = "192.0.2.7"
+    await designate.set_reverse("R:1", WWW, None, SETTING.mark)
+    designate.floating = {"R:2": "192.0.2.7"}
+
+
+def test_an_address_whose_name_fails_has_it_soon_after_and_keeps_no_other_from_it(
+    in_virtual_time: Run,
+) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.designate.floating |= {"R:1": "192.0.2.7", "R:2": "192.0.2.8"}
+        here.designate.fail["reverse R:1"] = errors.ServerError("dns", "busy")
+        here.ask("web", "192.0.2.7", "192.0.2.8", hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(2)
+            assert [*here.designate.reverse] == ["192.0.2.8"]
+            here.designate.fail.clear()
+            await asyncio.sleep(20)
+            assert sorted(here.designate.reverse) == ["192.0.2.7", "192.0.2.8"]
 
     in_virtual_time(run())
 
