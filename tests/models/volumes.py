@@ -48,6 +48,7 @@ class World:
         self.snapshots: dict[str, Snapshot] = {}
         self.backups: dict[str, Backup] = {}
         self.backed_up: dict[str, dict[str, str]] = {}  # a volume's metadata, by the backup's id
+        self.held: list[Callable[[], None]] | None = None  # ends of backups, if the test says when
         self.hints: list[Hints | None] = []  # of each order of a volume
         self.servers: set[str] = set()
         self.types: list[VolumeType] = [VolumeType("t1", "plain"), VolumeType("t2", "fast")]
@@ -69,6 +70,13 @@ class World:
     def later(self, act: Callable[[], None]) -> None:
         """Do something when what was begun has ended."""
         asyncio.get_running_loop().call_later(self.latency, act)
+
+    def after_copying(self, act: Callable[[], None]) -> None:
+        """Do something when the bytes of a backup are in the store: ``latency`` later, unless they are held."""
+        if self.held is None:
+            self.later(act)
+        else:
+            self.held.append(act)
 
     def set(self, volume: Volume, **changes: object) -> Volume:
         """Change a volume."""
@@ -296,7 +304,7 @@ class ModelCinder(Cinder):
         )
         world.backups[backup.id] = backup
         world.backed_up[backup.id] = world.volumes[request.volume_id].metadata
-        world.later(lambda: _end_backup(world, backup))
+        world.after_copying(lambda: _end_backup(world, backup))
         await world.passed("create backup", done=True)
         return backup
 
