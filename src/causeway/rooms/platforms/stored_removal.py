@@ -1,15 +1,15 @@
-"""Deleting what claims had stored, many at once: a snapshot before what it is of, one list to wait."""
+"""Deleting what claims had stored, many at once: a snapshot before what it is of, one list a kind to wait."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.rooms.platforms.stored import MANILA, SHARE, SHARE_SNAPSHOT, Stored
+from causeway.rooms.platforms.stored import KINDS, MANILA, SHARE, SHARE_SNAPSHOT, Stored
 
 _SETTLE = 60.0
 """Seconds without any of them going, after which one that a server has, or that something is done with, is
@@ -42,24 +42,39 @@ def in_motion(seen: Sequence[Stored], waited: float) -> bool:
 
 
 def delete(
-    cloud: Connection, look: Callable[[], list[Stored]], waiting_for: Callable[[str], None]
+    cloud: Connection,
+    kinds: Iterable[str],
+    look: Callable[[frozenset[str]], list[Stored]],
+    waiting_for: Callable[[str], None],
+    *,
+    pause: float = _PAUSE,
 ) -> list[tuple[Stored, str]]:
-    """Delete all that ``look`` returns and wait until it is gone; return what is not, with the cause."""
+    """Delete all that ``look`` returns and wait until it is gone; return what is not, with the cause.
+
+    ``look`` is asked for the kinds that are still there, ``kinds`` at first, and for all of them before it
+    ends: something may have come meanwhile. There are ``pause`` seconds between two looks.
+    """
     asked: dict[str, int] = {}
     refused: dict[str, str] = {}
     fewest, since = -1, time.monotonic()
-    while seen := look():
+    looked = frozenset(kinds)
+    while True:
+        seen = look(looked)
         if len(seen) < fewest or fewest < 0:
             fewest, since = len(seen), time.monotonic()
         ask = to_ask(seen, asked)
         if not ask and not in_motion(seen, time.monotonic() - since):
-            break
+            if looked == KINDS:
+                break
+            looked = KINDS
+            continue
         waiting_for(told(seen))
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
             for each, words in zip(ask, pool.map(lambda each: _ask(cloud, each), ask), strict=True):
                 asked[each.id] = len(seen)
                 refused[each.id] = words
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        looked = frozenset(each.type for each in seen)
     return [(each, why_left(each, refused.get(each.id, ""), seen)) for each in seen]
 
 
