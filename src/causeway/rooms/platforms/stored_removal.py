@@ -9,6 +9,7 @@ from typing import Any
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
+from causeway.cloud.ownership import node_let_in
 from causeway.rooms.platforms.stored import KINDS, MANILA, SHARE, SHARE_SNAPSHOT, Stored
 
 _SETTLE = 60.0
@@ -16,6 +17,7 @@ _SETTLE = 60.0
 given up."""
 _DELETING = 600.0
 """The same for what the service is at deleting: some back ends write over all of a volume first."""
+_LEAVING = ("queued_to_deny", "denying", "deleted")  # states of an access rule
 _PARALLEL = 4
 _PAUSE = 1.0
 
@@ -94,9 +96,37 @@ def why_left(each: Stored, refused: str, seen: Sequence[Stored]) -> str:
     return f"is not deleted: {refused}" if refused else f"could not be deleted: its status is {each.status}"
 
 
+def held_elsewhere(rules: Iterable[Mapping[str, Any]], share: Stored) -> str:
+    """Return which nodes of other platforms have a share, by its access rules, "" if none has. Pure.
+
+    Manila says of no share that it is mounted, and deletes it under whoever has it.
+    """
+    found = [
+        f"node {owner.uid} of platform {owner.cluster} has it: if that platform is gone, take the rule away "
+        f"by openstack share access delete {share.id} {each['id']}"
+        for each in rules
+        if each["state"] not in _LEAVING
+        and (owner := node_let_in(each.get("metadata") or {}))
+        and owner.cluster != share.cluster
+    ]
+    return "; ".join(sorted(found))
+
+
+def _rules(cloud: Connection, share: Stored) -> list[dict[str, Any]]:
+    query = {"share_id": share.id}
+    response = cloud.shared_file_system.get("/share-access-rules", params=query, **MANILA)
+    if response.status_code in (400, 404):  # the share has just gone
+        return []
+    sdk.raise_from_response(response)
+    found: list[dict[str, Any]] = response.json()["access_list"]
+    return found
+
+
 def _ask(cloud: Connection, each: Stored) -> str:
-    """Ask for the deletion of one; return the service's words if it refuses."""
+    """Ask for the deletion of one; return why it is not asked for, or the service's words if it refuses."""
     response: Any
+    if each.type == SHARE and (held := held_elsewhere(_rules(cloud, each), each)):
+        return held
     if each.type in (SHARE, SHARE_SNAPSHOT):
         path = f"/{each.type.removeprefix('share ')}s/{each.id}"
         query = {"share_group_id": each.group} if each.group else {}

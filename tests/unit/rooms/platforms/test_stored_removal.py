@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from causeway.cloud.ownership import ACCESS, ALL_NODES, Owner
 from causeway.rooms.platforms.stored import Stored, everything
 from causeway.rooms.platforms.stored_removal import (
     delete,
+    held_elsewhere,
     in_motion,
     to_ask,
     told,
@@ -190,3 +192,17 @@ def test_only_kinds_that_are_there_are_looked_for_until_the_last_look(
     assert not delete(cloud, kinds, partial(everything, cloud), lambda _: None, pause=0)
     assert cinder.listed == looks
     assert manila.listed == {"shares": 1, "snapshots": 1}
+
+
+def test_a_share_that_another_platform_has_is_not_deleted_under_it() -> None:
+    share = Stored("share", "s", "", 1, "available", cluster="ours")
+
+    def rule(cluster: str, node: str, state: str = "active") -> dict[str, Any]:
+        return {"id": "r", "state": state, "metadata": Owner(cluster, ACCESS, node).metadata()}
+
+    by_hand = {"id": "h", "state": "active", "metadata": None}
+    free = [rule("ours", "n"), rule("other", ALL_NODES), rule("other", "n", "denying"), by_hand]
+    assert held_elsewhere(free, share) == ""
+    told = held_elsewhere([*free, rule("other", "n")], share)
+    assert "node n of platform other has it" in told
+    assert "openstack share access delete s r" in told
