@@ -55,7 +55,7 @@ class World:
         self.zone = "nova"
         self.failing: set[str] = (
             set()
-        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup, restore
+        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup, schedule, restore
         self.calls: list[str] = []
         self.gate: Gate = _open
         self._count = itertools.count()
@@ -72,7 +72,7 @@ class World:
         asyncio.get_running_loop().call_later(self.latency, act)
 
     def after_copying(self, act: Callable[[], None]) -> None:
-        """Do something when the bytes of a backup are in the store: ``latency`` later, unless they are held."""
+        """Do something when the bytes of a backup are in the store: ``latency`` later, or when it is let."""
         if self.held is None:
             self.later(act)
         else:
@@ -80,6 +80,8 @@ class World:
 
     def set(self, volume: Volume, **changes: object) -> Volume:
         """Change a volume."""
+        if "status" in changes:
+            changes["shown_status"] = changes.pop("status")
         changed = msgspec.structs.replace(self.volumes[volume.id], **changes)
         self.volumes[volume.id] = changed
         return changed
@@ -413,7 +415,13 @@ def _end_snapshot(world: World, identifier: str, status: str) -> None:
 
 
 def _end_backup(world: World, backup: Backup) -> None:
-    """End a backup: its snapshot is free again, however it ended."""
+    """End a backup: its snapshot is free again, however it ended, unless nobody was found who makes it."""
+    if "schedule" in world.failing:
+        reason = "Service not found for creating backup."
+        ended = msgspec.structs.replace(world.backups[backup.id], status="error", fail_reason=reason)
+        world.backups[backup.id] = ended
+        world.set(world.volumes[backup.volume_id], status=None)
+        return
     failed = "backup" in world.failing
     changes = {"status": "error", "fail_reason": "the store is full"} if failed else {"status": "available"}
     world.backups[backup.id] = msgspec.structs.replace(world.backups[backup.id], **changes)

@@ -196,7 +196,7 @@ def read(kind: str, each: Mapping[str, Any]) -> Stored:
         each["id"],
         each.get("name") or "",
         each.get("size", 0),
-        each.get("status", ""),
+        each.get("status") or "none",  # Cinder may have lost it
         created=each.get("created_at") or "",
         cluster=cluster or metadata.get(METADATA, ""),
         claimed=bool(cluster),
