@@ -11,6 +11,7 @@ from google.protobuf import message_factory
 from tests.models.volumes import ModelAttachments, ModelCinder, World
 from tests.unit.rooms.volumes.examples import CLUSTER, OTHER, SERVER
 
+from causeway.cloud import errors
 from causeway.host.instance import Instance
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.backups import Backups
@@ -183,6 +184,25 @@ async def test_snapshots_and_copies(call: Client, world: World) -> None:
     assert (await call.refused("DeleteVolume", volume_id=source.volume_id))[0] is Code.FAILED_PRECONDITION
     await call("DeleteSnapshot", snapshot_id=taken.snapshot_id)
     await call("DeleteSnapshot", snapshot_id=taken.snapshot_id)
+    assert not world.snapshots
+
+
+@pytest.mark.parametrize("kind", ["snapshot", "backup"])
+async def test_no_room_for_a_snapshot_is_told_as_something_final(
+    call: Client, world: World, kind: str
+) -> None:
+    source = (await call("CreateVolume", **asked())).volume.volume_id
+
+    async def full(name: str, done: bool) -> None:
+        if (name, done) == (f"create {kind}", False):
+            raise errors.Quota("block-storage", "Maximum allowed size exceeded", status=413)
+
+    world.gate = full
+    wanted = {"name": "snapshot-a", "source_volume_id": source, "parameters": {"type": kind}}
+    code, message = await call.refused("CreateSnapshot", **wanted)
+    assert code is Code.FAILED_PRECONDITION  # else csi-snapshotter would wait for it to come
+    assert "snapshot snapshot-a: Maximum allowed size exceeded" in message
+    assert errors.Quota.remedy in message
     assert not world.snapshots
 
 
