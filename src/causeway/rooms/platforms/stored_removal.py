@@ -133,8 +133,6 @@ def _ask(cloud: Connection, each: Stored) -> str:
         response = cloud.shared_file_system.delete(path, params=query, **MANILA)
     else:
         response = cloud.block_storage.delete(f"/{each.type}s/{each.id}")
-    if response.status_code < 400 or response.status_code == 404:
-        return ""
     try:
         sdk.raise_from_response(response)
     except sdk.SDKException as error:

@@ -26,7 +26,9 @@ class Backups(Orders[Backup, BackupWish]):
 
     kind = "backup"
     waits = False
-    deletable_when = "Delete the backups that build on it first; look at its status."
+    deletable_when = (
+        "Delete what builds on it first; if it is no service, have cinder-backup run in its zone."
+    )
 
     def __init__(
         self,
