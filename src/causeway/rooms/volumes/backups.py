@@ -27,7 +27,7 @@ class Backups(Orders[Backup, BackupWish]):
     kind = "backup"
     waits = False
     deletable_when = (
-        "Delete what builds on it first; if it is no service, have cinder-backup run in its zone."
+        "Delete the backups that build on it first; where no cinder-backup is in its zone, have one started."
     )
 
     def __init__(
