@@ -48,13 +48,14 @@ class World:
         self.snapshots: dict[str, Snapshot] = {}
         self.backups: dict[str, Backup] = {}
         self.backed_up: dict[str, dict[str, str]] = {}  # a volume's metadata, by the backup's id
+        self.held: list[Callable[[], None]] | None = None  # ends of backups, if the test says when
         self.hints: list[Hints | None] = []  # of each order of a volume
         self.servers: set[str] = set()
         self.types: list[VolumeType] = [VolumeType("t1", "plain"), VolumeType("t2", "fast")]
         self.zone = "nova"
         self.failing: set[str] = (
             set()
-        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup, restore
+        )  # what ends badly: create, attach, detach, extend, delete, snapshot, backup, schedule, restore
         self.calls: list[str] = []
         self.gate: Gate = _open
         self._count = itertools.count()
@@ -70,8 +71,17 @@ class World:
         """Do something when what was begun has ended."""
         asyncio.get_running_loop().call_later(self.latency, act)
 
+    def after_copying(self, act: Callable[[], None]) -> None:
+        """Do something when the bytes of a backup are in the store: ``latency`` later, or when it is let."""
+        if self.held is None:
+            self.later(act)
+        else:
+            self.held.append(act)
+
     def set(self, volume: Volume, **changes: object) -> Volume:
         """Change a volume."""
+        if "status" in changes:
+            changes["shown_status"] = changes.pop("status")
         changed = msgspec.structs.replace(self.volumes[volume.id], **changes)
         self.volumes[volume.id] = changed
         return changed
@@ -296,7 +306,7 @@ class ModelCinder(Cinder):
         )
         world.backups[backup.id] = backup
         world.backed_up[backup.id] = world.volumes[request.volume_id].metadata
-        world.later(lambda: _end_backup(world, backup))
+        world.after_copying(lambda: _end_backup(world, backup))
         await world.passed("create backup", done=True)
         return backup
 
@@ -405,7 +415,13 @@ def _end_snapshot(world: World, identifier: str, status: str) -> None:
 
 
 def _end_backup(world: World, backup: Backup) -> None:
-    """End a backup: its snapshot is free again, however it ended."""
+    """End a backup: its snapshot is free again, however it ended, unless nobody was found who makes it."""
+    if "schedule" in world.failing:
+        reason = "Service not found for creating backup."
+        ended = msgspec.structs.replace(world.backups[backup.id], status="error", fail_reason=reason)
+        world.backups[backup.id] = ended
+        world.set(world.volumes[backup.volume_id], status=None)
+        return
     failed = "backup" in world.failing
     changes = {"status": "error", "fail_reason": "the store is full"} if failed else {"status": "available"}
     world.backups[backup.id] = msgspec.structs.replace(world.backups[backup.id], **changes)

@@ -9,6 +9,7 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
+from causeway.cloud import errors
 from causeway.cloud.cinder_objects import (
     Backup,
     BackupRequest,
@@ -20,6 +21,7 @@ from causeway.cloud.cinder_objects import (
     VolumeRequest,
     VolumeType,
 )
+from causeway.cloud.identifiers import is_id
 from causeway.cloud.session import Params, decoded
 from causeway.cloud.storage import Storage
 
@@ -142,8 +144,17 @@ class Cinder(Storage):
         return await self.get_backup(begun.id)  # the first answer has nothing but id and name
 
     async def delete_backup(self, identifier: str) -> None:
-        """Begin to delete a backup; one that is gone is no error."""
-        await self._delete("backups", identifier)
+        """Begin to delete a backup; one that is gone is no error.
+
+        Raises ``BadRequest`` when no service in its zone could do it, which Cinder says as if it were gone.
+        """
+        if not is_id(identifier):
+            return
+        try:
+            await self._call("DELETE", f"backups/{identifier}")
+        except errors.NotFound as error:
+            if "cinder-backup" in error.cause:
+                raise errors.BadRequest(self.service, error.cause, status=404) from error
 
     async def list_types(self) -> list[VolumeType]:
         """Return the volume types the project may use."""

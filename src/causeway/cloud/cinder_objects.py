@@ -19,7 +19,7 @@ class Volume(msgspec.Struct, frozen=True):
     """A volume; ``attachments`` are those that are complete, not those on their way."""
 
     id: str
-    status: str
+    shown_status: str | None = msgspec.field(name="status")
     size: int
     name: str | None = None
     availability_zone: str | None = None
@@ -30,6 +30,11 @@ class Volume(msgspec.Struct, frozen=True):
     created_at: str = ""
     metadata: dict[str, str] = {}
     attachments: list[Attachment] = []
+
+    @property
+    def status(self) -> str:
+        """The status; "none" where Cinder has lost it, as when a backup found no service that makes it."""
+        return self.shown_status or "none"
 
     @property
     def servers(self) -> list[str]:

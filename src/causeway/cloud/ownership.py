@@ -17,6 +17,10 @@ VOLUME = "volume"
 """The kind of a volume or snapshot that was made for a claim; its uid is the name that was asked for."""
 SHARE = "share"
 """The same of a share or a snapshot of one."""
+ACCESS = "share-access"
+"""The kind of a rule by which a share may be mounted; its uid is the node it was made for."""
+ALL_NODES = "all"
+"""In the place of that node: for all nodes of the cluster."""
 DRIVER_CLUSTER = "cinder.csi.openstack.org/cluster"
 """The metadata by which cloud-provider-openstack's volume driver, and ours, mark what is a cluster's."""
 SHARE_CLUSTER = "manila.csi.openstack.org/cluster"
@@ -72,6 +76,16 @@ def claimed_for(metadata: Mapping[str, str]) -> str:
     owner = owner_in_metadata(metadata)
     ours = owner.cluster if owner is not None and owner.kind in (VOLUME, SHARE) else ""
     return metadata.get(DRIVER_CLUSTER, "") or metadata.get(SHARE_CLUSTER, "") or ours
+
+
+def node_let_in(metadata: Mapping[str, str]) -> Owner | None:
+    """Return for which node of which cluster an access rule with this metadata was made.
+
+    None where no driver of ours made it, or for all nodes: then it does not tell who has the share.
+    """
+    owner = owner_in_metadata(metadata)
+    single = owner is not None and owner.kind == ACCESS and owner.uid not in ("", ALL_NODES)
+    return owner if single else None
 
 
 def uids_in(tags: Iterable[str], cluster: str, kind: str) -> frozenset[str]:

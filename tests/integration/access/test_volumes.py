@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.integration.access import audit
+from tests.integration.access import audit, backups
 from tests.integration.access.audit import Right
 from tests.integration.access.stage import Stage
 from tests.integration.access.storage import NAMESPACE, Storing
@@ -109,6 +109,8 @@ async def test_every_right_is_used_and_none_is_missing(storing: Storing) -> None
     await storing.copied("data", "2Gi", of_the_snapshot)
     await wished_near(storing, handle)
     await storing.released("data", name)
+    await backups.backed_up(storing)
+    await backups.refused(storing)
     assert not [each for kind in (cloud.volumes, cloud.snapshots) for each in kind()]
     await storing.judged(RIGHTS, RARE)
     await asyncio.gather(*(asyncio.to_thread(each.stop) for each in stage.programs))

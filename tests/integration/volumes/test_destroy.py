@@ -4,6 +4,7 @@ The platform is half made: it has its keys and an object in the cloud, and a cla
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from tests.integration.projects import CLOUD, Project, clear_volumes, project, u
 from tests.integration.shares import cloud as shares
 from tests.integration.volumes.place import boot
 
-from causeway.cloud.ownership import DRIVER_CLUSTER, SHARE, SHARE_CLUSTER, VOLUME, Owner
+from causeway.cloud.ownership import ACCESS, DRIVER_CLUSTER, SHARE, SHARE_CLUSTER, VOLUME, Owner
 from causeway.lab.settings import Settings
 from causeway.rooms.platforms import state
 
@@ -178,6 +179,27 @@ def test_a_volume_in_use_is_named_and_goes_when_its_server_is_gone(remains: Rema
     assert remains.network_exists()
 
     cloud.compute.delete_server(server)  # as Heat does; the volume may be on its way
+    deleted = remains.destroy("--delete-volumes")
+    assert deleted.returncode == 0, deleted.stderr
+    assert remains.stored() == set()
+
+
+def test_a_share_a_node_of_another_platform_has_stays_until_its_rule_is_gone(remains: Remains) -> None:
+    remains.again()
+    cloud, share = remains.project.cloud, remains.share("pvc-a")
+    rule = {"access_type": "ip", "access_to": "192.0.2.7", "access_level": "rw"}
+    marks = Owner("elsewhere", ACCESS, "w1").metadata()
+    shares.act(cloud, share, {"allow_access": {**rule, "metadata": marks}})
+    until(lambda: shares.rules(cloud, share) == {"192.0.2.7": "active"})
+    refused = remains.destroy("--delete-volumes")
+    assert refused.returncode == 1, refused.stdout
+    assert "node w1 of platform elsewhere has it" in refused.stderr
+    told = re.search(rf"openstack share access delete {share} (\S+)", refused.stderr)
+    assert told, refused.stderr
+    assert remains.stored() == {share}
+
+    shares.act(cloud, share, {"deny_access": {"access_id": told[1]}})  # as it is told
+    until(lambda: not shares.rules(cloud, share))
     deleted = remains.destroy("--delete-volumes")
     assert deleted.returncode == 0, deleted.stderr
     assert remains.stored() == set()

@@ -55,8 +55,7 @@ class Orders(ABC, Generic[Thing, Wished]):
     deletable_when: ClassVar[str]
     """What to do when the service refuses to delete one."""
     waits: ClassVar[bool] = True
-    """Whether one that is made is waited for; else it is returned on its way, and the next call tells how it
-    failed."""
+    """Whether one that is made is waited for; else it is returned on its way."""
 
     def __init__(self, cluster: str, calls: Calls[Thing], patience: float) -> None:
         self._cluster = cluster
@@ -130,8 +129,7 @@ class Orders(ABC, Generic[Thing, Wished]):
                     watched.add(it.id)
                     await self._wait(it.id, _has_come if it.status != "deleting" else _is_gone, until)
                 case Discard(it):
-                    tell = it.id in watched or not self.waits
-                    await self._discard(it, f"{self.kind} {wish.name}", until, tell=tell)
+                    await self._discard(it, f"{self.kind} {wish.name}", until, tell=it.id in watched)
 
     async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
         """Take away what failed; raises ``Refused`` with the service's reason when it failed just now."""

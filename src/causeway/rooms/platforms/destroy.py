@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from openstack import exceptions as sdk
@@ -121,9 +122,10 @@ def _delete_data(
 ) -> list[tuple[Stored, str]]:
     """Delete what a platform holds; return what is not gone, with the cause."""
     stuck: list[tuple[Stored, str]] = []
-    if any(each.type != stored.CONTAINER for each in data):
+    if kinds := {each.type for each in data} - {stored.CONTAINER}:
         with progress.phase("what claims have stored") as phase:
-            stuck = stored_removal.delete(cloud, lambda: stored.claimed(cloud, cluster_id), phase.waiting_for)
+            look = partial(stored.claimed, cloud, cluster_id)
+            stuck = stored_removal.delete(cloud, kinds, look, phase.waiting_for)
     if any(each.type == stored.CONTAINER for each in data):
         with progress.phase("images in the object store"):
             image_store.delete(cloud, cluster_id)

@@ -5,7 +5,7 @@ makes again: they are known by the metadata a driver of storage gives in the cal
 takes a platform away has to say what becomes of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ COLLECTIONS = {
     "share snapshots": SHARE_SNAPSHOT,
 }
 """Cinder's collections and Manila's, by what is in them."""
+
+KINDS = frozenset(COLLECTIONS.values())
 
 _RIGHTS = {
     "volumes": "volume:get_all",
@@ -164,14 +166,15 @@ def _has_none(response: Any, collection: str) -> bool:
     return False
 
 
-def everything(cloud: Connection) -> list[Stored]:
-    """Return everything that is stored in the project."""
-    return [read(kind, each) for name, kind in COLLECTIONS.items() for each in listed(cloud, name)]
+def everything(cloud: Connection, kinds: Container[str] = KINDS) -> list[Stored]:
+    """Return everything that is stored in the project, or all of these kinds."""
+    wanted = {name: kind for name, kind in COLLECTIONS.items() if kind in kinds}
+    return [read(kind, each) for name, kind in wanted.items() for each in listed(cloud, name)]
 
 
-def claimed(cloud: Connection, cluster_id: str) -> list[Stored]:
-    """Return what was made for claims of a cluster."""
-    return [each for each in everything(cloud) if each.claimed and each.cluster == cluster_id]
+def claimed(cloud: Connection, cluster_id: str, kinds: Container[str] = KINDS) -> list[Stored]:
+    """Return what was made for claims of a cluster, or all of these kinds."""
+    return [each for each in everything(cloud, kinds) if each.claimed and each.cluster == cluster_id]
 
 
 def read(kind: str, each: Mapping[str, Any]) -> Stored:
@@ -193,7 +196,7 @@ def read(kind: str, each: Mapping[str, Any]) -> Stored:
         each["id"],
         each.get("name") or "",
         each.get("size", 0),
-        each.get("status", ""),
+        each.get("status") or "none",  # Cinder may have lost it
         created=each.get("created_at") or "",
         cluster=cluster or metadata.get(METADATA, ""),
         claimed=bool(cluster),

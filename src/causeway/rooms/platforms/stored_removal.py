@@ -1,21 +1,23 @@
-"""Deleting what claims had stored, many at once: a snapshot before what it is of, one list to wait."""
+"""Deleting what claims had stored, many at once: a snapshot before what it is of, one list a kind to wait."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
-from causeway.rooms.platforms.stored import MANILA, SHARE, SHARE_SNAPSHOT, Stored
+from causeway.cloud.ownership import node_let_in
+from causeway.rooms.platforms.stored import KINDS, MANILA, SHARE, SHARE_SNAPSHOT, Stored
 
 _SETTLE = 60.0
 """Seconds without any of them going, after which one that a server has, or that something is done with, is
 given up."""
 _DELETING = 600.0
 """The same for what the service is at deleting: some back ends write over all of a volume first."""
+_LEAVING = ("queued_to_deny", "denying", "deleted")  # states of an access rule
 _PARALLEL = 4
 _PAUSE = 1.0
 
@@ -42,24 +44,39 @@ def in_motion(seen: Sequence[Stored], waited: float) -> bool:
 
 
 def delete(
-    cloud: Connection, look: Callable[[], list[Stored]], waiting_for: Callable[[str], None]
+    cloud: Connection,
+    kinds: Iterable[str],
+    look: Callable[[frozenset[str]], list[Stored]],
+    waiting_for: Callable[[str], None],
+    *,
+    pause: float = _PAUSE,
 ) -> list[tuple[Stored, str]]:
-    """Delete all that ``look`` returns and wait until it is gone; return what is not, with the cause."""
+    """Delete all that ``look`` returns and wait until it is gone; return what is not, with the cause.
+
+    ``look`` is asked for the kinds that are still there, ``kinds`` at first, and for all of them before it
+    ends: something may have come meanwhile. There are ``pause`` seconds between two looks.
+    """
     asked: dict[str, int] = {}
     refused: dict[str, str] = {}
     fewest, since = -1, time.monotonic()
-    while seen := look():
+    looked = frozenset(kinds)
+    while True:
+        seen = look(looked)
         if len(seen) < fewest or fewest < 0:
             fewest, since = len(seen), time.monotonic()
         ask = to_ask(seen, asked)
         if not ask and not in_motion(seen, time.monotonic() - since):
-            break
+            if looked == KINDS:
+                break
+            looked = KINDS
+            continue
         waiting_for(told(seen))
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
             for each, words in zip(ask, pool.map(lambda each: _ask(cloud, each), ask), strict=True):
                 asked[each.id] = len(seen)
                 refused[each.id] = words
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        looked = frozenset(each.type for each in seen)
     return [(each, why_left(each, refused.get(each.id, ""), seen)) for each in seen]
 
 
@@ -79,17 +96,43 @@ def why_left(each: Stored, refused: str, seen: Sequence[Stored]) -> str:
     return f"is not deleted: {refused}" if refused else f"could not be deleted: its status is {each.status}"
 
 
+def held_elsewhere(rules: Iterable[Mapping[str, Any]], share: Stored) -> str:
+    """Return which nodes of other platforms have a share, by its access rules, "" if none has. Pure.
+
+    Manila says of no share that it is mounted, and deletes it under whoever has it.
+    """
+    found = [
+        f"node {owner.uid} of platform {owner.cluster} has it: if that platform is gone, take the rule away "
+        f"by openstack share access delete {share.id} {each['id']}"
+        for each in rules
+        if each["state"] not in _LEAVING
+        and (owner := node_let_in(each.get("metadata") or {}))
+        and owner.cluster != share.cluster
+    ]
+    return "; ".join(sorted(found))
+
+
+def _rules(cloud: Connection, share: Stored) -> list[dict[str, Any]]:
+    query = {"share_id": share.id}
+    response = cloud.shared_file_system.get("/share-access-rules", params=query, **MANILA)
+    if response.status_code in (400, 404):  # the share has just gone
+        return []
+    sdk.raise_from_response(response)
+    found: list[dict[str, Any]] = response.json()["access_list"]
+    return found
+
+
 def _ask(cloud: Connection, each: Stored) -> str:
-    """Ask for the deletion of one; return the service's words if it refuses."""
+    """Ask for the deletion of one; return why it is not asked for, or the service's words if it refuses."""
     response: Any
+    if each.type == SHARE and (held := held_elsewhere(_rules(cloud, each), each)):
+        return held
     if each.type in (SHARE, SHARE_SNAPSHOT):
         path = f"/{each.type.removeprefix('share ')}s/{each.id}"
         query = {"share_group_id": each.group} if each.group else {}
         response = cloud.shared_file_system.delete(path, params=query, **MANILA)
     else:
         response = cloud.block_storage.delete(f"/{each.type}s/{each.id}")
-    if response.status_code < 400 or response.status_code == 404:
-        return ""
     try:
         sdk.raise_from_response(response)
     except sdk.SDKException as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from causeway.cloud.manila_objects import AccessRule, ExportLocation, Share
+from causeway.cloud.ownership import node_let_in
 from causeway.engine.storage.model import Reason, Refused
 from causeway.rooms.shares.model import CEPHFS, Clients, handle_key, handles_at, node_of
 
@@ -190,10 +191,16 @@ def to_revoke(rules: Iterable[AccessRule], node: str, cluster: str, handle: str 
     return Plan(tuple(acts), passing)
 
 
-def nodes_let_in(rules: Iterable[AccessRule], cluster: str) -> list[str]:
-    """Return the nodes of the cluster for which there are rules."""
-    made_for = {node_of(each.metadata, cluster) for each in rules}
-    return sorted(node for node in made_for if node)
+def holders(rules: Iterable[AccessRule], cluster: str) -> list[str]:
+    """Return for which nodes there are rules, those of another cluster with its name and the rule's."""
+    found = [(each.id, owner) for each in rules if (owner := node_let_in(each.metadata))]
+    ours = {owner.uid for _, owner in found if owner.cluster == cluster}
+    theirs = (
+        f"{owner.uid} of platform {owner.cluster} by rule {rule}"
+        for rule, owner in found
+        if owner.cluster != cluster
+    )
+    return [*sorted(ours), *sorted(theirs)]
 
 
 def open_to_all(rules: Iterable[AccessRule]) -> list[str]:

@@ -97,9 +97,12 @@ class Shares(Orders[Share, Wish]):
         await self._manila.delete_share(identifier, share.share_group_id or "")
 
     async def _delete(self, identifier: str) -> None:
-        if nodes := await self._grants.nodes(identifier):
+        if nodes := await self._grants.holders(identifier):
             cause = f"it is open to {', '.join(nodes)}"
-            remedy = "It is deleted when no node has it."
+            remedy = (
+                "It is deleted when no node has it. Of a platform that is gone, take the rule away: "
+                f"openstack share access delete {identifier} RULE."
+            )
             raise Refused(Reason.PRECONDITION, f"share {identifier}", cause, remedy)
         await super()._delete(identifier)
 

@@ -92,9 +92,9 @@ class Grants:
                 asked = True
             await wait(share, _has_calmed)
 
-    async def nodes(self, share: str) -> list[str]:
-        """Return the nodes a share is open to; none for a share that is gone."""
-        return access.nodes_let_in(await self._rules(share), self._cluster)
+    async def holders(self, share: str) -> list[str]:
+        """Return which nodes a share is open to, of whichever cluster; none for a share that is gone."""
+        return access.holders(await self._rules(share), self._cluster)
 
     async def _rules(self, share: str) -> list[AccessRule]:
         try:

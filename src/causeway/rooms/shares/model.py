@@ -5,14 +5,19 @@ import hashlib
 import msgspec
 
 from causeway.cloud.manila_objects import ShareSnapshot
-from causeway.cloud.ownership import SHARE, SHARE_CLUSTER, Owner, owner_in, owner_in_metadata
+from causeway.cloud.ownership import (
+    ACCESS,
+    ALL_NODES,
+    SHARE,
+    SHARE_CLUSTER,
+    Owner,
+    owner_in,
+    owner_in_metadata,
+)
 from causeway.engine.storage.model import Capacity
 
 NFS, CEPHFS = "NFS", "CEPHFS"
 PROTOCOLS = (NFS, CEPHFS)
-ACCESS = "share-access"
-"""The kind of access rules; the uid of one is the node it is for."""
-_ALL = "all"  # in the place of the node: metadata is written over, and nothing would leave a node's there
 LEFT = "left"
 """What an access rule says of a handle by which its node has the share no more."""
 _HANDLE = "causeway-handle-"
@@ -92,7 +97,8 @@ def is_our_snapshot(snapshot: ShareSnapshot, cluster: str) -> bool:
 def access_marks(cluster: str, node: str, handle: str = "") -> dict[str, str]:
     """Return the metadata that says for which node a rule was made ("": for all), and by which handle."""
     mark = {handle_key(handle): node} if handle and node else {}
-    return {**Owner(cluster, ACCESS, node or _ALL).metadata(), **mark}
+    # All nodes have a word of their own: metadata is written over, and nothing would leave a node's there.
+    return {**Owner(cluster, ACCESS, node or ALL_NODES).metadata(), **mark}
 
 
 def handle_key(handle: str) -> str:
@@ -113,4 +119,4 @@ def node_of(metadata: dict[str, str], cluster: str) -> str | None:
     owner = owner_in_metadata(metadata)
     if owner is None or (owner.cluster, owner.kind) != (cluster, ACCESS):
         return None
-    return "" if owner.uid == _ALL else owner.uid
+    return "" if owner.uid == ALL_NODES else owner.uid

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Backup
+from causeway.cloud.cinder_objects import Backup, Snapshot
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
 from causeway.engine.storage.steps import COMING, Step
 from causeway.rooms.volumes import creation
@@ -26,7 +26,9 @@ class Backups(Orders[Backup, BackupWish]):
 
     kind = "backup"
     waits = False
-    deletable_when = "Delete the backups that build on it first; look at its status."
+    deletable_when = (
+        "Delete the backups that build on it first; where no cinder-backup is in its zone, have one started."
+    )
 
     def __init__(
         self,
@@ -48,16 +50,38 @@ class Backups(Orders[Backup, BackupWish]):
         self._cinder = cinder
         self._snapshots = snapshots
         self._now = now
+        self._given: set[str] = set()  # ids of failed ones that the answer before gave
 
     async def _create(self, wish: BackupWish) -> Backup:
-        """Return the backup, begun if there is none: it may be on its way still."""
+        """Return the backup, begun if there is none: it may be on its way still.
+
+        Kubernetes deletes only what it has the id of, takes an id from an answer and never from a refusal,
+        and takes no other. So one that failed is not made again; it is answered and refused by turns, the
+        id first, for whoever lost an answer.
+        """
         backup = await super()._create(wish)
         if backup.status in COMING:
             begun = datetime.fromisoformat(backup.created_at).replace(tzinfo=UTC)
             creation.require_in_time(wish, backup, (self._now() - begun).total_seconds())
-        else:
+        elif backup.status != "error":
             await self._forget_snapshot(backup)
+        elif backup.id in self._given:
+            self._given.remove(backup.id)
+            raise await self._failed(backup)
+        else:
+            self._given.add(backup.id)
         return backup
+
+    async def _failed(self, backup: Backup) -> Refused:
+        """Return why a backup could not be made; its snapshot goes if Cinder lets go of it."""
+        told = next(iter(await self._calls.told(backup.id)), "").rstrip(".")
+        snapshot = await self._snapshot_of(backup)
+        if snapshot is not None and snapshot.status == "backing-up":
+            # Cinder's scheduler leaves it so when it finds no cinder-backup in the zone.
+            told += f"; snapshot {snapshot.id}, which it was made of, is left in status backing-up"
+        elif snapshot is not None:
+            await self._snapshots.delete(snapshot.id)
+        return self._failure(f"backup {backup.name}", told)
 
     def _is_ours(self, it: Backup) -> bool:
         return is_ours(it.metadata, self._cluster)
@@ -81,13 +105,8 @@ class Backups(Orders[Backup, BackupWish]):
             await self._snapshots.delete(snapshot.id)
             raise
 
-    async def _discard(self, it: Backup, place: str, _until: float, *, tell: bool) -> None:
-        # Told each time it is asked for, and not made again: Kubernetes has its id and takes no other.
-        await self._forget_snapshot(it)
-        told = await self._calls.told(it.id) if tell else []
-        raise self._failure(place, told[0].rstrip(".") if told else "")
-
     async def _delete(self, identifier: str) -> None:
+        self._given.discard(identifier)
         it = await self._found(identifier)
         if it is None:
             return
@@ -98,18 +117,22 @@ class Backups(Orders[Backup, BackupWish]):
             await super()._delete(identifier)
 
     async def _forget_snapshot(self, backup: Backup) -> None:
-        """Have the snapshot gone that was taken for a backup, and for nothing else."""
-        if not backup.snapshot_id:
-            return
-        snapshot = await self._snapshots.find(backup.snapshot_id)
-        if snapshot and snapshot.name == backup.name and is_ours(snapshot.metadata, self._cluster):
+        """Have the snapshot gone that was taken for a backup."""
+        if snapshot := await self._snapshot_of(backup):
             await self._snapshots.delete(snapshot.id)
+
+    async def _snapshot_of(self, backup: Backup) -> Snapshot | None:
+        """Return the snapshot that was taken for a backup, and for nothing else."""
+        snapshot = await self._snapshots.find(backup.snapshot_id) if backup.snapshot_id else None
+        mine = snapshot and snapshot.name == backup.name and is_ours(snapshot.metadata, self._cluster)
+        return snapshot if mine else None
 
     def _failure(self, place: str, told: str) -> Refused:
         cause = told or "Cinder could not make it and gives no reason"
         remedy = (
-            "Have the cloud's administrator look at cinder-backup; delete the VolumeSnapshot, with which the "
-            "backup goes, and take another."
+            "Have the cloud's administrator look at cinder-backup, and reset what is left in a status: "
+            "openstack volume snapshot set --state available ID. Then delete the VolumeSnapshot, with which "
+            "the backup goes."
         )
         return Refused(Reason.FAILED, place, cause, remedy)
 

@@ -68,11 +68,13 @@ def judge_snapshot(wish: SnapshotWish, snapshot: Snapshot) -> Step[Snapshot]:
 def judge_backup(wish: BackupWish, backup: Backup) -> Step[Backup]:
     """Return what the backup of a wish's name is; raises ``Refused`` when it is of another volume.
 
-    One that is on its way is there: the moment it is of was fixed before.
+    One that is on its way is there: the moment it is of was fixed before. So is one that failed: Kubernetes
+    may have its id.
     """
     place = f"backup {backup.id} ({wish.name})"
     _require_of(wish.snapshot, backup.volume_id, place)
-    return Done(backup) if backup.status in COMING else by_status(backup, place)
+    there = backup.status in COMING or backup.status == "error"
+    return Done(backup) if there else by_status(backup, place)
 
 
 def require_in_time(wish: BackupWish, backup: Backup, age: float) -> None:

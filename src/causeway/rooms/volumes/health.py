@@ -41,6 +41,11 @@ _BY_STATUS: Mapping[str, Ill] = {
         "RestoreFailed",
         "A backup was being written over it and only part of it is: restore one again, or another.",
     ),
+    "none": Ill(
+        Harm.INACCESSIBLE,
+        "StatusLost",
+        f"Cinder has lost its status, as when a backup found no cinder-backup in its zone. {_ADMINISTRATOR}",
+    ),
     "maintenance": Ill(
         Harm.INACCESSIBLE, "Maintenance", "The cloud's administrator is at work on it: it comes back."
     ),

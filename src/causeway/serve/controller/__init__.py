@@ -16,7 +16,6 @@ What it needs of the Deployment that runs it (``causeway serve controller``):
 import asyncio
 import gc
 import os
-import signal
 import sys
 from contextlib import AsyncExitStack
 
@@ -30,6 +29,7 @@ from causeway.kube.lease import Election, LeaseLost
 from causeway.serve.controller.health import Health
 from causeway.serve.controller.rooms import Rooms
 from causeway.serve.controller.settings import Settings
+from causeway.serve.ending import on_ending
 from causeway.serve.scraping import Scraping
 
 LEASE = "causeway-controller"
@@ -62,8 +62,7 @@ async def _serve(settings: Settings) -> None:
         stopped = True
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+    on_ending(stop)
     try:
         access = discover()
         async with AsyncExitStack() as open_clients:

@@ -5,6 +5,9 @@ and UNAVAILABLE they ask again for the same volume until they know; after the ot
 up. So an answer of the cloud that was lost must never become one of the others.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import grpc
 
 from causeway.cloud import errors
@@ -33,6 +36,19 @@ _BY_ERROR = (
     (errors.BadRequest, Code.INVALID_ARGUMENT),
     (errors.MissingService, Code.FAILED_PRECONDITION),
 )
+
+
+@contextmanager
+def final_without_room(place: str) -> Iterator[None]:
+    """Refuse what a quota leaves no room for with a code after which nothing can be under way.
+
+    csi-snapshotter takes RESOURCE_EXHAUSTED for a snapshot that may still come, and lets no VolumeSnapshot go
+    before it has: nobody could delete one to make room.
+    """
+    try:
+        yield
+    except errors.Quota as error:
+        raise Refused(Reason.PRECONDITION, place, error.cause, error.remedy) from error
 
 
 def status(error: Problem | errors.CloudError) -> tuple[grpc.StatusCode, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
@@ -16,6 +15,7 @@ from causeway.serve.csi import health
 from causeway.serve.csi.identity import Identity
 from causeway.serve.csi.rpc import handlers
 from causeway.serve.csi.settings import Common
+from causeway.serve.ending import on_ending
 
 log = structlog.get_logger()
 
@@ -47,8 +47,7 @@ async def serve(
     ``known`` is entered once calls are taken, and left before that ends.
     """
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    on_ending(stop.set)
     serving = server(settings, **services)
     await serving.start()
     log.info("started", endpoint=settings.endpoint, driver=settings.driver)

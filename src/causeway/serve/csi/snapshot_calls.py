@@ -12,6 +12,7 @@ from causeway.rooms.volumes.backups import Backups
 from causeway.rooms.volumes.model import BackupWish
 from causeway.rooms.volumes.snapshots import Snapshots
 from causeway.serve.csi import convert, requests
+from causeway.serve.csi.codes import final_without_room
 from causeway.serve.csi.paging import pages
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.spec import csi_pb2 as csi
@@ -31,9 +32,10 @@ class SnapshotCalls:
     async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
         """Have a snapshot of the name, or a backup, which may not be ready yet."""
         wish = convert.snapshot_wish(request)
-        if isinstance(wish, BackupWish):
-            return csi.CreateSnapshotResponse(snapshot=convert.backup(await self._backups.create(wish)))
-        return csi.CreateSnapshotResponse(snapshot=convert.snapshot(await self._snapshots.create(wish)))
+        with final_without_room(f"snapshot {wish.name}"):
+            if isinstance(wish, BackupWish):
+                return csi.CreateSnapshotResponse(snapshot=convert.backup(await self._backups.create(wish)))
+            return csi.CreateSnapshotResponse(snapshot=convert.snapshot(await self._snapshots.create(wish)))
 
     async def delete_snapshot(self, request: csi.DeleteSnapshotRequest) -> csi.DeleteSnapshotResponse:
         """Have no snapshot and no backup of the id."""

@@ -1,7 +1,6 @@
 """The process of the node daemon: its parts put together, started in order and stopped cleanly."""
 
 import asyncio
-import signal
 
 import structlog
 from aiohttp import web
@@ -12,6 +11,7 @@ from causeway.host.netlink import Netlink
 from causeway.kit import metrics
 from causeway.kit.errors import Problem
 from causeway.serve import figures
+from causeway.serve.ending import on_ending
 from causeway.serve.node.attachments import Attachments
 from causeway.serve.node.config import NodeConfig
 from causeway.serve.node.install import install_shim, write_conflist
@@ -26,9 +26,7 @@ log = structlog.get_logger()
 async def serve(config: NodeConfig, ports: NodePorts) -> None:
     """Serve CNI until SIGTERM or SIGINT; the configuration files stay, so that the node stays ready."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    on_ending(stop.set)
     records = Records(config.run_dir / "attachments")
     for name in records.load():
         log.warning("unreadable record removed", file=name)

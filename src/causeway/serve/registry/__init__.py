@@ -8,7 +8,6 @@ before the registry speaks TLS and leads here what concerns tokens.
 
 import asyncio
 import os
-import signal
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -25,6 +24,7 @@ from causeway.rooms.registry.gate import Gate
 from causeway.rooms.registry.images import Images
 from causeway.rooms.registry.scopes import Access
 from causeway.rooms.registry.tokens import LIFE, Signer
+from causeway.serve.ending import on_ending
 from causeway.serve.registry import admission
 from causeway.serve.registry.admission import refusal
 from causeway.serve.registry.settings import Settings, opened
@@ -47,8 +47,7 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    on_ending(ended.set)
     signer = Signer.read(settings.service, settings.directory)
     async with Client(discover()) as client, opened(settings.place) as store:
         images = Images(client, store, settings.quota)

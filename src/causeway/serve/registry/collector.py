@@ -8,7 +8,6 @@ not, this gets SIGTERM and opens the gate again.
 
 import asyncio
 import os
-import signal
 from pathlib import Path
 
 import structlog
@@ -20,6 +19,7 @@ from causeway.kube.client import Client
 from causeway.kube.resource import NAMESPACES
 from causeway.rooms.registry import gate, owners, walks
 from causeway.rooms.registry.store import Store
+from causeway.serve.ending import on_ending
 from causeway.serve.registry.settings import Collector, opened
 
 log = structlog.get_logger()
@@ -37,8 +37,7 @@ def run(settings: Collector) -> None:
 
 async def _serve(settings: Collector) -> None:
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    on_ending(ended.set)
     async with Client(discover()) as client, opened(settings.place) as store:
         begun = asyncio.ensure_future(_begin(client, store, settings))
         stopped = asyncio.ensure_future(ended.wait())

@@ -9,7 +9,6 @@ Every setting is a variable of the environment, listed in docs/reference/router.
 
 import asyncio
 import os
-import signal
 from functools import partial
 
 import structlog
@@ -25,6 +24,7 @@ from causeway.kube.objects import split_key
 from causeway.kube.reflector import ApiSource
 from causeway.kube.resource import SECRETS
 from causeway.rooms.routes.controller import Room
+from causeway.serve.ending import on_ending
 from causeway.serve.router.alone import alone
 from causeway.serve.router.default import provide_certificate
 from causeway.serve.router.health import Health
@@ -49,8 +49,7 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    on_ending(ended.set)
     provide_certificate(settings.front.certificate, settings.offer.rules.suffix)
     haproxy = Haproxy(settings.offer.directory)
     # Each Secret is a watch of its own: they must not take the connections of all else.

@@ -40,6 +40,10 @@ def test_a_nodes_volume_is_its_clusters_and_no_claims() -> None:
     assert read("volume", volume({})).cluster == ""
 
 
+def test_a_volume_whose_status_cinder_has_lost_is_not_idle() -> None:
+    assert not read("volume", volume(OURS, status=None)).idle
+
+
 def test_a_volume_that_is_being_made_of_a_backup_is_nobodys_while_it_has_anothers_marks() -> None:
     made_of = {"src_backup_id": "b"}
     passing = read("volume", volume(OURS | made_of, name="pvc-b"))

@@ -1,12 +1,25 @@
 """In which order volumes and snapshots are deleted, on back ends that refuse for reasons of their own."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causeway.rooms.platforms.stored import Stored
-from causeway.rooms.platforms.stored_removal import in_motion, to_ask, told, why_left
+from causeway.cloud.ownership import ACCESS, ALL_NODES, Owner
+from causeway.rooms.platforms.stored import Stored, everything
+from causeway.rooms.platforms.stored_removal import (
+    delete,
+    held_elsewhere,
+    in_motion,
+    to_ask,
+    told,
+    why_left,
+)
 
 
 def volume(id: str, status: str = "available", *servers: str) -> Stored:
@@ -136,3 +149,60 @@ def test_all_that_can_go_goes_and_the_rest_is_asked_for_a_few_times(backend: Bac
         assert waited < 100
     assert set(backend.things) == staying
     assert backend.asked <= total * (total + 1)
+
+
+class Service:
+    """Cinder or Manila; what is in it takes one look to go. ``listed`` are the looks at each collection."""
+
+    def __init__(self, **left: list[str]) -> None:
+        self.left = left
+        self.leaving: set[str] = set()
+        self.listed: Counter[str] = Counter()
+
+    def get(self, path: str, **_: object) -> SimpleNamespace:
+        name = path.split("/")[1]
+        self.listed[name] += 1
+        there = self.left.get(name, [])
+        shown = [
+            {"id": each, "status": "deleting" if each in self.leaving else "available"} for each in there
+        ]
+        self.left[name] = [each for each in there if each not in self.leaving]
+        return SimpleNamespace(status_code=200, json=lambda: {name: shown})
+
+    def delete(self, path: str, **_: object) -> SimpleNamespace:
+        self.leaving.add(path.split("/")[2])
+        return SimpleNamespace(status_code=202)
+
+
+@pytest.mark.parametrize(
+    ("left", "looks"),
+    [
+        ({"volumes": ["a", "b"]}, {"volumes": 4, "snapshots": 1, "backups": 1}),
+        ({"volumes": ["a"], "backups": ["k"]}, {"volumes": 4, "snapshots": 1, "backups": 4}),
+    ],
+)
+def test_only_kinds_that_are_there_are_looked_for_until_the_last_look(
+    left: dict[str, list[str]], looks: dict[str, int]
+) -> None:
+    cinder, manila = Service(**left), Service()
+    cloud: Any = SimpleNamespace(
+        block_storage=cinder, shared_file_system=manila, endpoint_for=lambda _: "https://x"
+    )
+    kinds = {each.removesuffix("s") for each in left}
+    assert not delete(cloud, kinds, partial(everything, cloud), lambda _: None, pause=0)
+    assert cinder.listed == looks
+    assert manila.listed == {"shares": 1, "snapshots": 1}
+
+
+def test_a_share_that_another_platform_has_is_not_deleted_under_it() -> None:
+    share = Stored("share", "s", "", 1, "available", cluster="ours")
+
+    def rule(cluster: str, node: str, state: str = "active") -> dict[str, Any]:
+        return {"id": "r", "state": state, "metadata": Owner(cluster, ACCESS, node).metadata()}
+
+    by_hand = {"id": "h", "state": "active", "metadata": None}
+    free = [rule("ours", "n"), rule("other", ALL_NODES), rule("other", "n", "denying"), by_hand]
+    assert held_elsewhere(free, share) == ""
+    told = held_elsewhere([*free, rule("other", "n")], share)
+    assert "node n of platform other has it" in told
+    assert "openstack share access delete s r" in told

@@ -20,7 +20,7 @@ from causeway.rooms.shares.access import (
     Mark,
     Plan,
     Wanted,
-    nodes_let_in,
+    holders,
     open_to_all,
     to_grant,
     to_revoke,
@@ -139,8 +139,15 @@ def test_a_node_that_has_a_share_by_two_handles_keeps_its_rule_until_both_are_le
     assert to_grant(found, Wanted(ADDRESS, ("10.0.1.1",), NODE, "b"), CLUSTER).is_done
     for _ in range(2):
         found = done(found, to_revoke(found, NODE, CLUSTER, "a"))
-        assert nodes_let_in(found, CLUSTER) == [NODE]
+        assert holders(found, CLUSTER) == [NODE]
     assert done(found, to_revoke(found, NODE, CLUSTER, "b")) == []
+
+
+def test_a_share_is_held_by_nodes_of_whichever_platform() -> None:
+    theirs = rule("10.0.1.9", metadata=access_marks("other", "n"))
+    for_all = rule("10.0.1.8", metadata=access_marks("other", ""))
+    found = [theirs, rule("10.0.1.1", NODE), rule("10.0.1.2", ""), rule("10.0.1.3", None), for_all]
+    assert holders(found, CLUSTER) == [NODE, "n of platform other by rule rule-10.0.1.9"]
 
 
 def test_a_rule_that_failed_or_has_an_old_address_hands_its_handles_on() -> None:

@@ -37,12 +37,14 @@ def backup_wish(volume_id: str, name: str = "snapshot-a", **more: Any) -> Backup
 def volume(name: str = "pvc-a", **more: Any) -> Volume:
     facts: dict[str, Any] = {
         "id": "44444444-4444-4444-8444-444444444444",
-        "status": "available",
+        "shown_status": "available",
         "size": 1,
         "availability_zone": "nova",
         "volume_type": "plain",
         "metadata": marks(CLUSTER, name),
     }
+    if "status" in more:
+        more["shown_status"] = more.pop("status")
     return Volume(name=name, **(facts | more))
 
 

@@ -1,6 +1,7 @@
 """Backups against volumes in memory: repeated, at once, with answers lost, and killed at any call."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from causeway.cloud.cinder_objects import Backup, BackupRequest, Hints, Snapshot
 from causeway.rooms.volumes import creation
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.backups import Backups
+from causeway.rooms.volumes.health import in_cloud
 from causeway.rooms.volumes.model import Near, Reason, Refused, Source, marks
 from causeway.rooms.volumes.snapshots import Snapshots
 
@@ -144,6 +146,7 @@ def test_a_backup_that_failed_stays_and_is_told_until_it_is_deleted(in_virtual_t
         await asyncio.sleep(5)
         world.failing = set()
         for life in (driver, driver, Driver(world)):
+            assert (await life.backups.create(backup_wish(identifier))).id == begun.id
             with pytest.raises(Refused, match=r"the store is full.*delete the VolumeSnapshot") as refused:
                 await life.backups.create(backup_wish(identifier))
             assert refused.value.reason is Reason.FAILED
@@ -152,6 +155,57 @@ def test_a_backup_that_failed_stays_and_is_told_until_it_is_deleted(in_virtual_t
         assert not world.backups
 
     in_virtual_time(go())
+
+
+def test_a_snapshot_cinder_does_not_let_go_of_is_told_and_goes_when_it_is_reset(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = World()
+        identifier = put(world, volume())
+        world.failing = {"schedule"}
+        driver = Driver(world)
+        begun = await driver.backups.create(backup_wish(identifier))
+        await asyncio.sleep(5)
+        (left,) = world.snapshots.values()
+        assert (await driver.backups.create(backup_wish(identifier))).id == begun.id
+        told = rf"Service not found.*{left.id}.*left in status backing-up.*--state available"
+        with pytest.raises(Refused, match=told):
+            await driver.backups.create(backup_wish(identifier))
+        (ill,) = in_cloud(world.volumes[identifier])
+        assert ill.reason == "StatusLost"
+        with pytest.raises(Refused):
+            await driver.backups.delete(begun.id)
+        assert list(world.backups) == [begun.id]  # by which alone the snapshot is known
+        world.snapshots[left.id] = msgspec.structs.replace(left, status="available")
+        await driver.backups.delete(begun.id)
+        return world
+
+    world: World = in_virtual_time(go())
+    assert (world.backups, world.snapshots) == ({}, {})
+
+
+@settings(max_examples=60)
+@given(plans, st.integers(0, 2))
+def test_whoever_deletes_a_backup_that_failed_was_given_its_id(plan: list[str], lost: int) -> None:
+    """As csi-snapshotter does, which deletes nothing whose id it was never told, and may lose answers."""
+
+    async def go() -> World:
+        world = World()
+        identifier = put(world, volume())
+        world.failing = {"backup"}
+        driver = Driver(world)
+        troubles(world, driver, plan)
+        handle = ""
+        for turn in range(6):
+            with contextlib.suppress(Refused):
+                answer = await driver.insist(lambda it: it.backups.create(backup_wish(identifier)))
+                handle = answer.id if turn >= lost else ""
+            await asyncio.sleep(2)
+        assert handle
+        await driver.insist(lambda it: it.backups.delete(handle))
+        return world
+
+    world = run_in_virtual_time(go())
+    assert (world.backups, world.snapshots) == ({}, {})
 
 
 class Full(ModelCinder):

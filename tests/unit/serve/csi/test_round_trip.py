@@ -11,6 +11,7 @@ from google.protobuf import message_factory
 from tests.models.volumes import ModelAttachments, ModelCinder, World
 from tests.unit.rooms.volumes.examples import CLUSTER, OTHER, SERVER
 
+from causeway.cloud import errors
 from causeway.host.instance import Instance
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.backups import Backups
@@ -186,16 +187,39 @@ async def test_snapshots_and_copies(call: Client, world: World) -> None:
     assert not world.snapshots
 
 
+@pytest.mark.parametrize("kind", ["snapshot", "backup"])
+async def test_no_room_for_a_snapshot_is_told_as_something_final(
+    call: Client, world: World, kind: str
+) -> None:
+    source = (await call("CreateVolume", **asked())).volume.volume_id
+
+    async def full(name: str, done: bool) -> None:
+        if (name, done) == (f"create {kind}", False):
+            raise errors.Quota("block-storage", "Maximum allowed size exceeded", status=413)
+
+    world.gate = full
+    wanted = {"name": "snapshot-a", "source_volume_id": source, "parameters": {"type": kind}}
+    code, message = await call.refused("CreateSnapshot", **wanted)
+    assert code is Code.FAILED_PRECONDITION  # else csi-snapshotter would wait for it to come
+    assert "snapshot snapshot-a: Maximum allowed size exceeded" in message
+    assert errors.Quota.remedy in message
+    assert not world.snapshots
+
+
 async def backed_up(call: Client, world: World) -> tuple[str, Any]:
     """Make a volume and a backup of it that is ready; return the volume's id and the backup."""
     source = (await call("CreateVolume", **asked())).volume.volume_id
-    world.latency = 1.0
+    world.held = []
     parameters = {"type": "backup", "availability": "nova", "backup-max-duration-seconds-per-gb": "30"}
     wanted = {"name": "snapshot-a", "source_volume_id": source, "parameters": parameters}
     begun = (await call("CreateSnapshot", **wanted)).snapshot
-    assert not begun.ready_to_use
-    while not (made := (await call("CreateSnapshot", **wanted)).snapshot).ready_to_use:
-        assert made.snapshot_id == begun.snapshot_id
+    for _ in range(2):
+        assert not begun.ready_to_use
+        assert (await call("CreateSnapshot", **wanted)).snapshot == begun
+    (end,) = world.held
+    end()
+    made = (await call("CreateSnapshot", **wanted)).snapshot
+    assert (made.ready_to_use, made.snapshot_id) == (True, begun.snapshot_id)
     assert made.creation_time == begun.creation_time
     assert (made.source_volume_id, made.size_bytes) == (source, GIB)
     assert not world.snapshots

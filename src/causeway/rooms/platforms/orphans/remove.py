@@ -74,21 +74,25 @@ def remove(
                 kept.append(Kept(each, cause))
             else:
                 gone.append(each)
-        causes = _delete_stored(cloud, {each.thing.id for each in storing}, waiting_for)
+        causes = _delete_stored(cloud, [each.thing for each in storing], waiting_for)
     gone += [each for each in storing if each.thing.id not in causes]
     kept += [Kept(each, causes[each.thing.id]) for each in storing if each.thing.id in causes]
     return gone, kept
 
 
-def _delete_stored(cloud: Connection, ids: set[str], waiting_for: Callable[[str], None]) -> dict[str, str]:
+def _delete_stored(
+    cloud: Connection, things: Sequence[Thing], waiting_for: Callable[[str], None]
+) -> dict[str, str]:
     """Delete what claims had stored; return why those are not gone that are not, by id."""
-    if not ids:
+    if not things:
         return {}
+    ids = {each.id for each in things}
 
-    def look() -> list[Stored]:
-        return [each for each in stored.everything(cloud) if each.id in ids]
+    def look(kinds: frozenset[str]) -> list[Stored]:
+        return [each for each in stored.everything(cloud, kinds) if each.id in ids]
 
-    return {each.id: cause for each, cause in stored_removal.delete(cloud, look, waiting_for)}
+    kinds = {each.type for each in things}
+    return {each.id: cause for each, cause in stored_removal.delete(cloud, kinds, look, waiting_for)}
 
 
 def _delete(cloud: Connection, thing: Thing) -> str:

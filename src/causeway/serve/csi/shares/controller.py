@@ -11,6 +11,7 @@ from causeway.engine.storage.model import GIB
 from causeway.rooms.shares.apply import Shares
 from causeway.rooms.shares.snapshots import ShareSnapshots
 from causeway.serve.csi import controller_service, requests
+from causeway.serve.csi.codes import final_without_room
 from causeway.serve.csi.controller_service import Can, ControllerService
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
@@ -138,7 +139,9 @@ class Controller(ControllerService):
 
     async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
         """Have a snapshot of the name."""
-        taken = await self._snapshots.create(convert.snapshot_wish(request))
+        wish = convert.snapshot_wish(request)
+        with final_without_room(f"snapshot {wish.name}"):
+            taken = await self._snapshots.create(wish)
         return csi.CreateSnapshotResponse(snapshot=convert.snapshot(taken))
 
     async def delete_snapshot(self, request: csi.DeleteSnapshotRequest) -> csi.DeleteSnapshotResponse:
