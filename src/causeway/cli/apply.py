@@ -43,7 +43,8 @@ def command(
         found = survey(cloud, platform, file, progress, remove=remove or ())
         if output is Output.TEXT:
             plan.show(found.plan, platform.name)
-        if not (yes or found.plan.empty) and not typer.confirm("Carry it out?", err=True):
+        unasked = found.plan.empty and not found.plan.notices
+        if not (yes or unasked) and not typer.confirm("Carry it out?", err=True):
             raise typer.Exit(Exit.FAILED)
         applied = apply(cloud, found, progress, image=image)
     if output is Output.JSON:

@@ -16,7 +16,6 @@ from openstack.connection import Connection
 
 from causeway.cli.explaining import CLOUD, OUTPUT, PLATFORM, Output
 from causeway.cloud.connection import connect, explained
-from causeway.cloud.ownership import VOLUME
 from causeway.kit.errors import Exit, Problem
 from causeway.kit.progress import Progress
 from causeway.kube.access import Access, discover, from_kubeconfig
@@ -61,7 +60,7 @@ def command(
         bool,
         typer.Option(
             "--delete-volumes",
-            help="With --delete: also volumes, shares, snapshots and backups of claims, with their data.",
+            help="With --delete: also what claims and registries have stored, with its data.",
         ),
     ] = False,
     minutes: Annotated[
@@ -74,7 +73,8 @@ def command(
     The platform named by --platform or KUBECONFIG is asked who lives in it. Other clusters' objects are
     orphans when the project has no stack and no server of theirs. Nothing is deleted without --delete, and
     then only what two looks five seconds apart agree on, is old enough and is proven ours by its own tags.
-    Volumes, shares, snapshots and backups of claims hold data: only --delete-volumes besides deletes them.
+    Volumes, shares, snapshots and backups of claims, and registries' containers hold data: only
+    --delete-volumes besides deletes them.
 
     Exit status: 0 there are no orphans (any more), 1 there are, 2 the command line is wrong.
     """
@@ -126,7 +126,7 @@ def sift(
         age = each.thing.age(now)
         if each.held:
             kept.append(Kept(each, each.held))
-        elif each.thing.owner.kind == VOLUME and not volumes:
+        elif each.thing.data and not volumes:
             kept.append(Kept(each, "it holds data, which only --delete-volumes deletes"))
         elif each.thing.type in _AGELESS:
             ready.append(each)
@@ -156,6 +156,7 @@ def lines_of(
         elif thing.id in causes:
             lines.append(f"  not deleted: {causes[thing.id]}")
     lines += [f"not judged: cluster {each}: {why}" for each, why in sorted(verdict.unjudged.items())]
+    lines += [f"not looked at: {each}" for each in verdict.unseen]
     lines.append(f"{len(found)} orphans, {verdict.belonging} objects belong to somebody")
     if found and not deleting:
         lines.append("nothing was deleted; --delete does it")
@@ -187,6 +188,7 @@ def as_data(
         ],
         "belonging": verdict.belonging,
         "unjudged": dict(verdict.unjudged),
+        "unseen": list(verdict.unseen),
     }
 
 

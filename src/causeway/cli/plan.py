@@ -47,13 +47,15 @@ def command(file: FILE, remove: REMOVE = None, output: OUTPUT = Output.TEXT) -> 
 
 
 def show(plan: Plan, platform: str) -> None:
-    """Print a plan: one line per resource that is touched, then nodes, then the sums."""
+    """Print a plan: one line per resource that is touched, then nodes, what else is to be known, the sums."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     for change in plan.changes:
         if change.action is not Action.KEEP:
             console.print(_line(change))
     for node in plan.leaving:
         console.print(f"  {node} is cordoned and drained before it is deleted", markup=False)
+    for each in plan.notices:
+        console.print(str(each), style="yellow", markup=False)
     if plan.empty:
         console.print(f"platform {platform} is as the file says: no resource changes", markup=False)
         return

@@ -97,9 +97,9 @@ def registry_auth() -> None:
     "CAUSEWAY_REGISTRY_IMAGES=/var/lib/registry causeway serve registry-collector"
 )
 def registry_collector() -> None:
-    """Delete images of namespaces that are gone, and keep pushes away until SIGTERM.
+    """Delete what no image of the registry needs, and images of namespaces that are gone; then end.
 
-    For the registry's own garbage collection, which runs meanwhile. Settings come from the environment:
+    It waits until nobody pushes, and nobody may meanwhile. Settings come from the environment:
     CAUSEWAY_REGISTRY_POD is required.
     """
     from causeway.serve.registry.collector import run

@@ -6,6 +6,7 @@ import pytest
 from tests.integration.kube_api import KubeApi
 from tests.unit.rooms.platforms.examples import NEW, PKI, platform
 
+from causeway.kit.errors import Finding
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.errors import Invalid, NotFound, Object
@@ -14,6 +15,7 @@ from causeway.kube.resource import (
     CONFIG_MAPS,
     CRDS,
     DAEMON_SETS,
+    DEPLOYMENTS,
     ROUTES,
     SECRETS,
     SERVICES,
@@ -22,8 +24,9 @@ from causeway.kube.resource import (
     STORAGE_CLASSES,
     resource_of,
 )
-from causeway.rooms.platforms import addons, forwarding, registering
-from causeway.rooms.platforms.model import Names
+from causeway.rooms.platforms import addons, cluster, forwarding, registering
+from causeway.rooms.platforms.image_store import ImageStore, container_of
+from causeway.rooms.platforms.model import Names, Platform
 from causeway.rooms.platforms.storage import VolumeDriver
 
 
@@ -133,3 +136,32 @@ async def test_a_registry_comes_at_once_and_goes_without_its_images(kube_api: Ku
             with pytest.raises(NotFound):
                 await client.get(resource, each["metadata"]["name"], each["metadata"].get("namespace"))
         await addons.install(client, manifests())
+
+
+async def test_a_registry_goes_to_the_object_store_and_its_claim_stays(kube_api: KubeApi) -> None:
+    swift = platform(registry={"storage": "swift", "host": "registry.example.test"})
+    volume = platform(registry={"storage": "cinder", "host": "registry.example.test"})
+    store = ImageStore("https://swift.example.test", container_of("here"), "access", "secret")
+    on_a_volume = registering.registering(volume, NEW.services.cidr, PKI, {})
+    place = (registering.NAME, addons.NAMESPACE)
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+
+        async def told(wanted: Platform) -> Finding | None:
+            return registering.left_behind(wanted, "here", await cluster.registry_config(client))
+
+        assert await told(swift) is None  # there is no registry yet
+        await addons.install(client, manifests(on_a_volume))
+        assert await told(volume) is None
+        found = await told(swift)
+        assert found is not None
+        assert "stay in the claim kube-system/causeway-registry" in found.cause
+        present = await cluster.secret_files(client, registering.NAME)
+        await addons.install(
+            client,
+            manifests(registering.registering(swift, NEW.services.cidr, PKI, present, store=store)),
+        )
+        assert await told(swift) is None
+        claim = await client.get(CLAIMS, *place)
+        assert "deletionTimestamp" not in claim["metadata"]
+        spec = (await client.get(DEPLOYMENTS, *place))["spec"]["template"]["spec"]
+        assert not [each for each in spec["volumes"] if "persistentVolumeClaim" in each]

@@ -4,14 +4,15 @@ import asyncio
 import base64
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from asyncio.subprocess import Process
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
@@ -35,6 +36,7 @@ from causeway.rooms.registry import gate
 
 SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
 DEADLINE = 120.0
+COLLECTOR = "collector"
 
 
 class Storage(Protocol):
@@ -129,60 +131,49 @@ class Stage:
         device = ["ip", "address", "delete", f"{self.made.address}/32", "dev", "lo"]
         subprocess.run(device, check=True)
 
-    @asynccontextmanager
-    async def collecting(self) -> AsyncIterator[None]:
-        """Keep the gate as the collector's pod does, from when it is ready; it ends in order."""
-        port = free_port()
+    async def collector(self, *, untagged: str = "keep", lasts: float = gate.LASTS) -> Process:
+        """Start the collector with the shipped settings; its Lease lasts for some seconds."""
         environment = {
-            **self._environment("CronJob", "gate"),
+            **self._environment("CronJob", "collect"),
             "KUBECONFIG": await self._account("causeway-registry-collector"),
-            "CAUSEWAY_REGISTRY_POD": "collector",
-            "CAUSEWAY_REGISTRY_COLLECTOR_PORT": str(port),
+            "CAUSEWAY_REGISTRY_POD": COLLECTOR,
+            "CAUSEWAY_REGISTRY_UNTAGGED": untagged,
         }
-        argv = [sys.executable, "-m", "causeway", "serve", "registry-collector"]
-        with (self.directory / "collector.log").open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                *argv, env={**os.environ, **environment}, stdout=sink, stderr=sink
+        begin = f"from causeway.rooms.registry import gate; gate.LASTS = {lasts}"
+        argv = [sys.executable, "-c", f"{begin}; from causeway.main import main; main()"]
+        with (self.directory / "collector.log").open("wb") as sink:
+            return await asyncio.create_subprocess_exec(
+                *argv,
+                *("serve", "registry-collector"),
+                env={**os.environ, **environment},
+                stdout=sink,
+                stderr=sink,
             )
-        try:
-            await self._until_ready(process, port)
-            yield
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            ended = await process.wait()
-        assert ended == 0, (self.directory / "collector.log").read_text()
 
-    async def _until_ready(self, process: asyncio.subprocess.Process, port: int) -> None:
-        deadline = time.monotonic() + DEADLINE
-        while True:
-            log = (self.directory / "collector.log").read_text()
-            assert process.returncode is None, log
-            assert time.monotonic() < deadline, log
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.1)
-                continue
-            writer.close()
-            return
+    def told(self) -> str:
+        """Return what the collector said."""
+        return (self.directory / "collector.log").read_text()
 
-    async def collect(self) -> str:
-        """Run the registry's own collection with the shipped arguments; return what it said."""
-        (job,) = (each for each in self._objects() if each["kind"] == "CronJob")
-        (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-        *words, _ = container["args"]
+    async def collect(self, untagged: str = "keep") -> str:
+        """Let a collection begin and come to its end; return what it said."""
+        await self.quieten()
+        process = await self.collector(untagged=untagged)
+        assert await process.wait() == 0, self.told()
+        return self.told()
+
+    async def unused(self, *words: str) -> tuple[int, int]:
+        """Return how many blobs and manifests the registry's own program would delete."""
         ended = await asyncio.create_subprocess_exec(
-            str(self.program),
-            *words,
+            *(str(self.program), "garbage-collect", "--dry-run", *words),
             str(self.directory / "config/config.yml"),
-            env={**os.environ, **self._environment("CronJob", "collect")},
+            env={**os.environ, **self._environment("Deployment", "registry")},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         said, _ = await ended.communicate()
-        assert ended.returncode == 0, said.decode()
-        return said.decode()
+        found = re.search(r"(\d+) blobs and (\d+) manifests eligible", said.decode())
+        assert found is not None, said.decode()
+        return int(found[1]), int(found[2])
 
     async def quieten(self) -> None:
         """Make the last push one of long ago, in place of waiting."""
@@ -231,11 +222,7 @@ class Stage:
             for template in [each["spec"].get("template") or each["spec"]["jobTemplate"]["spec"]["template"]]
             if "registry" in each["metadata"]["name"]
         )
-        (wanted,) = (
-            each
-            for each in [*spec["containers"], *spec.get("initContainers", [])]
-            if each["name"] == container
-        )
+        (wanted,) = (each for each in spec["containers"] if each["name"] == container)
         found = {"CAUSEWAY_REGISTRY_IMAGES": self.storage.replaced().get("/var/lib/registry", "")}
         for each in wanted["env"]:
             if "value" in each:

@@ -16,6 +16,7 @@ from causeway.kube.access import Access, from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.resource import NAMESPACES
 from causeway.rooms.registry import gate, owners
+from causeway.rooms.registry.gate import Entrance, Hold
 from causeway.rooms.registry.images import Images
 from causeway.rooms.registry.owners import Owner
 from causeway.rooms.registry.quota import ANNOTATION
@@ -53,16 +54,17 @@ async def collect_what_a_lost_namespace_left(stage: Stage, store: Store) -> None
     before = await blobs(store)
     await stage.forsake("gone")
     await stage.quieten()
-    async with stage.collecting():
+    async with gate.closed(stage.admin, "somebody"):
         # Who pushes is told why he may not, and nobody else notices.
         status, said = await stage.skopeo(stays, "copy", other, "HOST/stays/b:1")
         assert status != 0
         assert "unused blobs are being collected" in said, said
         status, said = await stage.skopeo(stays, "inspect", "--format={{.Digest}}", "HOST/stays/a:1")
         assert (status, said.strip()) == (0, digest)
-        await stage.collect()
+    await stage.collect()
     assert await store.folders("docker/registry/v2/repositories") == ["stays"]
     assert await blobs(store) == before - 3  # a layer, a configuration, a manifest
+    assert await stage.unused() == (0, 0)
     # What was collected can be pushed again, and what was not can be pulled.
     status, said = await stage.skopeo(stays, "copy", other, "HOST/stays/b:1")
     assert status == 0, said
@@ -77,15 +79,48 @@ async def test_what_a_namespace_that_is_gone_left_is_freed(stage: Stage) -> None
 
 
 async def test_a_collection_ends_well_where_nothing_is_pushed_or_an_index_of_nothing(stage: Stage) -> None:
-    await stage.quieten()
-    async with stage.collecting():
-        await stage.collect()
+    await stage.collect()
     bearer = may_push(stage, await owned(stage, "empty"), "empty/a")
     status, told = write(stage, bearer, "empty/a", {"manifests": []}, INDEX)
     assert status == 201, told
-    await stage.quieten()
-    async with stage.collecting():
-        assert "1 blobs marked, 0 blobs" in await stage.collect()
+    before = await blobs(directory(stage))
+    await stage.collect()
+    assert await blobs(directory(stage)) == before
+
+
+async def test_what_is_deleted_is_what_the_registrys_own_program_would(stage: Stage) -> None:
+    token, store = await owned(stage, "same"), directory(stage)
+    first, digest = stage.image("first")
+    second, _ = stage.image("second")
+    third, doomed = stage.image("third")
+    pushes = ((first, "a:1"), (second, "a:1"), (first, "b:1"), (third, "c:1"))  # the first loses a tag
+    for source, target in pushes:
+        status, said = await stage.skopeo(token, "copy", source, f"HOST/same/{target}")
+        assert status == 0, said
+    bearer = may_push(stage, token, "same/c")
+    part = {"mediaType": MANIFEST, "digest": doomed, "size": 500}
+    status, told = write(stage, bearer, "same/c", {"manifests": [part]}, INDEX)  # it has the tag now
+    assert status == 201, told
+    status, said = await stage.skopeo(token, "delete", "HOST/same/b:1")
+    assert status == 0, said
+    assert await stage.unused() == (0, 0)  # an image without a tag may be wanted by its digest
+    before = await blobs(store)
+    await stage.collect()
+    assert await blobs(store) == before
+    theirs = await stage.unused("--delete-untagged")
+    assert theirs == (3, 1)
+    await stage.collect(untagged="delete")
+    assert await blobs(store) == before - 3
+    assert await stage.unused("--delete-untagged") == (0, 0)
+    status, said = await stage.skopeo(token, "inspect", f"HOST/same/a@{digest}")
+    assert status != 0
+    assert "unknown" in said, said
+    for name in ("a:1", f"c@{doomed}"):
+        target = f"oci-archive:{stage.directory / f'{name[0]}-kept.tar'}"
+        status, said = await stage.skopeo(token, "copy", f"HOST/same/{name}", target)
+        assert status == 0, said
+    status, said = await stage.skopeo(token, "copy", first, "HOST/same/a:2")
+    assert status == 0, said
 
 
 class Meanwhile(Directory):
@@ -107,7 +142,9 @@ async def test_what_a_namespace_takes_over_during_a_collection_stays(stage: Stag
     key = "docker/registry/v2/repositories/young/a/_layers/link"
     store = Meanwhile(tmp_path / "others", stage)
     await store.write(key, b"x")
-    assert await collector.sweep(stage.admin, store) == []
+    await stage.quieten()
+    async with gate.closed(stage.admin, "somebody") as hold:
+        assert await collector.sweep(stage.admin, store, hold) == []
     assert await store.keys("docker") == [key]
 
 
@@ -129,7 +166,7 @@ class Watched(Client):
 
 async def waiting(client: Watched, collector: str) -> asyncio.Task[None]:
     """Let a collector wait; return when it has looked twice without taking the Lease."""
-    task = asyncio.create_task(gate.close(client, collector))
+    task = asyncio.create_task(Hold(client, collector).take())
     looked = asyncio.create_task(client.again.wait())
     done, _ = await asyncio.wait([task, looked], timeout=30, return_when=asyncio.FIRST_COMPLETED)
     assert done == {looked}
@@ -141,27 +178,28 @@ async def test_of_those_who_push_and_those_who_collect_one_goes_first(
 ) -> None:
     monkeypatch.setattr(gate, "_LOOK_EVERY", 0.2)
     client, access = stage.admin, from_kubeconfig(stage.api.kubeconfig)
+    entrance = Entrance(client)
     await stage.quieten()
-    answers = await asyncio.gather(*(gate.enter(client) for _ in range(4)))
+    answers = await asyncio.gather(*(entrance.enter() for _ in range(4)))
     assert answers == [None] * 4
     async with Watched(access) as first, Watched(access) as second:
         # Somebody may push: who collects waits, and takes it as soon as nobody can any more.
         one = await waiting(first, "one")
-        assert await gate.enter(client) is None
+        assert await entrance.enter() is None
         await stage.quieten()
         await asyncio.wait_for(one, 30)
         # The same one may come again, after it was killed; another one waits, and nobody pushes.
-        await gate.close(client, "one")
+        await Hold(client, "one").take()
         two = await waiting(second, "two")
-        closed = await gate.enter(client)
+        closed = await entrance.enter()
         assert closed is not None
         assert closed.collector == "one"
-        await gate.reopen(client, "two")
-        assert await gate.enter(client) is not None
-        await gate.reopen(client, "one")
+        await Hold(client, "two").give_back()
+        assert await entrance.enter() is not None
+        await Hold(client, "one").give_back()
         await asyncio.wait_for(two, 30)
-        await gate.reopen(client, "two")
-        assert await gate.enter(client) is None
+        await Hold(client, "two").give_back()
+        assert await entrance.enter() is None
 
 
 async def test_a_namespace_of_the_same_name_has_nothing_of_the_former(stage: Stage, tmp_path: Path) -> None:

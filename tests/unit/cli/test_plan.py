@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from causeway.cli import plan as cli
 from causeway.cli import status as status_cli
-from causeway.kit.errors import Exit, Problem
+from causeway.kit.errors import Exit, Finding, Problem
 from causeway.kit.progress import Timing
 from causeway.main import app
 from causeway.rooms.platforms.plan import Action, Change, Plan
@@ -53,6 +53,11 @@ def test_a_plan_names_what_is_replaced_and_which_nodes_go(capsys: pytest.Capture
         "  demo-compute-1 is cordoned and drained before it is deleted",
         "platform demo: 1 replace, 1 delete, 1 keep",
     ]
+
+
+def test_what_one_might_not_expect_is_told_with_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.show(Plan((), notices=(Finding("registry", "its images stay", "Push them."),)), "demo")
+    assert capsys.readouterr().out.splitlines()[0] == "registry: its images stay. Push them."
 
 
 def test_an_empty_plan_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,6 +135,15 @@ async def secret_files(client: Client, name: str) -> dict[str, str]:
     return {name: base64.b64decode(text).decode() for name, text in data.items()}
 
 
+async def registry_config(client: Client) -> str:
+    """Return the settings of the registry in the platform, "" if there is none."""
+    try:
+        found = await client.get(CONFIG_MAPS, registering.NAME, NAMESPACE)
+    except NotFound:
+        return ""
+    return str(found["data"][registering.CONFIG])
+
+
 async def take_out(client: Client, leaving: Sequence[str], waiting_for: Waiting) -> None:
     """Cordon all nodes that leave, so that no pod moves from one to the next, then drain them one by one."""
     for name in leaving:

@@ -9,9 +9,10 @@ it: the container says who has one.
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -30,6 +31,7 @@ _GIB = 1 << 30
 _USER = "X-Container-Meta-Causeway-User-"
 """Of a container, with an access key: whose it is. One for each, as a value has no more than 256 bytes."""
 
+_CLUSTER = "X-Container-Meta-Causeway-Cluster"
 _SEGMENTS = "+segments"  # beside it, where Swift's S3 interface puts parts of large objects
 
 
@@ -44,6 +46,14 @@ class ImageStore:
     authority: str = field(repr=False, default="")
 
 
+@dataclass(frozen=True)
+class Found:
+    """A platform's container, and the users who have made keys for it."""
+
+    container: Stored
+    users: tuple[str, ...]
+
+
 def container_of(cluster_id: str) -> str:
     """Return the name of a platform's container of images."""
     return f"causeway-registry-{cluster_id}"
@@ -56,8 +66,8 @@ def ensure(cloud: Connection, cluster_id: str) -> ImageStore:
         if not url:
             raise Problem.of(_PLACE, "the cloud has no object store", "Use cinder, or s3 with a bucket.")
         container = container_of(cluster_id)
-        access = _access(cluster_id, _user(cloud))
-        marks = {"X-Container-Meta-Causeway-Cluster": cluster_id, mark_of(access): _user(cloud)}
+        access = access_of(cluster_id, _user(cloud))
+        marks = {_CLUSTER: cluster_id, mark_of(access): _user(cloud)}
         sdk.raise_from_response(cloud.object_store.put(f"/{container}", headers=marks))
         place = urlsplit(str(url))
         verify, _ = cloud.config.get_requests_verify_args()
@@ -75,21 +85,31 @@ def revoke(cloud: Connection, cluster_id: str) -> list[str]:
 
     Returns the users who have made keys for it that cannot be seen from here.
     """
-    container = container_of(cluster_id)
-    users = users_in(_head(cloud, container) or {})
-    gone, left = [], []
-    for user in sorted({*users, _user(cloud)}):
-        access = _access(cluster_id, user)
-        found = _credentials(cloud, access, user)
-        for each in found:
-            _gone(cloud.identity.delete(f"/credentials/{each['id']}"))
-        if found or user == _user(cloud):
-            gone.append(user)
-        else:
-            left.append(user)
-    if marks := {mark_of(_access(cluster_id, each)): "" for each in gone if each in users}:
-        _gone(cloud.object_store.post(f"/{container}", headers=marks))
-    return left
+    users = users_in(_head(cloud, container_of(cluster_id)) or {})
+    gone = [each for each in sorted({*users, _user(cloud)}) if _revoked(cloud, cluster_id, each)]
+    _unmark(cloud, cluster_id, [each for each in gone if each in users])
+    return [each for each in users if each not in gone]
+
+
+def revoke_of(cloud: Connection, cluster_id: str, user: str) -> bool:
+    """Delete the keys a user has made for a platform; return False where they cannot be seen."""
+    if not _revoked(cloud, cluster_id, user):
+        return False
+    _unmark(cloud, cluster_id, [user])
+    return True
+
+
+def _revoked(cloud: Connection, cluster_id: str, user: str) -> bool:
+    found = _credentials(cloud, access_of(cluster_id, user), user)
+    for each in found:
+        _gone(cloud.identity.delete(f"/credentials/{each['id']}"))
+    return bool(found) or user == _user(cloud)
+
+
+def _unmark(cloud: Connection, cluster_id: str, users: Sequence[str]) -> None:
+    if users:
+        marks = {mark_of(access_of(cluster_id, each)): "" for each in users}
+        _gone(cloud.object_store.post(f"/{container_of(cluster_id)}", headers=marks))
 
 
 def withdraw(cloud: Connection, cluster_id: str) -> list[Finding]:
@@ -116,9 +136,14 @@ def users_in(headers: Mapping[str, str]) -> list[str]:
     )
 
 
+def access_of(cluster_id: str, user: str) -> str:
+    """Return the access key of the keys of a platform and a user."""
+    return hashlib.sha256(f"{cluster_id} {user}".encode()).hexdigest()[:32]
+
+
 def unrevoked(cluster_id: str, user: str) -> Finding:
     """Return what there is to say of keys that cannot be seen."""
-    access = _access(cluster_id, user)
+    access = access_of(cluster_id, user)
     return Finding(
         f"EC2 credential {access} of user {user}",
         "may still be there: it was made by another user, and only he and administrators see it",
@@ -144,12 +169,43 @@ def stored(cloud: Connection, cluster_id: str, *, expected: bool = False) -> lis
     return [Stored(CONTAINER, container, "", -(-sum(sizes) // _GIB), "available", cluster=cluster_id)]
 
 
+def everywhere(cloud: Connection) -> list[Found] | None:
+    """Return the containers of all platforms in the project; None where the user may not list them.
+
+    A container that is only named like one of ours is left out: its own metadata have to say whose it is.
+    """
+    if not cloud.endpoint_for("object-store"):
+        return []
+    sizes: dict[str, int] = {}
+    query = {"format": "json", "prefix": container_of(""), "limit": str(_PAGE)}
+    while True:
+        listed = cloud.object_store.get("/", params=query)
+        if listed.status_code == 403:
+            return None
+        sdk.raise_from_response(listed)
+        page = {each["name"]: int(each["bytes"]) for each in (listed.json() if listed.content else [])}
+        if not page:
+            break
+        sizes |= page
+        query["marker"] = max(page)
+    found = []
+    for name in sizes:
+        headers = _head(cloud, name) or {}
+        cluster = headers.get(_CLUSTER, "")
+        if cluster and container_of(cluster) == name:
+            size = sizes[name] + sizes.get(name + _SEGMENTS, 0)
+            made = datetime.fromtimestamp(float(headers["X-Timestamp"]), UTC)
+            stands = Stored(CONTAINER, name, "", -(-size // _GIB), "available", made.isoformat(), cluster)
+            found.append(Found(stands, tuple(users_in(headers))))
+    return found
+
+
 def delete(cloud: Connection, cluster_id: str) -> None:
     """Delete the container of a platform with all its images; none is no error."""
     if not cloud.endpoint_for("object-store"):
         return
     container = container_of(cluster_id)
-    for each in (container, container + _SEGMENTS):
+    for each in (container + _SEGMENTS, container):  # that which says whose both are goes last
         _delete(cloud, f"/{each}")
 
 
@@ -172,10 +228,6 @@ def _delete(cloud: Connection, path: str) -> None:
 def _gone(response: Any) -> None:
     if response.status_code != 404:
         sdk.raise_from_response(response)
-
-
-def _access(cluster_id: str, user: str) -> str:
-    return hashlib.sha256(f"{cluster_id} {user}".encode()).hexdigest()[:32]
 
 
 def _user(cloud: Connection) -> str:

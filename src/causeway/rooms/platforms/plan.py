@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from causeway.kit.errors import Finding
 from causeway.rooms.platforms.groups import Group, LiveGroup, node_name
 from causeway.rooms.platforms.hot import Path, Resource, references
 
@@ -46,11 +47,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """Every resource with what happens to it, nodes that join, and nodes that are drained and removed."""
+    """Every resource with what happens to it, nodes that join, and nodes that are drained and removed.
+
+    ``notices`` tell what people might not expect of a change that is no resource's.
+    """
 
     changes: tuple[Change, ...]
     joining: tuple[str, ...] = ()
     leaving: tuple[str, ...] = ()
+    notices: tuple[Finding, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -227,4 +232,5 @@ def as_data(plan: Plan) -> dict[str, Any]:
             for change in plan.changes
             if change.action is not Action.KEEP
         ],
+        "notices": [str(each) for each in plan.notices],
     }

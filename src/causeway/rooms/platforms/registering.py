@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network
 
+import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from causeway.rooms.platforms.image_store import ImageStore
+from causeway.kit.errors import Finding
+from causeway.rooms.platforms.image_store import ImageStore, container_of
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, key_pair, server_certificate, will_do
 from causeway.rooms.platforms.ranges import kubernetes_services
@@ -31,6 +33,9 @@ what states of uploads are signed with."""
 
 AUTHORITY, ACCESS, SECRET = "cacert.pem", "access-key", "secret-key"
 """Further keys of it for images in Swift: whom its certificate is of, and what it lets the registry in by."""
+
+CONFIG = "config.yml"
+"""The key of its ConfigMap that has the settings of the registry's program."""
 
 _PLACE = 11  # in the services' range: the cluster's DNS has the tenth address
 
@@ -110,6 +115,30 @@ def registering(
         files[AUTHORITY] = store.authority
     bucket = Bucket.model_validate({"endpoint": store.endpoint, "bucket": store.container, "secret": NAME})
     return Registering(host, address, chosen, files, bucket)
+
+
+def left_behind(platform: Platform, cluster_id: str, config: str) -> Finding | None:
+    """Return what is to be said where images would be in another place than so far. Pure.
+
+    ``config`` are the settings of the registry's program there is, "" if there is none.
+    """
+    chosen = platform.spec.registry
+    if chosen is None or not config:
+        return None
+    before = yaml.safe_load(config)["storage"].get("s3", {}).get("bucket", "")
+    after = chosen.s3.bucket if chosen.s3 else container_of(cluster_id) if chosen.storage == "swift" else ""
+    if after == before:
+        return None
+    return Finding(
+        "registry",
+        f"its images stay in {_place(before)}, and are not moved to {_place(after)}: there it has only what "
+        "was pushed while it was there, and a pod whose node lacks its image does not start",
+        "Push what is used again. Nothing is deleted: with the former storage those images are back.",
+    )
+
+
+def _place(bucket: str) -> str:
+    return f"the bucket {bucket}" if bucket else f"the claim kube-system/{NAME}"
 
 
 def _key_set(public: str) -> str:

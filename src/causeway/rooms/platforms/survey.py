@@ -17,7 +17,7 @@ from causeway.kit.progress import Progress
 from causeway.kube.access import Access, from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
-from causeway.rooms.platforms import causes, cluster, groups, hot, plan, stack, state, template
+from causeway.rooms.platforms import causes, cluster, groups, hot, plan, registering, stack, state, template
 from causeway.rooms.platforms.checks import Severity
 from causeway.rooms.platforms.gather import gather
 from causeway.rooms.platforms.groups import Group, LiveGroup
@@ -88,6 +88,8 @@ def survey(
         living = template.live_groups(live.parameters) if live else {}
         wanted = _with_removals(platform, kept, live, living, remove)
         made = _plan(heat, platform, site=site, kept=kept, live=live, wanted=wanted, living=living)
+        if live is not None and kept.started:
+            made = replace(made, notices=_notices(platform, kept, live))
     return Survey(platform, site, live, kept, wanted, made)
 
 
@@ -180,6 +182,18 @@ def _cordoned(api: Access) -> list[str]:
         return asyncio.run(read())
     except ApiError:
         return []  # a preference only: without the API the newest nodes go
+
+
+def _notices(platform: Platform, kept: State, live: LiveStack) -> tuple[Finding, ...]:
+    async def read() -> str:
+        async with Client(access(platform, kept, live)) as client:
+            return await cluster.registry_config(client)
+
+    try:
+        found = registering.left_behind(platform, kept.cluster_id, asyncio.run(read()))
+    except Problem:
+        return ()  # apply waits for the API, and says so
+    return (found,) if found else ()
 
 
 def _plan(

@@ -10,8 +10,8 @@ from causeway.kit.errors import Finding, Problem
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound, Object
 from causeway.kube.resource import NAMESPACES
-from causeway.rooms.registry import gate, layout, owners, quota
-from causeway.rooms.registry.gate import Gate
+from causeway.rooms.registry import layout, owners, quota
+from causeway.rooms.registry.gate import Entrance, Gate
 from causeway.rooms.registry.owners import Claim, Owner
 from causeway.rooms.registry.store import Store
 
@@ -27,6 +27,7 @@ class Images:
     def __init__(self, client: Client, store: Store, default: int | None) -> None:
         self._client, self._store, self._default = client, store, default
         self._platform = ""
+        self._entrance = Entrance(client)
         self._owners: dict[str, Owner] = {}  # as recorded, for certain
         self._held: dict[str, dict[str, int]] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -35,6 +36,10 @@ class Images:
         """Take the store for this platform, before anything else; raises ``Problem`` and ``ApiError``."""
         self._platform = (await self._client.get(NAMESPACES, owners.PLATFORM))["metadata"]["uid"]
         await owners.hold(self._store, self._platform)
+
+    async def enter(self) -> Gate | None:
+        """Record that somebody is about to push; return what stands against it; raises ``ApiError``."""
+        return await self._entrance.enter()
 
     async def namespace(self, name: str) -> Object | None:
         """Return a Namespace object, None where there is none or it ends; raises ``ApiError``."""
@@ -57,7 +62,7 @@ class Images:
         async with self._turns[name]:
             found = owners.claim(await owners.recorded(self._store, name), owner)
             if found is Claim.FORMER:
-                if closed := await gate.enter(self._client):
+                if closed := await self.enter():
                     return closed
                 await owners.remove(self._store, name)
                 self._held.pop(name, None)
@@ -83,7 +88,10 @@ class Images:
         Nobody is refused by what is remembered alone: images may have been deleted since it was counted.
         Raises ``Problem``, ``ValueError`` for what is no manifest, ``Unknown`` for a part that is not there.
         """
-        name, parts = namespace["metadata"]["name"], layout.parts(manifest)  # also where there is no limit
+        name, parts = (
+            namespace["metadata"]["name"],
+            layout.named(manifest).parts,
+        )  # also where there is no limit
         limit = quota.limit_of(namespace, self._default)
         if isinstance(limit, Finding):
             return limit

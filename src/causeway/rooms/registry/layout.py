@@ -7,17 +7,26 @@ the image manifests of OCI and Docker.
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _ROOT = "docker/registry/v2"
 REPOSITORIES, BLOBS = f"{_ROOT}/repositories", f"{_ROOT}/blobs"
-MANIFESTS, LAYERS = "_manifests", "_layers"
-"""Folders in that of a repository; the names of all but repositories begin so."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_REVISION = re.compile(
-    rf"{REPOSITORIES}/(?P<repository>.+)/_manifests/revisions/sha256/(?P<digest>[0-9a-f]{{64}})/link"
-)
+_SHA256 = r"sha256/(?P<digest>[0-9a-f]{64})"
+_IN = rf"(?P<repository>{REPOSITORIES}/.+)"
+_REVISION = re.compile(rf"{REPOSITORIES}/(?P<repository>.+)/_manifests/revisions/{_SHA256}/link")
+_PLACES = {
+    kind: re.compile(path)
+    for kind, path in {
+        "revision": rf"(?P<folder>{_IN}/_manifests/revisions/{_SHA256})/link",
+        "former": rf"(?P<folder>{_IN}/_manifests/tags/[^/]+/index/{_SHA256})/link",
+        "tag": rf"{_IN}/_manifests/tags/[^/]+/current/link",
+        "layer": rf"(?P<folder>{_IN}/_layers/{_SHA256})/link",
+        "blob": rf"(?P<folder>{BLOBS}/sha256/[0-9a-f]{{2}}/(?P<digest>[0-9a-f]{{64}}))/data",
+    }.items()
+}
 _KEYS = {
     each.casefold(): each
     for each in (
@@ -48,8 +57,40 @@ def manifests(keys: Iterable[str]) -> dict[str, str]:
     return {f"sha256:{each['digest']}": each["repository"] for each in found if each}
 
 
-def parts(manifest: bytes) -> list[str]:
-    """Return the digests of the blobs an image is made of; raises ``ValueError`` for what is no manifest.
+@dataclass(frozen=True)
+class Place:
+    """What a key is: a revision, a tag, a former image of a tag or a layer of a repository, or a blob.
+
+    ``repository`` is its folder, ``digest`` what is named by it and ``folder`` what is deleted with it, where
+    there is one.
+    """
+
+    kind: str
+    repository: str = ""
+    digest: str = ""
+    folder: str = ""
+
+
+def place_of(key: str) -> Place | None:
+    """Return what a key is, None for anything else."""
+    for kind, path in _PLACES.items():
+        if found := path.fullmatch(key):
+            parts = found.groupdict()
+            digest = f"sha256:{parts['digest']}" if "digest" in parts else ""
+            return Place(kind, parts.get("repository", ""), digest, parts.get("folder", ""))
+    return None
+
+
+@dataclass(frozen=True)
+class Named:
+    """The digests a manifest names: of the blobs an image is made of, and of an index's manifests."""
+
+    parts: tuple[str, ...]
+    manifests: tuple[str, ...] = ()
+
+
+def named(manifest: bytes) -> Named:
+    """Return what a manifest names; raises ``ValueError`` for what is no manifest.
 
     What an index names are manifests, which count by themselves. Sizes in it are what its writer says. It is
     read so that the registry cannot read it otherwise: Go takes keys in any case, and the last of several.
@@ -61,12 +102,12 @@ def parts(manifest: bytes) -> list[str]:
     if not isinstance(document, dict):
         raise ValueError("a manifest is an object")  # noqa: TRY004  # one kind of error for what is no manifest
     _spelt(document)
-    named = [document["config"]] if document.get("config") is not None else []
-    named += _listed(document, "layers")
-    found = [_digest(each) for each in named]
-    for each in _listed(document, "manifests"):
-        _digest(each)
-    return list(dict.fromkeys(found))
+    found = [document["config"]] if document.get("config") is not None else []
+    found += _listed(document, "layers")
+    return Named(
+        tuple(dict.fromkeys(map(_digest, found))),
+        tuple(dict.fromkeys(map(_digest, _listed(document, "manifests")))),
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ async def held(store: Store, namespace: str) -> dict[str, int]:
         if content is not None:  # it was deleted a moment ago
             found[digest] = len(content)
             try:
-                parts |= dict.fromkeys(layout.parts(content))
+                parts |= dict.fromkeys(layout.named(content).parts)
             except ValueError as error:
                 place, cause = f"image {repository}@{digest}", f"what is stored is no manifest: {error}"
                 raise Problem.of(place, cause, "Delete that image, and push it again.") from error

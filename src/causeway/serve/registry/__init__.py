@@ -19,7 +19,7 @@ from causeway.kit.errors import Problem
 from causeway.kube.access import discover
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
-from causeway.rooms.registry import gate, reviews, scopes
+from causeway.rooms.registry import reviews, scopes
 from causeway.rooms.registry.gate import Gate
 from causeway.rooms.registry.images import Images
 from causeway.rooms.registry.scopes import Access
@@ -76,7 +76,7 @@ def application(client: Client, signer: Signer, images: Images, registry: str) -
                 return refusal(401, "UNAUTHORIZED", "the password must be a token of this platform")
             wanted = scopes.parse(request.query.getall("scope", []))
             allowed = await reviews.granted(client, user, wanted)
-            allowed, living, closed = await _settled(client, images, allowed)
+            allowed, living, closed = await _settled(images, allowed)
         except ApiError as error:
             log.warning("a token cannot be reviewed", cause=str(error))
             return refusal(503, "UNAVAILABLE", "the API server does not review tokens now")
@@ -117,7 +117,7 @@ def _password(authorization: str) -> str:
 
 
 async def _settled(
-    client: Client, images: Images, allowed: Collection[Access]
+    images: Images, allowed: Collection[Access]
 ) -> tuple[list[Access], dict[str, str], Gate | None]:
     """Return what of the allowed can be done now, the UIDs of its namespaces, and the gate if closed."""
     living: dict[str, str] = {}
@@ -132,7 +132,7 @@ async def _settled(
             living[name] = found["metadata"]["uid"]
     left = [each for each in allowed if not each.namespace or each.namespace in living]
     if any(scopes.changes(each) for each in left):
-        closed = await gate.enter(client) or closed
+        closed = await images.enter() or closed
     return (scopes.unchanging(left) if closed else left), living, closed
 
 

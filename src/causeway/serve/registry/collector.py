@@ -1,32 +1,35 @@
-"""The part of a collection of unused blobs that is ours (``causeway serve registry-collector``).
+"""A collection of what no image needs (``causeway serve registry-collector``): it collects once and ends.
 
-The registry's own ``garbage-collect`` must not run while images are pushed. This runs beside it, in a pod of
-its own, and begins first: it waits until nobody pushes, closes the gate, deletes the images of namespaces
-that are gone, and says that it is ready. Then the registry's program is started. When that has ended, well or
-not, this gets SIGTERM and opens the gate again.
+The registry's own ``garbage-collect`` cannot be told that somebody pushes again, and in a container of its
+own it runs on when who keeps others from pushing is gone. Here one process holds the Lease and deletes: what
+ends or stops the one ends or stops the other.
 """
 
 import asyncio
 import os
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
 import structlog
-from aiohttp import web
 
 from causeway.kit import logging, trace
+from causeway.kit.errors import Problem
 from causeway.kube.access import discover
 from causeway.kube.client import Client
 from causeway.kube.resource import NAMESPACES
-from causeway.rooms.registry import gate, owners, walks
+from causeway.rooms.registry import gate, layout, owners, unused
+from causeway.rooms.registry.gate import Hold
 from causeway.rooms.registry.store import Store
 from causeway.serve.ending import on_ending
 from causeway.serve.registry.settings import Collector, opened
+
+_HANDFUL = 16
+"""Of what is deleted at once, after one renewal of the Lease."""
 
 log = structlog.get_logger()
 
 
 def run(settings: Collector) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Collect once; raises ``Problem`` where that did not come to its end, as after SIGTERM or SIGINT."""
     logging.configure(logging.level_from(os.environ))
     trace.configure("causeway-registry-collector", os.environ)
     try:
@@ -36,34 +39,29 @@ def run(settings: Collector) -> None:
 
 
 async def _serve(settings: Collector) -> None:
-    ended = asyncio.Event()
-    on_ending(ended.set)
+    collecting = asyncio.ensure_future(_collect(settings))
+    on_ending(collecting.cancel)
+    try:
+        async with asyncio.timeout(gate.LONGEST.total_seconds()):
+            await collecting
+    except (asyncio.CancelledError, TimeoutError) as error:
+        late = isinstance(error, TimeoutError)
+        cause = "is not done after an hour" if late else "was ended before it was done"
+        raise Problem.of("collection of unused blobs", cause, "The next one does what is left.") from None
+
+
+async def _collect(settings: Collector) -> None:
     async with Client(discover()) as client, opened(settings.place) as store:
-        begun = asyncio.ensure_future(_begin(client, store, settings))
-        stopped = asyncio.ensure_future(ended.wait())
-        try:
-            await asyncio.wait([begun, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if begun.done():
-                begun.result()
-                await _ready_until(ended, settings.port)
-        finally:
-            for each in (begun, stopped):
-                each.cancel()
-            await asyncio.gather(begun, stopped, return_exceptions=True)
-            await gate.reopen(client, settings.identity)
-            log.info("images may be pushed")
+        log.info("waiting until nobody pushes")
+        async with gate.closed(client, settings.identity) as hold:
+            log.info("nobody may push")
+            await sweep(client, store, hold)
+            found = await unused.find(store, untagged=settings.untagged)
+            await remove(store, found.folders, hold)
+        log.info("collected", images=len(found.images), layers=len(found.layers), blobs=len(found.blobs))
 
 
-async def _begin(client: Client, store: Store, settings: Collector) -> None:
-    log.info("waiting until nobody pushes")
-    await gate.close(client, settings.identity)
-    log.info("nobody pushes")
-    await sweep(client, store)
-    if isinstance(settings.place, Path):
-        await walks.complete(store)
-
-
-async def sweep(client: Client, store: Store) -> list[str]:
+async def sweep(client: Client, store: Store, hold: Hold) -> list[str]:
     """Delete the images of namespaces that are gone; return their names. Raises ``Problem``.
 
     A namespace that is made meanwhile takes over what nobody has: its record is not among those read before.
@@ -75,24 +73,19 @@ async def sweep(client: Client, store: Store) -> list[str]:
     await owners.hold(store, platform)
     found = owners.gone(records, platform, living)
     for each in found:
-        await owners.remove(store, each)
+        await remove(store, await store.keys(layout.folder_of(each)), hold)
+        async with hold.sure():
+            await owners.remove(store, each)
         log.info("deleted the images of a namespace that is gone", namespace=each)
     return found
 
 
-async def _ready_until(ended: asyncio.Event, port: int) -> None:
-    """Answer ``/healthz``, by which the kubelet knows that the registry's program may begin."""
+async def remove(store: Store, folders: Sequence[str], hold: Hold) -> None:
+    """Delete folders in their order, some at once; raises ``Problem`` when the Lease is not ours any more."""
+    for some in _handfuls(folders):
+        async with hold.sure():
+            await asyncio.gather(*map(store.remove, some))
 
-    async def ready(request: web.Request) -> web.Response:
-        del request
-        return web.Response(text="nobody may push\n")
 
-    made = web.Application()
-    made.router.add_get("/healthz", ready)
-    runner = web.AppRunner(made, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104  # the kubelet asks from outside
-        await ended.wait()
-    finally:
-        await runner.cleanup()
+def _handfuls(folders: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (folders[begin : begin + _HANDFUL] for begin in range(0, len(folders), _HANDFUL))

@@ -47,11 +47,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Collector:
-    """The collector's: ``place`` is where images are, ``identity`` the name of its pod."""
+    """The collector's: ``place`` is where images are, ``identity`` the name of its pod.
+
+    ``untagged`` says whether images without a tag go as well.
+    """
 
     place: Path | Place
     identity: str
-    port: int
+    untagged: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Collector":
@@ -59,9 +62,10 @@ class Collector:
         identity = environment.get(f"{_PREFIX}POD", "")
         if not identity:
             raise _wrong("POD", "is not set", "Give the name of the pod.")
-        return cls(
-            _place(environment), identity, _number(environment, "COLLECTOR_PORT", "5002", "Give a port.")
-        )
+        untagged = environment.get(f"{_PREFIX}UNTAGGED", "keep")
+        if untagged not in ("keep", "delete"):
+            raise _wrong("UNTAGGED", f"is {untagged!r}", "Give keep or delete.")
+        return cls(_place(environment), identity, untagged == "delete")
 
 
 @asynccontextmanager

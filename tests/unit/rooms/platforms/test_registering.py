@@ -15,8 +15,9 @@ from cryptography import x509
 from tests.unit.rooms.platforms import examples
 from tests.unit.rooms.platforms.examples import PKI, platform
 
-from causeway.rooms.platforms import hot, registering
-from causeway.rooms.platforms.image_store import ImageStore
+from causeway.rooms.platforms import addons, hot, registering
+from causeway.rooms.platforms.addons import Settings
+from causeway.rooms.platforms.image_store import ImageStore, container_of
 from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.registry import reviews
@@ -36,6 +37,57 @@ def made(present: dict[str, str] | None = None, now: datetime = NOW, **spec: Any
 
 def test_no_registry_unless_asked_for() -> None:
     assert registering.registering(platform(**SUFFIX), SERVICES, PKI, {}, NOW) is None
+
+
+S3 = {"endpoint": "https://s3.example", "bucket": "images"}
+
+
+def config(storage: dict[str, Any], cluster: str = "here") -> str:
+    """Return what the registry's program is told on a platform with a storage."""
+    store = None
+    if storage["storage"] == "swift":
+        store = ImageStore("https://swift.example", container_of(cluster), "access", "secret")
+    chosen = platform(registry=storage, **SUFFIX)
+    objects = addons.manifests(
+        Settings({}, {}, 1, registry=registering.registering(chosen, SERVICES, PKI, {}, NOW, store=store))
+    )
+    (found,) = (
+        each["data"][registering.CONFIG]
+        for each in objects
+        if (each["kind"], each["metadata"]["name"]) == ("ConfigMap", registering.NAME)
+    )
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            WANTED,
+            {"storage": "swift"},
+            "stay in the claim kube-system/causeway-registry, and are not moved to",
+        ),
+        ({"storage": "swift"}, WANTED, "stay in the bucket causeway-registry-here, and are not moved to the"),
+        (WANTED, {"storage": "s3", "s3": S3}, "not moved to the bucket images"),
+        (
+            {"storage": "s3", "s3": S3},
+            {"storage": "s3", "s3": {**S3, "bucket": "others"}},
+            "stay in the bucket",
+        ),
+    ],
+)
+def test_that_images_stay_where_they_are_is_said(
+    before: dict[str, Any], after: dict[str, Any], words: str
+) -> None:
+    found = registering.left_behind(platform(registry=after, **SUFFIX), "here", config(before))
+    assert found is not None
+    assert words in found.cause
+    assert registering.left_behind(platform(registry=before, **SUFFIX), "here", config(before)) is None
+
+
+def test_nothing_is_said_where_a_registry_comes_or_goes() -> None:
+    assert registering.left_behind(platform(registry=WANTED, **SUFFIX), "here", "") is None
+    assert registering.left_behind(platform(**SUFFIX), "here", config(WANTED)) is None
 
 
 @pytest.mark.parametrize(

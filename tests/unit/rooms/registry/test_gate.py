@@ -1,17 +1,22 @@
 """Who may do what at which moment, by what the Lease says."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from causeway.kit.errors import Problem
+from causeway.kube.client import Client
+from causeway.kube.errors import Conflict
 from causeway.rooms.platforms import addons
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.platforms.registry import Registry
 from causeway.rooms.registry import gate
-from causeway.rooms.registry.gate import LONGEST, PUSHED, QUIET
+from causeway.rooms.registry.gate import LONGEST, PUSHED, QUIET, Hold, Watch
 from causeway.rooms.registry.tokens import LIFE
+from causeway.serve.registry.settings import Collector
 
 NOW = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
@@ -21,22 +26,88 @@ def lease(pushed: datetime | None = None, **spec: Any) -> dict[str, Any]:
     return {"metadata": {"name": "causeway-registry", "annotations": annotations}, "spec": spec}
 
 
-def held(since: datetime) -> dict[str, Any]:
-    return lease(holderIdentity="pod", renewTime=since.isoformat(), leaseDurationSeconds=3600)
+def held(version: str = "1") -> dict[str, Any]:
+    found = lease(
+        holderIdentity="pod", acquireTime=NOW.isoformat(), renewTime=NOW.isoformat(), leaseDurationSeconds=60
+    )
+    return {**found, "metadata": {**found["metadata"], "resourceVersion": version}}
 
 
 def test_a_new_lease_stands_in_nobodys_way() -> None:
     found = gate.read({"metadata": {"name": "causeway-registry"}})
-    assert not found.closed(NOW)
+    assert not found.closed
     assert not found.fresh(NOW)
     assert found.quiet(NOW)
 
 
-def test_nobody_pushes_while_somebody_collects_until_his_time_is_over() -> None:
-    assert gate.read(held(NOW)).closed(NOW + timedelta(minutes=59))
-    assert not gate.read(held(NOW)).closed(NOW + timedelta(minutes=60))
-    given_back = {**held(NOW)["spec"], "holderIdentity": ""}
-    assert not gate.read(lease(**given_back)).closed(NOW)
+def test_the_gate_is_closed_until_it_is_given_back() -> None:
+    found = gate.read(held())
+    assert (found.closed, found.collector, found.until) == (True, "pod", NOW + LONGEST)
+    given_back = {**held()["spec"], "holderIdentity": ""}
+    assert not gate.read(lease(**given_back)).closed
+
+
+def test_who_collects_is_lost_when_the_lease_has_stood_still_before_our_eyes() -> None:
+    watch = Watch()
+    assert not watch.lost(gate.read(held("1")), 1000.0)  # however long it stood still before
+    assert not watch.lost(gate.read(held("1")), 1059.9)
+    assert not watch.lost(gate.read(held("2")), 1060.0)  # it was renewed
+    assert not watch.lost(gate.read(held("2")), 1119.9)
+    assert watch.lost(gate.read(held("2")), 1120.0)
+
+
+def test_what_an_older_collector_took_lasts_as_long_as_it_says() -> None:
+    older = {**held(), "spec": {**held()["spec"], "leaseDurationSeconds": 3660}}
+    watch = Watch()
+    assert not watch.lost(gate.read(older), 0.0)
+    assert not watch.lost(gate.read(older), 3659.0)
+    assert watch.lost(gate.read(older), 3660.0)
+
+
+class Api:
+    """The Lease in memory; ``refuses`` says how many writes find that somebody else was faster."""
+
+    def __init__(self, holder: str = "") -> None:
+        self.lease = lease(holderIdentity=holder)
+        self.refuses = 0
+
+    async def get(self, *_: object) -> dict[str, Any]:
+        return self.lease
+
+    async def replace(self, _: object, body: dict[str, Any]) -> dict[str, Any]:
+        if self.refuses:
+            self.refuses -= 1
+            raise Conflict("lease", "changed")
+        self.lease = body
+        return body
+
+
+def hold(api: Api) -> Hold:
+    return Hold(cast("Client", api), "pod")
+
+
+async def test_what_is_deleted_after_a_renewal_is_broken_off_before_others_may_be_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gate, "LASTS", 0.4)
+    api = Api("pod")
+    api.refuses = 2
+    begun = asyncio.get_running_loop().time()
+    with pytest.raises(Problem, match="did not do in time"):
+        async with hold(api).sure():
+            await asyncio.Event().wait()
+    assert asyncio.get_running_loop().time() - begun >= 0.3  # three quarters of what the Lease lasts
+
+
+async def test_who_had_the_lease_taken_away_deletes_nothing_more() -> None:
+    api = Api("pod")
+    ours = hold(api)
+    async with ours.sure():
+        pass
+    api.refuses, api.lease = 1, lease(holderIdentity="")
+    with pytest.raises(Problem, match="was taken away"):
+        async with ours.sure():
+            pytest.fail("nothing may be deleted")
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=59)])
@@ -53,8 +124,8 @@ def test_a_record_of_another_minute_is_none() -> None:
     assert not gate.read(lease(pushed=NOW + timedelta(hours=1))).fresh(NOW)  # of a clock that was wrong
 
 
-def test_the_gate_is_closed_for_longer_than_the_collectors_pod_lives() -> None:
-    chosen = Registry.model_validate({"storage": "cinder"})
+def test_the_collectors_pod_is_ended_when_it_would_end_by_itself() -> None:
+    chosen = Registry.model_validate({"storage": "cinder", "collect": {"untagged": "delete"}})
     files = dict.fromkeys((CERTIFICATE, SIGNING_KEY, KEYS, UPLOADS), "")
     found = addons.manifests(
         Settings({}, {}, 1, registry=Registering("registry.example", "172.30.0.11", chosen, files))
@@ -63,6 +134,6 @@ def test_the_gate_is_closed_for_longer_than_the_collectors_pod_lives() -> None:
     assert job["metadata"]["name"] == addons.COLLECTOR
     spec = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     assert timedelta(seconds=spec["activeDeadlineSeconds"]) == LONGEST
-    (container,) = spec["initContainers"]
-    waits = container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"]
-    assert timedelta(seconds=waits) >= LONGEST  # the kubelet ends it no earlier, for one who waits for pushes
+    (container,) = spec["containers"]
+    told = {each["name"]: each.get("value", "") for each in container["env"]}
+    assert Collector.from_environment({**told, "CAUSEWAY_REGISTRY_POD": "pod"}).untagged

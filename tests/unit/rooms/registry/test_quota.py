@@ -8,6 +8,7 @@ import pytest
 
 from causeway.kit.errors import Finding, Problem
 from causeway.rooms.registry import layout, quota
+from causeway.rooms.registry.layout import Named
 from causeway.rooms.registry.quota import ANNOTATION, Limit
 from causeway.rooms.registry.store import Directory
 
@@ -57,8 +58,8 @@ def manifest(*layers: str, **more: Any) -> bytes:
 
 
 def test_an_image_is_made_of_its_configuration_and_its_layers() -> None:
-    assert layout.parts(manifest(A, B, A)) == [C, A, B]
-    assert layout.parts(json.dumps({"manifests": [{"digest": A, "size": 500}]}).encode()) == []
+    assert layout.named(manifest(A, B, A)).parts == (C, A, B)
+    assert layout.named(json.dumps({"manifests": [{"digest": A, "size": 500}]}).encode()) == Named((), (A,))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_an_image_is_made_of_its_configuration_and_its_layers() -> None:
 )
 def test_what_is_no_manifest_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
-        layout.parts(content)
+        layout.named(content)
 
 
 @pytest.mark.parametrize("key", ["layers", "manifests"])
@@ -92,7 +93,7 @@ def test_parts_are_named_by_the_digest_the_registry_keeps_them_by(key: str) -> N
     """It marks what a manifest names, and a blob that is named by another digest is in nobody's use then."""
     content = json.dumps({key: [{"digest": f"sha512:{'a' * 128}", "size": 1}]}).encode()
     with pytest.raises(ValueError, match=r"'sha512:a+', and parts are named by their sha256 here"):
-        layout.parts(content)
+        layout.named(content)
 
 
 @pytest.mark.parametrize(
@@ -113,11 +114,14 @@ def test_parts_are_named_by_the_digest_the_registry_keeps_them_by(key: str) -> N
 def test_what_the_registry_may_read_otherwise_is_refused(text: str) -> None:
     text = text.replace("LARGE", '{"digest": "BIG"}').replace("BIG", A).replace("SMALL", B)
     with pytest.raises(ValueError, match=r"twice|is spelt"):
-        layout.parts(text.encode())
+        layout.named(text.encode())
 
 
 def test_annotations_are_called_as_their_writer_likes() -> None:
-    assert layout.parts(manifest(A, annotations={"Size": "large", "size": "l", "Layers": "1"})) == [C, A]
+    assert layout.named(manifest(A, annotations={"Size": "large", "size": "l", "Layers": "1"})).parts == (
+        C,
+        A,
+    )
 
 
 async def test_a_namespace_holds_each_blob_once_with_and_without_a_tag(tmp_path: Path) -> None:

@@ -33,10 +33,11 @@ def test_a_bucket_is_named_with_its_keys_and_its_authority(tmp_path: Path) -> No
     given = {
         **BUCKET,
         "CAUSEWAY_REGISTRY_POD": "one",
+        "CAUSEWAY_REGISTRY_UNTAGGED": "delete",
         "CAUSEWAY_REGISTRY_AUTHORITY": str(tmp_path / "ca.crt"),
     }
     place = Place("https://s3.example", "images", "r", "access", "a-secret", "PEM")
-    assert Collector.from_environment(given) == Collector(place, "one", 5002)
+    assert Collector.from_environment(given) == Collector(place, "one", untagged=True)
     more = {**BUCKET, "CAUSEWAY_REGISTRY_HOST": "h", "CAUSEWAY_REGISTRY_QUOTA": "1024"}
     assert Settings.from_environment(more).quota == 1024
 

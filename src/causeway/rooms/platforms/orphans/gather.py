@@ -27,10 +27,11 @@ from causeway.kube.resource import (
     SERVICES,
     Resource,
 )
-from causeway.rooms.platforms import credential, stack, stored
+from causeway.rooms.platforms import credential, image_store, stack, stored
 from causeway.rooms.platforms.belongings import described_record_sets
+from causeway.rooms.platforms.image_store import Found
 from causeway.rooms.platforms.orphans import claims
-from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Thing, moment
+from causeway.rooms.platforms.orphans.model import KEYS, REGISTRY, Inhabitants, Landscape, Thing, moment
 from causeway.rooms.platforms.stack import LiveStack
 from causeway.rooms.platforms.stored import Stored
 
@@ -69,12 +70,16 @@ def landscape(cloud: Connection) -> Landscape:
     }
     with explained("project"), ThreadPoolExecutor(max_workers=4) as pool:
         parts = {name: pool.submit(read) for name, read in reads.items()}
+        containers = pool.submit(image_store.everywhere, cloud)
         found = {name: part.result() for name, part in parts.items()}
-    return landscape_of(found)
+        return landscape_of(found, containers.result())
 
 
-def landscape_of(found: Mapping[str, list[dict[str, Any]]]) -> Landscape:
-    """Return the landscape from the services' answers by collection. Pure."""
+def landscape_of(found: Mapping[str, list[dict[str, Any]]], images: list[Found] | None = None) -> Landscape:
+    """Return the landscape from the services' answers by collection. Pure.
+
+    ``images`` are containers of registries' images, None: nobody may look.
+    """
     things = [_thing(kind, each) for name, kind in _NETWORK.items() for each in found[name]]
     things += [_thing("load balancer", each) for each in found["balancers"]]
     things += _vip_ports(found)
@@ -91,12 +96,15 @@ def landscape_of(found: Mapping[str, list[dict[str, Any]]]) -> Landscape:
         cluster = credential.cluster_of(each["name"])
         if cluster:
             things.append(_made("application credential", each, Owner(cluster, "platform")))
+    for one in images or []:
+        things += _images(one)
     stacks = {}
     for each in found["stacks"]:
         owner = [tag.partition("=")[2] for tag in each.get("tags") or [] if tag.startswith(f"{METADATA}=")]
         if owner and each["stack_status"] != "DELETE_COMPLETE":
             stacks[owner[0]] = each["stack_name"]
-    return Landscape(tuple(each for each in things if each is not None), stacks, tuple(strangers))
+    unseen = () if images is not None else ("containers of registries' images: this user may not list them",)
+    return Landscape(tuple(each for each in things if each is not None), stacks, tuple(strangers), unseen)
 
 
 def stack_resources(cloud: Connection, live: LiveStack | None) -> frozenset[str] | None:
@@ -194,6 +202,14 @@ def _stored(each: Stored) -> Thing:
         about=each.about() if each.claimed else "",
         users=each.servers if each.claimed else (),
     )
+
+
+def _images(each: Found) -> list[Thing]:
+    """Return a container of images, and the keys that users have made for it."""
+    one = each.container
+    owner, made = Owner(one.cluster, REGISTRY), moment(one.created)
+    keys = [Thing(KEYS, image_store.access_of(one.cluster, user), user, owner, made) for user in each.users]
+    return [*keys, Thing(one.type, one.id, one.name, owner, made, about=one.about())]
 
 
 def _network(cloud: Connection, kind: str) -> list[dict[str, Any]]:

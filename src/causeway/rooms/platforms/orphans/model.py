@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from causeway.cloud.ownership import Owner
+from causeway.cloud.ownership import VOLUME, Owner
+from causeway.rooms.platforms.stored import CONTAINER
+
+REGISTRY = "registry"
+"""The kind of what is in the object store for a platform's images, and of the keys for that."""
+
+KEYS = "EC2 credential"
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class Thing:
     def __str__(self) -> str:
         return f"{self.type} {self.name} ({self.id})" if self.name else f"{self.type} {self.id}"
 
+    @property
+    def data(self) -> bool:
+        """Return whether it holds what nothing makes again."""
+        return self.owner.kind == VOLUME or self.type == CONTAINER
+
     def age(self, now: datetime) -> float | None:
         """Return the seconds since it was made, None where the cloud does not tell."""
         return (now - self.made).total_seconds() if self.made is not None else None
@@ -36,12 +47,14 @@ class Thing:
 class Landscape:
     """A project at one moment: what carries our tags, and which clusters have a stack (its name) in it.
 
-    ``strangers`` are volumes and snapshots of another driver, whose cluster may be anybody's.
+    ``strangers`` are volumes and snapshots of another driver, whose cluster may be anybody's; ``unseen`` is
+    what the user may not look at.
     """
 
     things: tuple[Thing, ...]
     stacks: Mapping[str, str]
     strangers: tuple[Thing, ...] = ()
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,11 +87,15 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who is an orphan, how many things belong to somebody, and what could not be judged, by cluster."""
+    """Who is an orphan, how many things belong to somebody, and what could not be judged, by cluster.
+
+    ``unseen`` is what could not even be looked at.
+    """
 
     orphans: tuple[Orphan, ...]
     belonging: int
     unjudged: Mapping[str, str] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
 
 
 def moment(text: object) -> datetime | None:

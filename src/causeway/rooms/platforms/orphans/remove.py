@@ -10,11 +10,12 @@ from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
 from causeway.cloud.networks import ROUTER_OWNERS
-from causeway.rooms.platforms import credential, stored, stored_removal
-from causeway.rooms.platforms.orphans.model import Orphan, Thing
+from causeway.rooms.platforms import credential, image_store, stored, stored_removal
+from causeway.rooms.platforms.orphans.model import KEYS, Orphan, Thing
 from causeway.rooms.platforms.stored import Stored
 
 ORDER = (
+    KEYS,
     "application credential",  # whoever still acts by it must not make anew what is being deleted
     "record set",  # before the address it leads to can be somebody else's
     "load balancer",
@@ -32,6 +33,7 @@ ORDER = (
     "volume",
     "share snapshot",
     "share",
+    stored.CONTAINER,
 )
 _COLLECTIONS = {
     "floating IP": "floatingips",
@@ -97,9 +99,8 @@ def _delete_stored(
 
 def _delete(cloud: Connection, thing: Thing) -> str:
     """Delete one thing and wait until it is gone; return why it is not, "" if it is."""
-    if thing.type == "application credential":
-        credential.delete(cloud, thing.id)
-        return ""
+    if thing.type in ("application credential", KEYS, stored.CONTAINER):
+        return _delete_at_once(cloud, thing)
     if thing.type == "network":
         _leave_routers(cloud, {"network_id": thing.id})
     if thing.type == "router":
@@ -119,6 +120,19 @@ def _delete(cloud: Connection, thing: Thing) -> str:
         if time.monotonic() >= deadline:
             return f"still there {_SECONDS:.0f} s after its deletion was asked for"
         time.sleep(_PAUSE)
+
+
+def _delete_at_once(cloud: Connection, thing: Thing) -> str:
+    """Delete what is gone when that has answered; return why it is not, "" if it is."""
+    cluster = thing.owner.cluster
+    if thing.type == stored.CONTAINER:
+        image_store.delete(cloud, cluster)
+    elif thing.type == KEYS:
+        if not image_store.revoke_of(cloud, cluster, thing.name):
+            return str(image_store.unrevoked(cluster, thing.name))
+    else:
+        credential.delete(cloud, thing.id)
+    return ""
 
 
 def _place(cloud: Connection, thing: Thing) -> tuple[Any, str, dict[str, str]]:

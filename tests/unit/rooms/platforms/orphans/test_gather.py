@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from causeway.cloud.ownership import DRIVER_CLUSTER, VOLUME, Owner
+from causeway.rooms.platforms.image_store import Found, access_of
 from causeway.rooms.platforms.orphans.gather import landscape_of
-from causeway.rooms.platforms.stored import COLLECTIONS
+from causeway.rooms.platforms.stored import COLLECTIONS, CONTAINER, Stored
 
 CLUSTER = "3d9195d1-6bc1-423b-82eb-f2c605ddc198"
 BALANCER, GONE = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -132,3 +133,25 @@ def test_volumes_are_a_nodes_or_a_claims_and_another_drivers_are_strangers() -> 
     assert [each.users for each in found.things] == [(), ("s",), (), ()]
     assert found.things[1].about == "3 GiB, claim shop/data, attached to s"
     assert [(each.id, each.owner.cluster) for each in found.strangers] == [("o", "kubernetes")]
+
+
+def test_images_are_their_platforms_and_so_are_the_keys_for_them() -> None:
+    container = Stored(
+        CONTAINER, "causeway-registry-c", "", 3, "available", "2030-01-01T10:00:00+00:00", CLUSTER
+    )
+    found = landscape_of(answers(), [Found(container, ("u",))])
+    keys, images = found.things
+    assert (keys.type, keys.id, keys.name, keys.data) == (
+        "EC2 credential",
+        access_of(CLUSTER, "u"),
+        "u",
+        False,
+    )
+    assert (images.type, images.about, images.data) == (CONTAINER, "3 GiB", True)
+    assert {each.owner for each in found.things} == {Owner(CLUSTER, "registry")}
+    assert {each.made for each in found.things} == {datetime(2030, 1, 1, 10, tzinfo=UTC)}
+    assert found.unseen == ()
+
+
+def test_what_nobody_may_look_at_is_said() -> None:
+    assert landscape_of(answers(), None).unseen != ()

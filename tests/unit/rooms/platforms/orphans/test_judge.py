@@ -191,3 +191,17 @@ def test_every_thing_is_judged_once_and_the_living_are_never_orphans(
             or (owner.kind in STACKS_OWN and orphan.thing.id not in ("p1", "r1"))
             or (orphan.thing.id == "r1" and owner.kind not in STACKS_OWN and owner.uid != "u1")
         )
+
+
+def test_images_of_a_living_platform_stay_and_those_of_one_that_is_gone_go_with_a_word_of_their_own() -> None:
+    images = thing("registry", type="container")
+    assert proofs(images) == []
+    lost = thing("registry", type="container", cluster=GONE)
+    (unnamed,) = judge(Landscape((lost,), {}), None).orphans
+    assert "--cluster" in unnamed.held
+    (orphan,) = judge(Landscape((lost,), {}), None, GONE).orphans
+    ready, (kept,) = sift((orphan,), NOW, 600)
+    assert (ready, kept.cause) == ([], "it holds data, which only --delete-volumes deletes")
+    assert sift((orphan,), NOW, 600, volumes=True) == ([orphan], [])
+    keys = Orphan(thing("registry", type="EC2 credential", cluster=GONE), "")
+    assert sift((keys,), NOW, 600) == ([keys], [])

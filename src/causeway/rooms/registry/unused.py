@@ -1,0 +1,150 @@
+"""What no image needs any more, and what of it is deleted in which order.
+
+Marked is what manifests name; all other blobs go, with the links by which repositories have them. Links go
+before blobs: who is killed in between leaves blobs that nobody names, which the next one finds.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from causeway.kit.errors import Problem
+from causeway.rooms.registry import layout
+from causeway.rooms.registry.layout import Named
+from causeway.rooms.registry.store import Store
+
+Folders = Mapping[str, Collection[str]]
+"""By digest, what is deleted with it."""
+
+
+@dataclass
+class Repository:
+    """What a repository has by digest: images, layers, and what its tags led to before.
+
+    ``tags`` are the keys of what they lead to now.
+    """
+
+    revisions: dict[str, list[str]] = field(default_factory=dict)
+    layers: dict[str, list[str]] = field(default_factory=dict)
+    former: dict[str, list[str]] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Unused:
+    """The folders of images without a tag, and of layers and blobs no image needs."""
+
+    images: Sequence[str]
+    layers: Sequence[str]
+    blobs: Sequence[str]
+
+    @property
+    def folders(self) -> list[str]:
+        """Return all, in the order in which they are deleted."""
+        return [*self.images, *self.layers, *self.blobs]
+
+
+async def find(store: Store, *, untagged: bool) -> Unused:
+    """Return what no image needs; with ``untagged``, images no tag leads to are none.
+
+    Raises ``Problem``, also naming an image that cannot be read: what it needs nobody knows.
+    """
+    repositories = sorted_out(await store.keys(layout.REPOSITORIES))
+    blobs = _by_digest(await store.keys(layout.BLOBS))
+    images = {digest: name for name, each in repositories.items() for digest in each.revisions}
+    manifests = await _named(store, images)
+    tagged = {name: await _tagged(store, each) for name, each in repositories.items()} if untagged else None
+    return unused(repositories, blobs, manifests, tagged)
+
+
+def sorted_out(keys: Iterable[str]) -> dict[str, Repository]:
+    """Return the repositories of a store by their folder, from the keys in them. Pure."""
+    found: dict[str, Repository] = {}
+    for key in keys:
+        place = layout.place_of(key)
+        if place is None or not place.repository:
+            continue
+        repository = found.setdefault(place.repository, Repository())
+        if place.kind == "tag":
+            repository.tags.append(key)
+            continue
+        part = {
+            "revision": repository.revisions,
+            "layer": repository.layers,
+            "former": repository.former,
+        }[place.kind]
+        part.setdefault(place.digest, []).append(place.folder)
+    return found
+
+
+def unused(
+    repositories: Mapping[str, Repository],
+    blobs: Folders,
+    manifests: Mapping[str, Named],
+    tagged: Mapping[str, Collection[str]] | None,
+) -> Unused:
+    """Return what no image needs. Pure.
+
+    ``tagged`` are the digests that tags of a repository lead to; None: images without a tag stay.
+    """
+    needed: set[str] = set()
+    images: list[str] = []
+    for name, each in repositories.items():
+        kept = each.revisions.keys() if tagged is None else _reached(each, tagged[name], manifests)
+        for digest in each.revisions.keys() - kept:
+            images += [*each.former.get(digest, []), *each.revisions[digest]]
+        for digest in kept:
+            names = manifests.get(digest, Named(()))
+            needed |= {digest, *names.parts, *names.manifests}
+    links = [each.layers for each in repositories.values()]
+    return Unused(
+        images, [folder for each in links for folder in _without(each, needed)], _without(blobs, needed)
+    )
+
+
+def _without(folders: Folders, needed: Collection[str]) -> list[str]:
+    return [folder for digest, some in folders.items() if digest not in needed for folder in some]
+
+
+def _reached(
+    repository: Repository, tagged: Collection[str], manifests: Mapping[str, Named]
+) -> Collection[str]:
+    """Return the images of a repository that tags lead to, also by an index."""
+    found: set[str] = set()
+    left = list(tagged)
+    while left:
+        digest = left.pop()
+        if digest in repository.revisions and digest not in found:
+            found.add(digest)
+            left += manifests.get(digest, Named(())).manifests
+    return found
+
+
+def _by_digest(keys: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        place = layout.place_of(key)
+        if place is not None and place.kind == "blob":
+            found.setdefault(place.digest, []).append(place.folder)
+    return found
+
+
+async def _named(store: Store, images: Mapping[str, str]) -> dict[str, Named]:
+    """Return what manifests name, by digest; ``images`` gives a repository of each, for what is said."""
+
+    async def one(digest: str, repository: str) -> tuple[str, Named | None]:
+        content = await store.read(layout.blob(digest))
+        try:
+            return digest, layout.named(content) if content is not None else None
+        except ValueError as error:
+            name = repository.removeprefix(f"{layout.REPOSITORIES}/")
+            place, cause = f"image {name}@{digest}", f"what is stored is no manifest: {error}"
+            raise Problem.of(place, cause, "Delete that image, and push it again.") from error
+
+    found = await asyncio.gather(*(one(*each) for each in images.items()))
+    return {digest: names for digest, names in found if names is not None}
+
+
+async def _tagged(store: Store, repository: Repository) -> set[str]:
+    links = await asyncio.gather(*map(store.read, repository.tags))
+    return {each.decode().strip() for each in links if each is not None}
