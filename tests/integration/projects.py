@@ -98,13 +98,20 @@ def clear(cloud: Any, admin: Any) -> None:
 
 
 def given_again(project: Project, address: str) -> Any:
-    """Release the project's floating IP of ``address`` and return another one that has that address."""
+    """Release the project's floating IP of ``address`` and return another one that has that address.
+
+    Where somebody else was given it meanwhile, it is waited for until he releases it.
+    """
     (before,) = project.cloud.network.ips(floating_ip_address=address)
-    network = before.floating_network_id
     project.cloud.network.delete_ip(before)
-    return project.admin.network.create_ip(
-        floating_network_id=network, floating_ip_address=address, project_id=project.id
-    )
+    wanted = {"floating_network_id": before.floating_network_id, "project_id": project.id}
+
+    def made() -> Any:
+        with contextlib.suppress(openstack.exceptions.ConflictException):
+            return project.admin.network.create_ip(floating_ip_address=address, **wanted)
+        return None
+
+    return until(made)
 
 
 def clear_volumes(cloud: Any) -> None:

@@ -1,8 +1,9 @@
 """Floating IPs brought to the names they answer with, and a memory of those that have one from us.
 
 The memory is for those that are released before we looked again: Designate lists them no more and keeps the
-name of their address. The first look fills it, so only what goes while nobody leads is missed; Designate
-drops that when the address is given to another project.
+name of their address. The first look fills it, so only what goes while nobody leads is missed, and what an
+earlier floating IP of the same address had written; Designate drops that when the address is given to another
+project.
 """
 
 from collections.abc import Iterable

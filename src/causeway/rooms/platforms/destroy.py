@@ -19,21 +19,27 @@ from openstack.connection import Connection
 
 from causeway.cloud.connection import explained
 from causeway.cloud.networks import ROUTER_OWNERS
-from causeway.cloud.ownership import Owner
 from causeway.kit.errors import Finding, Problem
 from causeway.kit.progress import Phase, Progress
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError
 from causeway.kube.resource import DEPLOYMENTS
-from causeway.rooms.platforms import causes, credential, image_store, stack, state, stored, stored_removal
+from causeway.rooms.platforms import (
+    causes,
+    credential,
+    image_store,
+    name_removal,
+    stack,
+    state,
+    stored,
+    stored_removal,
+)
 from causeway.rooms.platforms.addons import NAMESPACE
 from causeway.rooms.platforms.belongings import (
     Belonging,
     belongings,
     load_balancers,
     network,
-    record_sets,
-    reverse_records,
 )
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.stack import LiveStack
@@ -139,8 +145,12 @@ def summary(found: Iterable[Belonging]) -> str:
 
 
 def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
-    """Delete what the platform's controllers made, and what hangs on it first."""
-    _delete_names(cloud, cluster_id, phase)  # first, so that none leads to an address of somebody else
+    """Delete what the platform's controllers made, and what hangs on it first.
+
+    Raises ``HttpException`` at its end where addresses still answer names (``name_removal``).
+    """
+    # First, so that none leads to an address of somebody else.
+    failed = name_removal.delete(cloud, cluster_id, phase.waiting_for)
     _delete_load_balancers(cloud, cluster_id, phase)
     for kind in ("floatingips", "ports", "networks", "security-groups", "address-groups"):
         found = made_by_controllers(network(cloud, kind, cluster_id))
@@ -153,37 +163,8 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
             _leave_routers(cloud, [each.id for each in found])
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
             list(pool.map(lambda each, kind=kind: _delete(cloud.network, f"/{kind}/{each.id}"), found))
-
-
-def _delete_names(cloud: Connection, cluster_id: str, phase: Phase) -> None:
-    named = record_sets(cloud, cluster_id)
-    if not named:
-        return
-    # First, for a second attempt looks only where there are record sets.
-    for each in reverse_records(cloud, cluster_id):
-        phase.waiting_for(str(each))
-        _delete_reverse(cloud, cluster_id, each)
-    # A TXT says whose another record set is: it goes after that.
-    claims = [each for each in named if each.name.startswith("TXT ")]
-    for found in ([each for each in named if each not in claims], claims):
-        phase.waiting_for(summary(found))
-        for each in found:
-            zone, _, identifier = each.id.partition("/")
-            _delete(cloud.dns, f"/zones/{zone}/recordsets/{identifier}")
-
-
-def _delete_reverse(cloud: Connection, cluster_id: str, found: Belonging) -> None:
-    def write(**body: str | None) -> Any:
-        return cloud.dns.patch(f"/reverse/floatingips/{found.id}", json=body)
-
-    answer = write(ptrdname=None)
-    if answer.status_code == 404:
-        # A floating IP that had the address before wrote it: once this one has, it can take it away.
-        mark = Owner(cluster_id, "name").description()
-        if write(ptrdname=found.name.rpartition(" ")[2], description=mark).status_code < 300:
-            answer = write(ptrdname=None)
-    if answer.status_code != 404:
-        sdk.raise_from_response(answer)
+    if failed is not None:
+        raise failed
 
 
 def _delete_load_balancers(cloud: Connection, cluster_id: str, phase: Phase) -> None:

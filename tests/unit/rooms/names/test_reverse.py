@@ -49,3 +49,7 @@ def test_wildcards_and_aliases_are_no_names_to_answer() -> None:
 def test_a_released_address_keeps_no_name_unless_it_is_in_use_again() -> None:
     assert steps([], old=ADDRESS) == [f"let {ADDRESS} answer no name"]
     assert not steps([record("a")], floating("a"), old=ADDRESS)
+
+
+def test_an_address_that_a_name_leads_to_keeps_its_name_where_it_is_not_listed() -> None:
+    assert not steps([record("a")], old=ADDRESS)
