@@ -67,8 +67,8 @@ def plan_reverse(
         chosen = min(leading, key=lambda record: (record.name != each.ptrdname, *_preference(record)))
         if (each.ptrdname, each.ttl) != (chosen.name, chosen.ttl):
             steps.append(SetReverse(each.id, each.address, chosen.name, chosen.ttl))
-    # An address in use again has its name judged above, whichever floating IP it was given to. One that a name
-    # leads to is not released: Designate lists none, or a part, where Neutron did not answer it.
+    # An address in use again has its name judged above, whichever floating IP it was given to. One that a
+    # name leads to is not released: Designate lists none, or a part, where Neutron did not answer it.
     kept = {each.address for each in floating} | by_address.keys()
     return steps + [UnsetReverse(key, address) for key, address in released.items() if address not in kept]
 
