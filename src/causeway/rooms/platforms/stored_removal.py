@@ -58,11 +58,16 @@ def delete(
     """
     asked: dict[str, int] = {}
     refused: dict[str, str] = {}
-    fewest, since = -1, time.monotonic()
+    known: set[str] = set()
+    fewest, since = 0, time.monotonic()
     looked = frozenset(kinds)
     while True:
         seen = look(looked)
-        if len(seen) < fewest or fewest < 0:
+        come = {each.id for each in seen} - known
+        if come:  # how many there were before tells nothing any more
+            asked.clear()
+            known |= come
+        if come or len(seen) < fewest:
             fewest, since = len(seen), time.monotonic()
         ask = to_ask(seen, asked)
         if not ask and not in_motion(seen, time.monotonic() - since):
@@ -115,26 +120,34 @@ def held_elsewhere(rules: Iterable[Mapping[str, Any]], share: Stored) -> str:
 def _rules(cloud: Connection, share: Stored) -> list[dict[str, Any]]:
     query = {"share_id": share.id}
     response = cloud.shared_file_system.get("/share-access-rules", params=query, **MANILA)
-    if response.status_code in (400, 404):  # the share has just gone
-        return []
-    sdk.raise_from_response(response)
+    try:
+        sdk.raise_from_response(response)
+    except sdk.BadRequestException as error:
+        if "not found" not in str(error.details):
+            raise
+        return []  # the share has just gone
     found: list[dict[str, Any]] = response.json()["access_list"]
     return found
 
 
 def _ask(cloud: Connection, each: Stored) -> str:
-    """Ask for the deletion of one; return why it is not asked for, or the service's words if it refuses."""
-    response: Any
-    if each.type == SHARE and (held := held_elsewhere(_rules(cloud, each), each)):
-        return held
-    if each.type in (SHARE, SHARE_SNAPSHOT):
-        path = f"/{each.type.removeprefix('share ')}s/{each.id}"
-        query = {"share_group_id": each.group} if each.group else {}
-        response = cloud.shared_file_system.delete(path, params=query, **MANILA)
-    else:
-        response = cloud.block_storage.delete(f"/{each.type}s/{each.id}")
+    """Ask for the deletion of one; return why it is not asked for, or the service's words if it refuses.
+
+    A share whose access rules cannot be read is not deleted: a node may have it.
+    """
     try:
-        sdk.raise_from_response(response)
+        if each.type == SHARE and (held := held_elsewhere(_rules(cloud, each), each)):
+            return held
+        sdk.raise_from_response(_deletion(cloud, each))
     except sdk.SDKException as error:
         return " ".join(str(getattr(error, "details", None) or error).split())
     return ""
+
+
+def _deletion(cloud: Connection, each: Stored) -> Any:
+    """Return the service's answer to the order."""
+    if each.type in (SHARE, SHARE_SNAPSHOT):
+        path = f"/{each.type.removeprefix('share ')}s/{each.id}"
+        query = {"share_group_id": each.group} if each.group else {}
+        return cloud.shared_file_system.delete(path, params=query, **MANILA)
+    return cloud.block_storage.delete(f"/{each.type}s/{each.id}")

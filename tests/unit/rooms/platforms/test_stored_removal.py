@@ -1,12 +1,15 @@
 """In which order volumes and snapshots are deleted, on back ends that refuse for reasons of their own."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,6 +195,86 @@ def test_only_kinds_that_are_there_are_looked_for_until_the_last_look(
     assert not delete(cloud, kinds, partial(everything, cloud), lambda _: None, pause=0)
     assert cinder.listed == looks
     assert manila.listed == {"shares": 1, "snapshots": 1}
+
+
+def answer(status: int, words: str = "") -> requests.Response:
+    made = requests.Response()
+    made.status_code = status
+    made.headers["Content-Type"] = "application/json"
+    made._content = msgspec.json.encode({"badRequest": {"code": status, "message": words}})
+    return made
+
+
+class Late:
+    """Cinder with a volume that has got a snapshot meanwhile; the volume is let go last.
+
+    ``ages`` are the snapshot's statuses, one a look, and ``pace`` the seconds one takes.
+    """
+
+    def __init__(self, held: Stored, *ages: str, pace: float = 0.0) -> None:
+        self.held = held
+        self.ages = list(ages)
+        self.pace = pace
+        self.now = 0.0
+        self.left = {"v", "s"}
+
+    def look(self, kinds: frozenset[str]) -> list[Stored]:
+        self.now += self.pace
+        found = [self.held] if "v" in self.left else []
+        if "snapshot" in kinds and "s" in self.left:
+            status = self.ages.pop(0) if len(self.ages) > 1 else self.ages[0]
+            found.append(snapshot("s", "v", status))
+        return found
+
+    def delete(self, path: str) -> requests.Response:
+        id = path.split("/")[2]
+        if id == "v" and "s" in self.left:
+            return answer(400, "Invalid volume: it must not have snapshots.")
+        self.left.remove(id)
+        return answer(202)
+
+    def deleted(self) -> list[tuple[Stored, str]]:
+        cloud: Any = SimpleNamespace(block_storage=self)
+        return delete(cloud, {"volume"}, self.look, lambda _: None, pause=0)
+
+
+def test_what_was_refused_for_something_not_looked_for_is_asked_for_again() -> None:
+    assert Late(volume("v"), "available").deleted() == []
+
+
+def test_what_came_meanwhile_has_as_long_to_settle_as_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Late(volume("v", "in-use", "w1"), "creating", "available", pace=40.0)
+    monkeypatch.setattr(time, "monotonic", lambda: late.now)
+    assert [why for _, why in late.deleted()] == ["is attached to w1"]
+    assert late.left == {"v"}
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "stays"),
+    [
+        (403, "Policy does not allow it.", True),
+        (404, "The resource could not be found.", True),
+        (400, "API version must be higher.", True),
+        (503, "Try later.", True),
+        (400, "Share s not found.", False),
+    ],
+)
+def test_a_share_whose_rules_are_not_told_stays_and_the_rest_goes(
+    status: int, words: str, stays: bool
+) -> None:
+    left = {each: Stored("share", each, "", 1, "available", cluster="ours") for each in ("s", "t")}
+
+    def rules(_: str, *, params: dict[str, str], **more: str) -> requests.Response:
+        free = SimpleNamespace(status_code=200, json=lambda: {"access_list": []})
+        return answer(status, words) if params["share_id"] == "s" else cast(requests.Response, free)
+
+    def ask(path: str, **_: object) -> requests.Response:
+        del left[path.split("/")[2]]
+        return answer(202)
+
+    cloud: Any = SimpleNamespace(shared_file_system=SimpleNamespace(get=rules, delete=ask))
+    told = delete(cloud, {"share"}, lambda _: list(left.values()), lambda _: None, pause=0)
+    assert [(each.id, why) for each, why in told] == ([("s", f"is not deleted: {words}")] if stays else [])
 
 
 def test_a_share_that_another_platform_has_is_not_deleted_under_it() -> None:
