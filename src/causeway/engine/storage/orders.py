@@ -21,6 +21,9 @@ from causeway.engine.storage.steps import COMING, Discard, Done, Step, Stored, T
 
 log = structlog.get_logger()
 
+_REFUSED = (errors.BadRequest, errors.Forbidden, errors.NotFound, errors.Quota, Refused)
+"""After these whoever asked may give up, and never ask again for what an order before has made."""
+
 PATIENCE = 240.0
 """Seconds a piece of work goes on waiting; whoever asked may have hung up long before."""
 
@@ -113,13 +116,18 @@ class Orders(ABC, Generic[Thing, Wished]):
         watched: set[str] = set()
         until = self._until()
         while True:
-            ours = [each for each in await self._named.of(wish.name) if self._is_ours(each)]
+            ours = await self._ours(wish)
             if left := surplus(ours):
                 log.warning("several have one name", kind=self.kind, name=wish.name, beside=left)
             it = chosen(ours)
             match self._judge(wish, it) if it else None:
                 case None:
-                    it = await self._order(wish)
+                    try:
+                        it = await self._order(wish)
+                    except _REFUSED:
+                        if not await self._ours(wish):
+                            raise
+                        continue  # an order whose answer was lost took effect after the look
                     log.info("made", kind=self.kind, name=wish.name, id=it.id, size=it.size)
                     watched.add(it.id)
                     await self._wait(it.id, _has_come if self.waits else _is_there, until)
@@ -130,6 +138,9 @@ class Orders(ABC, Generic[Thing, Wished]):
                     await self._wait(it.id, _has_come if it.status != "deleting" else _is_gone, until)
                 case Discard(it):
                     await self._discard(it, f"{self.kind} {wish.name}", until, tell=it.id in watched)
+
+    async def _ours(self, wish: Wished) -> list[Thing]:
+        return [each for each in await self._named.of(wish.name) if self._is_ours(each)]
 
     async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
         """Take away what failed; raises ``Refused`` with the service's reason when it failed just now."""

@@ -57,19 +57,24 @@ class Backups(Orders[Backup, BackupWish]):
 
         Kubernetes deletes only what it has the id of, takes an id from an answer and never from a refusal,
         and takes no other. So one that failed is not made again; it is answered and refused by turns, the
-        id first, for whoever lost an answer.
+        id first. While there is one no refusal is final, or who lost the answer might ask no more.
         """
         backup = await super()._create(wish)
         if backup.status in COMING:
             begun = datetime.fromisoformat(backup.created_at).replace(tzinfo=UTC)
             creation.require_in_time(wish, backup, (self._now() - begun).total_seconds())
-        elif backup.status != "error":
-            await self._forget_snapshot(backup)
-        elif backup.id in self._given:
-            self._given.remove(backup.id)
-            raise await self._failed(backup)
-        else:
+            return backup
+        failed = backup.status.startswith("error")
+        if failed and backup.id not in self._given:
             self._given.add(backup.id)
+            return backup
+        self._given.discard(backup.id)
+        try:
+            if failed:
+                raise await self._failed(backup)
+            await self._forget_snapshot(backup)
+        except (Refused, errors.BadRequest, errors.Forbidden, errors.NotFound) as error:
+            raise _pending(f"backup {backup.name}", error) from error
         return backup
 
     async def _failed(self, backup: Backup) -> Refused:
@@ -95,14 +100,13 @@ class Backups(Orders[Backup, BackupWish]):
             return await self._cinder.create_backup(
                 creation.backup_request_for(wish, self._cluster, snapshot)
             )
-        except _FINAL as error:
-            # Cinder takes one order at a time for a snapshot: one whose answer was lost may be under way.
-            if (await self._cinder.get_snapshot(snapshot.id)).status != "available":
-                cause = "a backup of its snapshot is on its way"
-                raise Refused(
-                    Reason.PENDING, f"backup {wish.name}", cause, "It is gone on with by itself."
-                ) from error
-            await self._snapshots.delete(snapshot.id)
+        except _FINAL:
+            try:
+                await self._snapshots.delete(snapshot.id)
+            except Refused as refused:
+                # Cinder takes one order at a time for a snapshot, and lets go of none that is backed up: one
+                # whose answer was lost may be under way.
+                raise _pending(f"backup {wish.name}", refused) from refused
             raise
 
     async def _delete(self, identifier: str) -> None:
@@ -135,6 +139,15 @@ class Backups(Orders[Backup, BackupWish]):
             "the backup goes."
         )
         return Refused(Reason.FAILED, place, cause, remedy)
+
+
+def _pending(place: str, error: Refused | errors.CloudError) -> Refused:
+    """Return a refusal after which the same is asked for again."""
+    if isinstance(error, Refused):
+        cause, remedy = error.findings[0].cause, error.findings[0].remedy
+    else:
+        cause, remedy = error.cause, error.remedy
+    return Refused(Reason.PENDING, place, cause, remedy)
 
 
 def _at_work(backup: Backup) -> bool:

@@ -68,12 +68,12 @@ def judge_snapshot(wish: SnapshotWish, snapshot: Snapshot) -> Step[Snapshot]:
 def judge_backup(wish: BackupWish, backup: Backup) -> Step[Backup]:
     """Return what the backup of a wish's name is; raises ``Refused`` when it is of another volume.
 
-    One that is on its way is there: the moment it is of was fixed before. So is one that failed: Kubernetes
-    may have its id.
+    One that is on its way is there: the moment it is of was fixed before. So is one that failed, or could not
+    be deleted: Kubernetes may have its id.
     """
     place = f"backup {backup.id} ({wish.name})"
     _require_of(wish.snapshot, backup.volume_id, place)
-    there = backup.status in COMING or backup.status == "error"
+    there = backup.status in COMING or backup.status.startswith("error")
     return Done(backup) if there else by_status(backup, place)
 
 

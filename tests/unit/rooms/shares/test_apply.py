@@ -24,6 +24,7 @@ from tests.unit.rooms.shares.examples import (
 )
 
 from causeway.cloud import errors
+from causeway.cloud.manila_objects import ShareSnapshot, ShareSnapshotRequest
 from causeway.engine.storage.model import GIB, Capacity, Reason, Refused
 from causeway.rooms.shares.apply import Shares
 from causeway.rooms.shares.model import CEPHFS, Clients, node_of
@@ -240,6 +241,20 @@ def test_a_share_in_a_group_and_one_of_a_snapshot(in_virtual_time: In) -> None:
     world.snapshots.clear()
     in_virtual_time(driver.shares.delete(SHARE))
     assert list(world.shares) == [made.id]
+
+
+class LastRoom(ModelManila):
+    """The order before, whose answer was lost, takes the last room between the look and the next order."""
+
+    async def create_snapshot(self, request: ShareSnapshotRequest) -> ShareSnapshot:
+        await super().create_snapshot(request)
+        raise errors.Quota("shared-file-system", "Maximum number of snapshots exceeded", status=413)
+
+
+def test_an_order_that_took_the_last_room_is_gone_on_with(in_virtual_time: In) -> None:
+    world = here()
+    taken: ShareSnapshot = in_virtual_time(ShareSnapshots(LastRoom(world), CLUSTER).create(snapshot_wish()))
+    assert (taken.status, list(world.snapshots)) == ("available", [taken.id])
 
 
 def test_a_handle_that_people_chose_is_known_again(in_virtual_time: In) -> None:

@@ -24,7 +24,7 @@ from tests.unit.rooms.volumes.examples import (
 )
 
 from causeway.cloud import errors
-from causeway.cloud.cinder_objects import VolumeType
+from causeway.cloud.cinder_objects import Hints, Snapshot, SnapshotRequest, Volume, VolumeRequest, VolumeType
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.model import GIB, Capacity, Reason, Refused, Source
 from causeway.rooms.volumes.snapshots import Snapshots
@@ -270,6 +270,31 @@ def test_fifty_volumes_at_once_are_waited_for_by_few_calls(in_virtual_time: In) 
     # What has their names is asked for all at once, before and after, and one poll waits for all.
     assert calls.count("get volume") == 0
     assert calls.count("list volumes") < 4 + 30
+
+
+class LastRoom(ModelCinder):
+    """The order before, whose answer was lost, takes the last room between the look and the next order."""
+
+    async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
+        await super().create_volume(request, hints)
+        raise errors.Quota("block-storage", "Maximum number of volumes allowed (10) exceeded", status=413)
+
+    async def create_snapshot(self, request: SnapshotRequest) -> Snapshot:
+        await super().create_snapshot(request)
+        raise errors.Quota("block-storage", "Maximum number of snapshots allowed (10) exceeded", status=413)
+
+
+def test_an_order_that_took_the_last_room_is_gone_on_with(in_virtual_time: In) -> None:
+    async def go() -> World:
+        world = here()
+        cinder = LastRoom(world)
+        made = await Volumes(cinder, ModelAttachments(world), CLUSTER).create(wish())
+        taken = await Snapshots(cinder, CLUSTER).create(snapshot_wish(made.id))
+        assert (made.status, taken.status) == ("available", "available")
+        return world
+
+    world = in_virtual_time(go())
+    assert (len(world.volumes), len(world.snapshots)) == (1, 1)
 
 
 class Repeating(ModelCinder):
