@@ -40,7 +40,7 @@ _BY_ERROR = (
 
 @contextmanager
 def final_without_room(place: str) -> Iterator[None]:
-    """Refuse what a quota leaves no room for with a code after which nothing can be under way.
+    """Refuse what a quota leaves no room for with a code that is final: nothing of it is to be under way.
 
     csi-snapshotter takes RESOURCE_EXHAUSTED for a snapshot that may still come, and lets no VolumeSnapshot go
     before it has: nobody could delete one to make room.
