@@ -138,6 +138,7 @@ class Stage:
             "KUBECONFIG": await self._account("causeway-registry-collector"),
             "CAUSEWAY_REGISTRY_POD": COLLECTOR,
             "CAUSEWAY_REGISTRY_UNTAGGED": untagged,
+            "CAUSEWAY_REGISTRY_AGE": "0",
         }
         begin = f"from causeway.rooms.registry import gate; gate.LASTS = {lasts}"
         argv = [sys.executable, "-c", f"{begin}; from causeway.main import main; main()"]

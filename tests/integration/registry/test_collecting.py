@@ -260,7 +260,9 @@ async def test_a_namespace_holds_what_it_may_and_who_pushes_more_is_told(stage: 
     await stage.namespace("small", **{ANNOTATION: "150Ki"})
     # What is sent later would not be counted.
     status, told = write(stage, bearer, "small/c", {"layers": [{"digest": f"sha256:{'0' * 64}", "size": 1}]})
-    assert (status, b"MANIFEST_BLOB_UNKNOWN" in told, b"Push the parts" in told) == (400, True, True), told
+    assert (status, b"MANIFEST_BLOB_UNKNOWN" in told, b"with its parts again" in told) == (400, True, True), (
+        told
+    )
     for target in ("HOST/small/a:1", "HOST/small/b:1"):
         status, said = await stage.skopeo(token, "delete", target)
         assert status == 0, said

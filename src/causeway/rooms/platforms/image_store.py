@@ -182,6 +182,8 @@ def everywhere(cloud: Connection) -> list[Found] | None:
         listed = cloud.object_store.get("/", params=query)
         if listed.status_code == 403:
             return None
+        if listed.status_code == 404:  # the project never had anything there
+            return []
         sdk.raise_from_response(listed)
         page = {each["name"]: int(each["bytes"]) for each in (listed.json() if listed.content else [])}
         if not page:

@@ -125,20 +125,24 @@ def left_behind(platform: Platform, cluster_id: str, config: str) -> Finding | N
     chosen = platform.spec.registry
     if chosen is None or not config:
         return None
-    before = yaml.safe_load(config)["storage"].get("s3", {}).get("bucket", "")
+    program = yaml.safe_load(config)["storage"].get("s3", {})
+    before, host = program.get("bucket", ""), program.get("regionendpoint", "")
     after = chosen.s3.bucket if chosen.s3 else container_of(cluster_id) if chosen.storage == "swift" else ""
-    if after == before:
+    moved = chosen.s3 is not None and chosen.s3.endpoint.rstrip("/") != host.rstrip("/")
+    if after == before and not moved:
         return None
+    here, there = (host, chosen.s3.endpoint) if after == before and chosen.s3 else ("", "")
     return Finding(
         "registry",
-        f"its images stay in {_place(before)}, and are not moved to {_place(after)}: there it has only what "
-        "was pushed while it was there, and a pod whose node lacks its image does not start",
+        f"its images stay in {_place(before, here)}, and are not moved to {_place(after, there)}: "
+        "there it has only what was pushed while it was there, and a pod whose node lacks its image does not start",
         "Push what is used again. Nothing is deleted: with the former storage those images are back.",
     )
 
 
-def _place(bucket: str) -> str:
-    return f"the bucket {bucket}" if bucket else f"the claim kube-system/{NAME}"
+def _place(bucket: str, endpoint: str) -> str:
+    at = f" at {endpoint}" if endpoint else ""
+    return f"the bucket {bucket}{at}" if bucket else f"the claim kube-system/{NAME}"
 
 
 def _key_set(public: str) -> str:

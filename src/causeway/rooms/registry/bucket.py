@@ -20,6 +20,7 @@ import aiohttp
 from yarl import URL
 
 from causeway.kit.errors import Problem
+from causeway.rooms.registry.store import together
 
 _PARALLEL = 8
 _TRIES = 4
@@ -107,6 +108,10 @@ class Bucket:
 
     async def keys(self, folder: str) -> list[str]:
         """Return the keys of all files below a folder."""
+        return list(await self.written(folder))
+
+    async def written(self, folder: str) -> dict[str, datetime]:
+        """Return the keys of all files below a folder, and when each was written last."""
         return (await self._listed(f"{folder}/", ""))[0]
 
     async def folders(self, folder: str) -> list[str]:
@@ -130,22 +135,28 @@ class Bucket:
 
     async def remove(self, folder: str) -> None:
         """Delete a folder, or a file, with all below."""
-        await asyncio.gather(*(self._ask("DELETE", key) for key in [*await self.keys(folder), folder]))
+        await together(self._delete(key) for key in [*await self.keys(folder), folder])
 
-    async def _listed(self, prefix: str, delimiter: str) -> tuple[list[str], list[str]]:
-        """Return keys and, with a delimiter, common beginnings of keys, page by page."""
+    async def _delete(self, key: str) -> None:
+        await self._ask("DELETE", key)
+
+    async def _listed(self, prefix: str, delimiter: str) -> tuple[dict[str, datetime], list[str]]:
+        """Return keys with their times and, with a delimiter, common beginnings of keys, page by page."""
         query = {"list-type": "2", "prefix": prefix} | ({"delimiter": delimiter} if delimiter else {})
-        found: tuple[list[str], list[str]] = ([], [])
+        keys: dict[str, datetime] = {}
+        folders: list[str] = []
         while True:
             answer = await self._ask("GET", "", query=query)
             if answer.status == 404:
                 raise self._wrong("there is no such bucket")
             page = ElementTree.fromstring(answer.content)  # noqa: S314  # of the store that has all images
-            for names, path in zip(found, ("{*}Contents/{*}Key", "{*}CommonPrefixes/{*}Prefix"), strict=True):
-                names += [each.text or "" for each in page.iterfind(path)]
+            for each in page.iterfind("{*}Contents"):
+                told = each.findtext("{*}LastModified", "")
+                keys[each.findtext("{*}Key", "")] = datetime.fromisoformat(told)
+            folders += [each.text or "" for each in page.iterfind("{*}CommonPrefixes/{*}Prefix")]
             following = page.findtext("{*}NextContinuationToken")
             if not following:
-                return found
+                return keys, folders
             query["continuation-token"] = following
 
     async def _ask(

@@ -13,6 +13,9 @@ Who collects renews the Lease every few seconds, and once more right before each
 Who would push takes it away from one he has seen stand still for as long as it lasts, by his own clock, and
 writes that: whoever collected may not renew it any more. What is deleted after a renewal is deleted within
 three quarters of that time, counted from before it was sent, or not at all. So clocks need not agree.
+
+What a store was asked to delete may be deleted after who asked was broken off. So the Lease is given back
+only after deletions that ended well; after any other it runs out.
 """
 
 import asyncio
@@ -24,7 +27,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from causeway.kit.errors import Problem
+from causeway.kit.errors import Finding, Problem
 from causeway.kube.client import Client
 from causeway.kube.errors import ApiError, Conflict, Object
 from causeway.kube.resource import LEASES
@@ -55,14 +58,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Gate:
-    """What the Lease says: when a push was recorded, who collects ("" nobody) and since when.
+    """What the Lease says: when a push was recorded, and who collects ("" nobody).
 
-    ``lasts`` is for how many seconds that counts in this ``version``, whatever a clock says.
+    ``lasts`` is for how many seconds that counts in this ``version``, whatever a clock says; ``ended`` when a
+    collector of an older kind, which did not renew it, had to be done, None with one that does.
     """
 
     pushed: datetime | None
     collector: str
-    since: datetime | None
+    ended: datetime | None
     lasts: float
     version: str
 
@@ -72,9 +76,14 @@ class Gate:
         return bool(self.collector)
 
     @property
-    def until(self) -> datetime | None:
-        """Return when who collects ends by himself at the latest."""
-        return self.since + LONGEST if self.since else None
+    def refusal(self) -> Finding:
+        """Return why nobody may push, where it is closed."""
+        cause = f"unused blobs are being collected by {self.collector}"
+        return Finding("registry", cause, "Push again in a while.")
+
+    def abandoned(self, now: datetime) -> bool:
+        """Return whether a collector of the older kind, which went by the clock, is past its end. Pure."""
+        return self.ended is not None and now >= self.ended
 
     def fresh(self, now: datetime) -> bool:
         """Return whether a push that begins now is on record already. Pure."""
@@ -88,11 +97,12 @@ class Gate:
 def read(lease: Object) -> Gate:
     """Return what a Lease object says. Pure."""
     spec, meta = lease.get("spec") or {}, lease["metadata"]
+    lasts, renewed = float(spec.get("leaseDurationSeconds") or LASTS), _moment(spec.get("renewTime"))
     return Gate(
         _moment((meta.get("annotations") or {}).get(PUSHED)),
         spec.get("holderIdentity") or "",
-        _moment(spec.get("acquireTime") or spec.get("renewTime")),
-        float(spec.get("leaseDurationSeconds") or LASTS),
+        renewed + timedelta(seconds=lasts) if renewed and not spec.get("acquireTime") else None,
+        lasts,
         meta.get("resourceVersion", ""),
     )
 
@@ -127,7 +137,8 @@ class Entrance:
             lease, now = await self._client.get(LEASES, NAME, NAMESPACE), datetime.now(UTC)
             gate = read(lease)
             if gate.closed:
-                if not self._watch.lost(gate, asyncio.get_running_loop().time()):
+                lost = self._watch.lost(gate, asyncio.get_running_loop().time())
+                if not (lost or gate.abandoned(now)):
                     return gate
                 log.warning("who collected is lost", collector=gate.collector)
             elif gate.fresh(now):
@@ -150,6 +161,12 @@ class Hold:
         self._turn = asyncio.Lock()
         self._lease: Object | None = None  # as we wrote it last
         self._until = 0.0  # up to when nobody can have been let in, by the loop's clock
+        self._underway = False  # whether something may be deleted yet that was asked for
+
+    @property
+    def underway(self) -> bool:
+        """Return whether something may still be deleted: what was asked for did not end well."""
+        return self._underway
 
     @asynccontextmanager
     async def sure(self) -> AsyncIterator[None]:
@@ -161,8 +178,11 @@ class Hold:
         try:
             async with asyncio.timeout_at(self._until):
                 yield
-        except TimeoutError as error:
-            raise _lost("the store did not do in time what it was asked for") from error
+        except BaseException as error:
+            self._underway = True
+            if isinstance(error, TimeoutError):
+                raise _lost("the store did not do in time what it was asked for") from error
+            raise
 
     async def renew(self) -> None:
         """Renew the Lease; raises ``Problem``, also ``ApiError``."""
@@ -199,7 +219,8 @@ class Hold:
         while True:
             lease, now = await self._client.get(LEASES, NAME, NAMESPACE), datetime.now(UTC)
             gate = read(lease)
-            free = not gate.closed or watch.lost(gate, asyncio.get_running_loop().time())
+            lost = watch.lost(gate, asyncio.get_running_loop().time())
+            free = not gate.closed or gate.abandoned(now) or lost
             if gate.collector == self._collector or (free and gate.quiet(now)):
                 spec = {
                     **(lease.get("spec") or {}),
@@ -230,7 +251,10 @@ class Hold:
 
 @asynccontextmanager
 async def closed(client: Client, collector: str) -> AsyncIterator[Hold]:
-    """Wait until nobody can push any more, and let nobody do so within. Raises ``ApiError``."""
+    """Wait until nobody can push any more, and let nobody do so within. Raises ``ApiError``.
+
+    Where something may still be deleted after that, the Lease is left to run out.
+    """
     hold = Hold(client, collector)
     await hold.take()
     keeping = asyncio.create_task(hold.keep())
@@ -239,8 +263,11 @@ async def closed(client: Client, collector: str) -> AsyncIterator[Hold]:
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
-        with contextlib.suppress(ApiError):  # then it runs out
-            await hold.give_back()
+        if hold.underway:
+            log.warning("what was asked for may still be deleted: the Lease runs out", collector=collector)
+        else:
+            with contextlib.suppress(ApiError):  # then it runs out
+                await hold.give_back()
 
 
 def _lost(cause: str) -> Problem:

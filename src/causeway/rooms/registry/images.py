@@ -88,31 +88,40 @@ class Images:
         Nobody is refused by what is remembered alone: images may have been deleted since it was counted.
         Raises ``Problem``, ``ValueError`` for what is no manifest, ``Unknown`` for a part that is not there.
         """
-        name, parts = (
-            namespace["metadata"]["name"],
-            layout.named(manifest).parts,
-        )  # also where there is no limit
+        name = namespace["metadata"]["name"]
         limit = quota.limit_of(namespace, self._default)
         if isinstance(limit, Finding):
             return limit
+        if closed := await self.enter():  # its token is of before, or of a clock that is wrong
+            return closed.refusal
+        # Also where there is no limit: the registry goes by listings, which may name what was collected.
+        more = {digest: len(manifest), **await self._measured(layout.named(manifest).parts)}
         if limit.most is None:
             self._held.pop(name, None)  # counted anew when there is a limit again
             return {}
         if name not in self._held:
             self._held[name] = await quota.held(self._store, name)
-        more = {digest: len(manifest), **await self._measured(parts)}
         if quota.refusal(name, self._held[name], more, limit.most):
             self._held[name] = await quota.held(self._store, name)
         return quota.refusal(name, self._held[name], more, limit.most) or more
 
     async def _measured(self, parts: Iterable[str]) -> dict[str, int]:
-        """Return how large parts are. All have to be there: what is sent later would never be counted."""
+        """Return how large parts are. All have to be there: what is sent later nobody would count."""
         found = {}
         for part, size in (await quota.measured(self._store, parts)).items():
             if size is None:
-                raise quota.Unknown(f"its part {part} is not there. Push the parts of an image before it")
+                raise quota.Unknown(f"its part {part} is not there. Push the image with its parts again")
             found[part] = size
         return found
+
+    async def complete(self, digest: str, manifest: bytes) -> None:
+        """See to it that the manifest the registry has just taken is there; raises ``Problem``.
+
+        One that was collected and is still listed it takes for there, and does not write it again.
+        """
+        key = layout.blob(digest)
+        if await self._store.size(key) is None:
+            await self._store.write(key, manifest)
 
     def added(self, namespace: str, more: Mapping[str, int]) -> None:
         """Remember what an image added to a namespace."""

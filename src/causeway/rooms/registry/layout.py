@@ -48,6 +48,11 @@ def blob(digest: str) -> str:
     return f"{BLOBS}/sha256/{number[:2]}/{number}/data"
 
 
+def revision(repository: str, digest: str) -> str:
+    """Return where the folder of a repository says that it has the image of a digest."""
+    return f"{repository}/_manifests/revisions/sha256/{digest.removeprefix('sha256:')}/link"
+
+
 def manifests(keys: Iterable[str]) -> dict[str, str]:
     """Return the digests of the manifests among the keys of a namespace, tagged or not, each once.
 

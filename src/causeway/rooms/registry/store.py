@@ -5,16 +5,28 @@ take a repository away. A key is a path below the registry's root, such as ``doc
 """
 
 import asyncio
+import contextlib
 import os
-import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from causeway.kit.errors import Problem
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+async def together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Do some things at once. Where one fails all others have ended when its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in works:
+                group.create_task(each)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
 
 
 class Store(Protocol):
@@ -27,6 +39,10 @@ class Store(Protocol):
 
     async def keys(self, folder: str) -> list[str]:
         """Return the keys of all files at any depth below a folder; none where it is not there."""
+        ...
+
+    async def written(self, folder: str) -> dict[str, datetime]:
+        """Return these keys, and when each file was written last, by the store's clock."""
         ...
 
     async def folders(self, folder: str) -> list[str]:
@@ -67,6 +83,17 @@ class Directory:
         for place, _, names in os.walk(self._root / folder, onerror=_unless_gone):
             relative = Path(place).relative_to(self._root)
             found += [str(relative / name) for name in names]
+        return found
+
+    async def written(self, folder: str) -> dict[str, datetime]:
+        """Return the keys of all files below a folder, and when each was written last."""
+        return await self._done(self._written, folder)
+
+    def _written(self, folder: str) -> dict[str, datetime]:
+        found = {}
+        for key in self._keys(folder):
+            with contextlib.suppress(FileNotFoundError):  # an upload that ended
+                found[key] = datetime.fromtimestamp((self._root / key).stat().st_mtime, UTC)
         return found
 
     async def folders(self, folder: str) -> list[str]:
@@ -116,15 +143,12 @@ class Directory:
         beside.replace(path)
 
     async def remove(self, folder: str) -> None:
-        """Delete a folder, or a file, with all below."""
-        await self._done(self._remove, self._root / folder)
-
-    @staticmethod
-    def _remove(path: Path) -> None:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        """Delete a folder, or a file, with all below. Broken off, it deletes one more at most."""
+        ended = threading.Event()
+        try:
+            await self._done(_remove, self._root / folder, ended)
+        finally:
+            ended.set()  # a thread goes on without who waits for it
 
     async def _done(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -132,6 +156,29 @@ class Directory:
         except OSError as error:
             remedy = "If the registry's volume is full, enlarge registry.size, or delete images and collect."
             raise Problem.of(f"images in {self._root}", str(error), remedy) from error
+
+
+def _remove(path: Path, ended: threading.Event) -> None:
+    """Delete what is there one by one, until it is ended."""
+    if not path.is_dir():
+        if not ended.is_set():
+            path.unlink(missing_ok=True)
+        return
+    for place, folders, names in os.walk(path, topdown=False, onerror=_raised):
+        for name in names:
+            if ended.is_set():
+                return
+            (Path(place) / name).unlink(missing_ok=True)
+        for name in folders:
+            if ended.is_set():
+                return
+            (Path(place) / name).rmdir()
+    if not ended.is_set():
+        path.rmdir()
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def _unless_gone(error: OSError) -> None:

@@ -2,16 +2,26 @@
 
 Marked is what manifests name; all other blobs go, with the links by which repositories have them. Links go
 before blobs: who is killed in between leaves blobs that nobody names, which the next one finds.
+
+A store may list what is gone, and not yet what is new (Swift's listings and replicas follow later). So what
+was written or linked lately stays, and where a listed image cannot be read nothing is deleted.
 """
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from causeway.kit.errors import Problem
 from causeway.rooms.registry import layout
 from causeway.rooms.registry.layout import Named
 from causeway.rooms.registry.store import Store
+
+T = TypeVar("T")
+
+_BATCH = 1000  # images that are read at once
 
 Folders = Mapping[str, Collection[str]]
 """By digest, what is deleted with it."""
@@ -44,17 +54,27 @@ class Unused:
         return [*self.images, *self.layers, *self.blobs]
 
 
-async def find(store: Store, *, untagged: bool) -> Unused:
+async def find(store: Store, *, untagged: bool, age: timedelta) -> Unused:
     """Return what no image needs; with ``untagged``, images no tag leads to are none.
 
-    Raises ``Problem``, also naming an image that cannot be read: what it needs nobody knows.
+    What is younger than ``age`` counts as needed. Raises ``Problem``, also naming an image that cannot be
+    read: what it needs nobody knows. What takes the processor is done beside the loop: that renews the Lease.
     """
-    repositories = sorted_out(await store.keys(layout.REPOSITORIES))
-    blobs = _by_digest(await store.keys(layout.BLOBS))
+    since = datetime.now(UTC) - age
+    links, files = await store.written(layout.REPOSITORIES), await store.written(layout.BLOBS)
+    repositories = await asyncio.to_thread(sorted_out, links)
+    blobs = await asyncio.to_thread(_by_digest, files)
+    young = await asyncio.to_thread(written_since, since, links, files)
     images = {digest: name for name, each in repositories.items() for digest in each.revisions}
     manifests = await _named(store, images)
     tagged = {name: await _tagged(store, each) for name, each in repositories.items()} if untagged else None
-    return unused(repositories, blobs, manifests, tagged)
+    return await asyncio.to_thread(unused, repositories, blobs, manifests, tagged, young)
+
+
+def written_since(since: datetime, *listings: Mapping[str, datetime]) -> set[str]:
+    """Return the digests of which a blob, or a link to it, was written after a moment. Pure."""
+    recent = (key for each in listings for key, written in each.items() if written > since)
+    return {place.digest for key in recent if (place := layout.place_of(key)) and place.digest}
 
 
 def sorted_out(keys: Iterable[str]) -> dict[str, Repository]:
@@ -82,15 +102,21 @@ def unused(
     blobs: Folders,
     manifests: Mapping[str, Named],
     tagged: Mapping[str, Collection[str]] | None,
+    young: AbstractSet[str] = frozenset(),
 ) -> Unused:
     """Return what no image needs. Pure.
 
-    ``tagged`` are the digests that tags of a repository lead to; None: images without a tag stay.
+    ``tagged`` are the digests that tags of a repository lead to; None: images without a tag stay. What is
+    ``young`` stays, and what it names.
     """
-    needed: set[str] = set()
+    needed: set[str] = set(young)
     images: list[str] = []
     for name, each in repositories.items():
-        kept = each.revisions.keys() if tagged is None else _reached(each, tagged[name], manifests)
+        kept = (
+            each.revisions.keys()
+            if tagged is None
+            else _reached(each, {*tagged[name], *(young & each.revisions.keys())}, manifests)
+        )
         for digest in each.revisions.keys() - kept:
             images += [*each.former.get(digest, []), *each.revisions[digest]]
         for digest in kept:
@@ -133,18 +159,34 @@ async def _named(store: Store, images: Mapping[str, str]) -> dict[str, Named]:
     """Return what manifests name, by digest; ``images`` gives a repository of each, for what is said."""
 
     async def one(digest: str, repository: str) -> tuple[str, Named | None]:
-        content = await store.read(layout.blob(digest))
+        content, link = await store.read(layout.blob(digest)), layout.revision(repository, digest)
+        place = f"image {repository.removeprefix(f'{layout.REPOSITORIES}/')}@{digest}"
+        if content is None and await store.read(link) is not None:
+            remedy = f"Push it again, or delete {link} where images are; if it can be pulled, wait."
+            raise Problem.of(place, "its manifest is not there", remedy)
         try:
             return digest, layout.named(content) if content is not None else None
         except ValueError as error:
-            name = repository.removeprefix(f"{layout.REPOSITORIES}/")
-            place, cause = f"image {name}@{digest}", f"what is stored is no manifest: {error}"
+            cause = f"what is stored is no manifest: {error}"
             raise Problem.of(place, cause, "Delete that image, and push it again.") from error
 
-    found = await asyncio.gather(*(one(*each) for each in images.items()))
-    return {digest: names for digest, names in found if names is not None}
+    found: dict[str, Named] = {}
+    for some in _batches(list(images.items())):
+        read = await asyncio.gather(*(one(*each) for each in some))
+        found |= {digest: names for digest, names in read if names is not None}
+    return found
 
 
 async def _tagged(store: Store, repository: Repository) -> set[str]:
-    links = await asyncio.gather(*map(store.read, repository.tags))
-    return {each.decode().strip() for each in links if each is not None}
+    found: set[str] = set()
+    for some in _batches(repository.tags):
+        for key, link in zip(some, await asyncio.gather(*map(store.read, some)), strict=True):
+            if link is None:
+                cause = "it is listed and not there: the store's listing is not of now"
+                raise Problem.of(f"tag {key}", cause, "The next collection looks again.")
+            found.add(link.decode().strip())
+    return found
+
+
+def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (items[begin : begin + _BATCH] for begin in range(0, len(items), _BATCH))

@@ -85,7 +85,8 @@ def application(client: Client, signer: Signer, images: Images, registry: str) -
             return refusal(503, "UNAVAILABLE", str(error))
         for each in allowed:
             log.info("granted", user=user["username"], name=each.name, actions=list(each.actions))
-        made = signer.token(user["username"], allowed, now, living, _collecting(closed) if closed else "")
+        why = f"{closed.refusal.cause}. {closed.refusal.remedy}" if closed else ""
+        made = signer.token(user["username"], allowed, now, living, why)
         answer = {"token": made, "access_token": made, "expires_in": int(LIFE.total_seconds())}
         return web.json_response(answer | {"issued_at": now.strftime("%Y-%m-%dT%H:%M:%SZ")})
 
@@ -134,8 +135,3 @@ async def _settled(
     if any(scopes.changes(each) for each in left):
         closed = await images.enter() or closed
     return (scopes.unchanging(left) if closed else left), living, closed
-
-
-def _collecting(closed: Gate) -> str:
-    until = f" at {closed.until:%H:%M} UTC at the latest" if closed.until else ""
-    return f"unused blobs are being collected by {closed.collector}. Push again in a while,{until}."

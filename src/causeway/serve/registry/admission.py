@@ -51,11 +51,14 @@ def admission(
                 answer = await _passed_on(request, registry, body)
                 if answer.status == 201:
                     images.added(name, more)
+                    await images.complete(digest, body)
                 elif not 400 <= answer.status < 500:
                     images.forget(name)
                 return answer
         except Problem as error:
-            return refusal(503, "UNAVAILABLE", f"namespace {name}: its images cannot be counted now: {error}")
+            return refusal(
+                503, "UNAVAILABLE", f"namespace {name}: its images cannot be looked at now: {error}"
+            )
         except ValueError as error:
             code = "MANIFEST_BLOB_UNKNOWN" if isinstance(error, Unknown) else "MANIFEST_INVALID"
             return refusal(400, code, f"namespace {name}: this image is not taken: {error}")

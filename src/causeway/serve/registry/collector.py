@@ -18,7 +18,7 @@ from causeway.kube.client import Client
 from causeway.kube.resource import NAMESPACES
 from causeway.rooms.registry import gate, layout, owners, unused
 from causeway.rooms.registry.gate import Hold
-from causeway.rooms.registry.store import Store
+from causeway.rooms.registry.store import Store, together
 from causeway.serve.ending import on_ending
 from causeway.serve.registry.settings import Collector, opened
 
@@ -56,7 +56,7 @@ async def _collect(settings: Collector) -> None:
         async with gate.closed(client, settings.identity) as hold:
             log.info("nobody may push")
             await sweep(client, store, hold)
-            found = await unused.find(store, untagged=settings.untagged)
+            found = await unused.find(store, untagged=settings.untagged, age=settings.age)
             await remove(store, found.folders, hold)
         log.info("collected", images=len(found.images), layers=len(found.layers), blobs=len(found.blobs))
 
@@ -84,7 +84,7 @@ async def remove(store: Store, folders: Sequence[str], hold: Hold) -> None:
     """Delete folders in their order, some at once; raises ``Problem`` when the Lease is not ours any more."""
     for some in _handfuls(folders):
         async with hold.sure():
-            await asyncio.gather(*map(store.remove, some))
+            await together(map(store.remove, some))
 
 
 def _handfuls(folders: Sequence[str]) -> Iterable[Sequence[str]]:

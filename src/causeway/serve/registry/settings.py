@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from causeway.kit.errors import Exit, Problem
@@ -49,12 +50,13 @@ class Settings:
 class Collector:
     """The collector's: ``place`` is where images are, ``identity`` the name of its pod.
 
-    ``untagged`` says whether images without a tag go as well.
+    ``untagged`` says whether images without a tag go as well; what is younger than ``age`` stays in any case.
     """
 
     place: Path | Place
     identity: str
     untagged: bool = False
+    age: timedelta = timedelta(days=1)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Collector":
@@ -65,7 +67,8 @@ class Collector:
         untagged = environment.get(f"{_PREFIX}UNTAGGED", "keep")
         if untagged not in ("keep", "delete"):
             raise _wrong("UNTAGGED", f"is {untagged!r}", "Give keep or delete.")
-        return cls(_place(environment), identity, untagged == "delete")
+        age = timedelta(seconds=_number(environment, "AGE", "86400", "Give seconds."))
+        return cls(_place(environment), identity, untagged == "delete", age)
 
 
 @asynccontextmanager

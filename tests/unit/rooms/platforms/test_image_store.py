@@ -29,6 +29,9 @@ class Cloud:
     def endpoint_for(self, service: str) -> str:
         return f"https://{service}.example"
 
+    def get(self, path: str, params: object) -> Any:
+        return type("Answer", (), {"status_code": self._status})
+
     def head(self, path: str) -> Any:
         return type("Answer", (), {"status_code": self._status, "headers": {"X-Container-Bytes-Used": "1"}})
 
@@ -48,6 +51,13 @@ def test_a_container_nobody_may_look_into_is_named_where_there_should_be_one(
     found = image_store.stored(cast(Connection, Cloud(status)), "c", expected=expected)
     assert [each.about() for each in found] == about
     assert all(each.type == CONTAINER for each in found)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(403, None), (404, [])])
+def test_a_project_that_never_had_anything_in_the_object_store_has_no_containers(
+    status: int, expected: list[Any] | None
+) -> None:
+    assert image_store.everywhere(cast(Connection, Cloud(status))) == expected
 
 
 class Broken:

@@ -74,6 +74,11 @@ def config(storage: dict[str, Any], cluster: str = "here") -> str:
             {"storage": "s3", "s3": {**S3, "bucket": "others"}},
             "stay in the bucket",
         ),
+        (
+            {"storage": "s3", "s3": S3},
+            {"storage": "s3", "s3": {**S3, "endpoint": "https://other.example"}},
+            "bucket images at https://s3.example, and are not moved to the bucket images at https://other.ex",
+        ),
     ],
 )
 def test_that_images_stay_where_they_are_is_said(

@@ -44,6 +44,19 @@ async def test_a_bucket_that_was_not_opened_says_so() -> None:
         await Bucket(PLACE).read("a")
 
 
+async def test_when_a_file_was_written_is_as_it_is_listed() -> None:
+    async def listed(request: web.Request) -> web.Response:
+        told = "<Key>a/b</Key><LastModified>2009-10-12T17:50:30.000Z</LastModified>"
+        return web.Response(text=f"<ListBucketResult><Contents>{told}</Contents></ListBucketResult>")
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", listed)
+    async with TestServer(application) as server:
+        place = replace(PLACE, endpoint=str(server.make_url("")).rstrip("/"))
+        async with Bucket(place) as store:
+            assert await store.written("a") == {"a/b": datetime(2009, 10, 12, 17, 50, 30, tzinfo=UTC)}
+
+
 async def test_what_cannot_be_written_is_no_success() -> None:
     """A bucket that is not there is answered as a key that is not."""
 

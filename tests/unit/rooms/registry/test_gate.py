@@ -14,7 +14,7 @@ from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.platforms.registry import Registry
 from causeway.rooms.registry import gate
-from causeway.rooms.registry.gate import LONGEST, PUSHED, QUIET, Hold, Watch
+from causeway.rooms.registry.gate import LONGEST, PUSHED, QUIET, Entrance, Hold, Watch
 from causeway.rooms.registry.tokens import LIFE
 from causeway.serve.registry.settings import Collector
 
@@ -42,7 +42,8 @@ def test_a_new_lease_stands_in_nobodys_way() -> None:
 
 def test_the_gate_is_closed_until_it_is_given_back() -> None:
     found = gate.read(held())
-    assert (found.closed, found.collector, found.until) == (True, "pod", NOW + LONGEST)
+    assert (found.closed, found.collector, found.ended) == (True, "pod", None)
+    assert str(found.refusal).startswith("registry: unused blobs are being collected by pod")
     given_back = {**held()["spec"], "holderIdentity": ""}
     assert not gate.read(lease(**given_back)).closed
 
@@ -62,6 +63,21 @@ def test_what_an_older_collector_took_lasts_as_long_as_it_says() -> None:
     assert not watch.lost(gate.read(older), 0.0)
     assert not watch.lost(gate.read(older), 3659.0)
     assert watch.lost(gate.read(older), 3660.0)
+
+
+def test_what_an_older_collector_took_and_did_not_give_back_is_nobodys_after_its_time() -> None:
+    older = lease(holderIdentity="pod", renewTime=NOW.isoformat(), leaseDurationSeconds=3660)
+    end = NOW + timedelta(seconds=3660)
+    assert not gate.read(older).abandoned(end - timedelta(seconds=1))
+    assert gate.read(older).abandoned(end)
+    assert not gate.read(held()).abandoned(end)  # it is renewed: no clock says that it is lost
+
+
+async def test_after_an_upgrade_one_pushes_at_once_where_a_collector_was_killed_long_ago() -> None:
+    api = Api()
+    api.lease = lease(holderIdentity="pod", renewTime=NOW.isoformat(), leaseDurationSeconds=60)
+    assert await Entrance(cast("Client", api)).enter() is None
+    assert gate.read(api.lease).collector == ""
 
 
 class Api:
@@ -108,6 +124,46 @@ async def test_who_had_the_lease_taken_away_deletes_nothing_more() -> None:
     with pytest.raises(Problem, match="was taken away"):
         async with ours.sure():
             pytest.fail("nothing may be deleted")
+
+
+async def test_after_a_deletion_that_ended_well_one_can_push_at_once() -> None:
+    api = Api()
+    async with gate.closed(cast("Client", api), "pod") as ours, ours.sure():
+        assert gate.read(api.lease).collector == "pod"
+    assert gate.read(api.lease).collector == ""
+
+
+async def test_where_nothing_was_deleted_one_can_push_at_once_after_a_failure() -> None:
+    api = Api()
+    with pytest.raises(ValueError, match="unreadable"):
+        async with gate.closed(cast("Client", api), "pod"):
+            raise ValueError("unreadable")
+    assert gate.read(api.lease).collector == ""
+
+
+async def test_the_lease_runs_out_after_a_deletion_that_failed() -> None:
+    """What was asked for at the same time may still be done."""
+    api = Api()
+    with pytest.raises(ValueError, match="of the store"):
+        async with gate.closed(cast("Client", api), "pod") as ours, ours.sure():
+            raise ValueError("of the store")
+    assert gate.read(api.lease).collector == "pod"
+
+
+async def test_the_lease_runs_out_after_a_deletion_that_was_broken_off() -> None:
+    api, deleting = Api(), asyncio.Event()
+
+    async def collect() -> None:
+        async with gate.closed(cast("Client", api), "pod") as ours, ours.sure():
+            deleting.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(collect())
+    await deleting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert gate.read(api.lease).collector == "pod"
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(seconds=59)])

@@ -2,6 +2,8 @@
 registry's own program."""
 
 import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from causeway.rooms.registry.layout import Named
 from causeway.rooms.registry.store import Directory
 from causeway.rooms.registry.unused import Repository
 
+AT_ONCE = timedelta(0)
 A = f"{layout.REPOSITORIES}/shop/a"
 
 
@@ -64,7 +67,7 @@ async def store_of(directory: Path, *more: int) -> Directory:
 async def test_blobs_that_no_image_names_go_and_their_links(tmp_path: Path, *, untagged: bool) -> None:
     store = await store_of(tmp_path, 7)
     await store.write(f"{A}/_layers/sha256/{number(7)}/link", digest(7).encode())
-    found = await unused.find(store, untagged=untagged)
+    found = await unused.find(store, untagged=untagged, age=AT_ONCE)
     link, blob = f"{A}/_layers/sha256/{number(7)}", f"{layout.BLOBS}/sha256/00/{number(7)}"
     assert (found.images, found.folders) == ([], [link, blob])
 
@@ -72,8 +75,8 @@ async def test_blobs_that_no_image_names_go_and_their_links(tmp_path: Path, *, u
 async def test_an_image_no_tag_leads_to_goes_when_that_is_asked_for(tmp_path: Path) -> None:
     store = await store_of(tmp_path)
     await store.remove(f"{A}/_manifests/tags/1/current")
-    assert (await unused.find(store, untagged=False)).folders == []
-    found = await unused.find(store, untagged=True)
+    assert (await unused.find(store, untagged=False, age=AT_ONCE)).folders == []
+    found = await unused.find(store, untagged=True, age=AT_ONCE)
     assert (len(found.layers), len(found.blobs)) == (1, 3)
     assert sorted(found.images) == [
         *(f"{A}/_manifests/revisions/sha256/{number(each)}" for each in (1, 3)),
@@ -85,11 +88,73 @@ async def test_where_an_image_cannot_be_read_nothing_is_found(tmp_path: Path) ->
     store = await store_of(tmp_path)
     await store.write(layout.blob(digest(1)), b"{")
     with pytest.raises(Problem, match=rf"image shop/a@{digest(1)}.*Delete that image"):
-        await unused.find(store, untagged=False)
+        await unused.find(store, untagged=False, age=AT_ONCE)
+
+
+async def test_an_image_whose_manifest_is_not_there_ends_the_collection(tmp_path: Path) -> None:
+    """It may be one that a replica lacks."""
+    store = await store_of(tmp_path)
+    await store.remove(layout.blob(digest(1)))
+    with pytest.raises(Problem, match=rf"image shop/a@{digest(1)}.*not there.*Push it again"):
+        await unused.find(store, untagged=False, age=AT_ONCE)
+
+
+class Late(Directory):
+    """A store that still lists what was deleted."""
+
+    async def written(self, folder: str) -> dict[str, datetime]:
+        gone = (
+            f"{A}/_manifests/revisions/sha256/{number(8)}/link",
+            f"{A}/_manifests/tags/2/current/link",
+        )
+        return await super().written(folder) | {
+            key: datetime.fromtimestamp(0, UTC) for key in gone if key.startswith(folder)
+        }
+
+
+async def test_an_image_that_is_only_listed_needs_nothing_and_a_tag_ends_the_collection(
+    tmp_path: Path,
+) -> None:
+    await store_of(tmp_path, 7)
+    found = await unused.find(Late(tmp_path), untagged=False, age=AT_ONCE)
+    assert found.blobs == [f"{layout.BLOBS}/sha256/00/{number(7)}"]
+    with pytest.raises(Problem, match=r"tags/2/current/link.*not there"):
+        await unused.find(Late(tmp_path), untagged=True, age=AT_ONCE)
+
+
+def age(directory: Path) -> None:
+    """Make all files of a store two days old."""
+    ago = (datetime.now(UTC) - timedelta(days=2)).timestamp()
+    for each in directory.rglob("*"):
+        if each.is_file():
+            os.utime(each, (ago, ago))
+
+
+async def test_what_is_young_stays_and_what_is_linked_lately(tmp_path: Path) -> None:
+    """Its image may not be listed yet."""
+    store, day = await store_of(tmp_path, 6, 7, 8), timedelta(days=1)
+    for each in (6, 7, 8):
+        await store.write(f"{A}/_layers/sha256/{number(each)}/link", digest(each).encode())
+    age(tmp_path)
+    os.utime(tmp_path / layout.blob(digest(6)))
+    os.utime(tmp_path / f"{A}/_layers/sha256/{number(7)}/link")
+    found = await unused.find(store, untagged=False, age=day)
+    link, blob = f"{A}/_layers/sha256/{number(8)}", f"{layout.BLOBS}/sha256/00/{number(8)}"
+    assert found.folders == [link, blob]
+
+
+async def test_an_image_pushed_lately_stays_with_what_it_names_though_no_tag_leads_to_it(
+    tmp_path: Path,
+) -> None:
+    store = await store_of(tmp_path)
+    await store.remove(f"{A}/_manifests/tags/1/current")
+    age(tmp_path)
+    os.utime(tmp_path / layout.revision(A, digest(3)))
+    assert (await unused.find(store, untagged=True, age=timedelta(days=1))).folders == []
 
 
 async def test_in_an_empty_store_nothing_is_found(tmp_path: Path) -> None:
-    assert (await unused.find(Directory(tmp_path), untagged=True)).folders == []
+    assert (await unused.find(Directory(tmp_path), untagged=True, age=AT_ONCE)).folders == []
 
 
 DIGESTS = st.sets(st.integers(0, 9).map(digest))

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,8 @@ def test_a_bucket_is_named_with_its_keys_and_its_authority(tmp_path: Path) -> No
     }
     place = Place("https://s3.example", "images", "r", "access", "a-secret", "PEM")
     assert Collector.from_environment(given) == Collector(place, "one", untagged=True)
+    assert Collector.from_environment(given).age == timedelta(days=1)
+    assert Collector.from_environment({**given, "CAUSEWAY_REGISTRY_AGE": "0"}).age == timedelta(0)
     more = {**BUCKET, "CAUSEWAY_REGISTRY_HOST": "h", "CAUSEWAY_REGISTRY_QUOTA": "1024"}
     assert Settings.from_environment(more).quota == 1024
 
