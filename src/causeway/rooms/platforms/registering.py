@@ -135,7 +135,8 @@ def left_behind(platform: Platform, cluster_id: str, config: str) -> Finding | N
     return Finding(
         "registry",
         f"its images stay in {_place(before, here)}, and are not moved to {_place(after, there)}: "
-        "there it has only what was pushed while it was there, and a pod whose node lacks its image does not start",
+        "there it has only what was pushed while it was there, "
+        "and a pod whose node lacks its image does not start",
         "Push what is used again. Nothing is deleted: with the former storage those images are back.",
     )
 
