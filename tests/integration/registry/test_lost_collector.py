@@ -70,6 +70,8 @@ async def test_after_a_killed_collector_one_pushes_again_and_the_next_collects(s
     assert all("unused blobs are being collected" in each for each in refused), refused
     assert (await stage.admin.get(LEASES, gate.NAME, gate.NAMESPACE))["spec"]["holderIdentity"] == ""
     stuck.unlink()
+    assert isinstance(stage.storage, Disk)
+    (stage.storage.directory / LINK).unlink()
     await stage.collect()
     for name in ("a", "b"):
         target = f"oci-archive:{stage.directory / f'{name}-got.tar'}"
