@@ -39,6 +39,7 @@ class _Lender:
     def __init__(self, state: State) -> None:
         self._state = state
         self._lent = Lent()
+        self._known = {entry.port_id for entry in state.entries}
         claimed = {(claim.pod_uid, claim.interface) for claim in state.claims.values()}
         self._wanted: dict[str, Need] = {}
         for need in state.needs:
@@ -109,6 +110,8 @@ class _Lender:
                 self._let_go(port.id)
         elif need is not None and port.id not in state.attached and state.present and state.trunk_id:
             self._lent.served.add(need.slot)
+            if port.id in self._known:
+                return  # until its old entry is struck out, by which it would be let go at once
             if state.native:
                 self._bind(port.id)
             elif port.id not in state.resting:

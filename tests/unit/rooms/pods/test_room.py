@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.models.pods import PREPARED, SIZES, World
 
@@ -316,8 +316,18 @@ actions = st.one_of(
 )
 
 
+ONE_AFTER_THE_OTHER: list[tuple[Any, ...]] = [
+    ("add", "pod2", "w1", {}, "prepared-2"),
+    ("wait", 37.8),
+    ("drop", "pod2"),
+    ("add", "pod0", "w1", {}, "prepared-2"),
+]
+"""A prepared port is asked for by another pod of its node before it is let go by the one that had it."""
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(actions, max_size=30), st.integers(0, 1000), st.sampled_from([0.05, 3.0]))
+@example(ONE_AFTER_THE_OTHER, 691, 0.05)
 def test_whatever_happens_no_port_is_doubled_lost_or_taken_from_a_pod(
     in_virtual_time: Run, history: list[tuple[Any, ...]], seed: int, lag: float
 ) -> None:
