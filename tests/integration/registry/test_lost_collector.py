@@ -1,10 +1,12 @@
 """A collector that is killed, or frozen and wakes up again: who pushes is let in soon, and loses nothing."""
 
 import asyncio
+import errno
 import os
 import signal
 from asyncio.subprocess import Process
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.integration.registry.stage import COLLECTOR, DEADLINE, Disk, Stage
 from tests.integration.registry.test_collecting import owned
@@ -28,8 +30,8 @@ def obstruct(stage: Stage) -> Path:
     return blob
 
 
-async def collecting(stage: Stage) -> Process:
-    """Return a collector that looks images through, and has renewed its Lease for that."""
+async def collecting(stage: Stage, stuck: Path) -> tuple[Process, BinaryIO]:
+    """Return a collector that reads ``stuck`` and renews its Lease, and what it reads from."""
     await stage.quieten()
     process = await stage.collector(lasts=LASTS)
     seen: set[str] = set()
@@ -40,7 +42,18 @@ async def collecting(stage: Stage) -> Process:
             if spec.get("holderIdentity") == COLLECTOR:
                 seen.add(spec["renewTime"])
             await asyncio.sleep(0.1)
-    return process
+        return process, await reader_of(stuck)
+
+
+async def reader_of(path: Path) -> BinaryIO:
+    """Wait until somebody reads a path that is a pipe, and return what writes to him."""
+    while True:
+        try:
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            await asyncio.sleep(0.1)
 
 
 async def pushed(stage: Stage, token: str, source: str, target: str) -> list[str]:
@@ -60,12 +73,13 @@ async def test_after_a_killed_collector_one_pushes_again_and_the_next_collects(s
     archive, _ = stage.image("front")
     assert await pushed(stage, token, archive, "HOST/shop/a:1") == []
     stuck = obstruct(stage)
-    process = await collecting(stage)
+    process, reading = await collecting(stage, stuck)
     status, said = await stage.skopeo(token, "copy", archive, "HOST/shop/b:1")
     assert status != 0
     assert "unused blobs are being collected" in said, said
     process.kill()
     await process.wait()
+    reading.close()
     refused = await pushed(stage, token, archive, "HOST/shop/b:1")
     assert all("unused blobs are being collected" in each for each in refused), refused
     assert (await stage.admin.get(LEASES, gate.NAME, gate.NAMESPACE))["spec"]["holderIdentity"] == ""
@@ -86,12 +100,13 @@ async def test_a_collector_that_was_frozen_deletes_nothing_of_what_was_pushed_si
     status, said = await stage.skopeo(token, "delete", "HOST/shop/a:1")
     assert status == 0, said
     stuck = obstruct(stage)
-    process = await collecting(stage)
+    process, reading = await collecting(stage, stuck)
     process.send_signal(signal.SIGSTOP)
     # Its layers are there, and no image needs them: they are not sent again.
     await pushed(stage, token, archive, "HOST/shop/a:2")
     process.send_signal(signal.SIGCONT)
-    await asyncio.to_thread(stuck.write_bytes, b"{}")
+    with reading:
+        reading.write(b"{}")
     assert await process.wait() != 0
     assert "was taken away" in stage.told()
     target = f"oci-archive:{stage.directory / 'got.tar'}"
@@ -103,9 +118,10 @@ async def test_a_collector_that_is_asked_to_end_gives_way_at_once(stage: Stage) 
     token = await owned(stage, "shop")
     archive, _ = stage.image("front")
     stuck = obstruct(stage)
-    process = await collecting(stage)
+    process, reading = await collecting(stage, stuck)
     process.terminate()
-    await asyncio.to_thread(stuck.write_bytes, b"{}")  # what is read is read to its end
+    with reading:  # what is read is read to its end
+        reading.write(b"{}")
     assert await process.wait() != 0
     assert "was ended before it was done" in stage.told()
     assert await pushed(stage, token, archive, "HOST/shop/a:1") == []

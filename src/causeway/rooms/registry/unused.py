@@ -68,6 +68,9 @@ async def find(store: Store, *, untagged: bool, age: timedelta) -> Unused:
     images = {digest: name for name, each in repositories.items() for digest in each.revisions}
     manifests = await _named(store, images)
     tagged = {name: await _tagged(store, each) for name, each in repositories.items()} if untagged else None
+    for name, each in repositories.items():
+        led_to = {*each.former, *(tagged[name] if tagged else ())}
+        await _require_listed(store, name, led_to - each.revisions.keys())
     return await asyncio.to_thread(unused, repositories, blobs, manifests, tagged, young)
 
 
@@ -186,6 +189,16 @@ async def _tagged(store: Store, repository: Repository) -> set[str]:
                 raise Problem.of(f"tag {key}", cause, "The next collection looks again.")
             found.add(link.decode().strip())
     return found
+
+
+async def _require_listed(store: Store, repository: str, digests: Iterable[str]) -> None:
+    """Raise ``Problem`` where an image that a tag leads or led to is there and was not listed."""
+    for some in _batches(list(digests)):
+        links = [layout.revision(repository, digest) for digest in some]
+        for link, found in zip(links, await asyncio.gather(*map(store.read, links)), strict=True):
+            if found is not None:
+                cause = "it is there and not listed: the store's listing is not of now"
+                raise Problem.of(f"image {link}", cause, "The next collection looks again.")
 
 
 def _batches(items: Sequence[T]) -> Iterable[Sequence[T]]:

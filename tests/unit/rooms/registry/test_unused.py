@@ -130,6 +130,29 @@ def age(directory: Path) -> None:
             os.utime(each, (ago, ago))
 
 
+class Behind(Directory):
+    """One whose listing does not know of an image yet."""
+
+    hidden = ""
+
+    async def written(self, folder: str) -> dict[str, datetime]:
+        return {
+            key: at for key, at in (await super().written(folder)).items() if not key.startswith(self.hidden)
+        }
+
+
+@pytest.mark.parametrize("untagged", [True, False])
+async def test_an_image_that_a_tag_leads_to_and_is_not_listed_ends_the_collection(
+    tmp_path: Path, *, untagged: bool
+) -> None:
+    await store_of(tmp_path)
+    store = Behind(tmp_path)
+    store.hidden = f"{A}/_manifests/revisions/sha256/{number(3)}"
+    await store.write(f"{A}/_manifests/tags/1/index/sha256/{number(3)}/link", digest(3).encode())
+    with pytest.raises(Problem, match="not listed"):
+        await unused.find(store, untagged=untagged, age=AT_ONCE)
+
+
 async def test_what_is_young_stays_and_what_is_linked_lately(tmp_path: Path) -> None:
     """Its image may not be listed yet."""
     store, day = await store_of(tmp_path, 6, 7, 8), timedelta(days=1)
