@@ -7,7 +7,7 @@ from openstack.connection import Connection
 from tests.e2e.routed import BY_ROUTE, SECONDS, Ask, Asking
 
 from causeway.kit.progress import Progress
-from demo.commands import Kubectl
+from demo.commands import CommandEnded, Kubectl
 from demo.waiting import until
 
 ENOUGH = 30  # answers in a row that nobody gets by luck while every second request is lost
@@ -44,19 +44,23 @@ def test_a_host_answers_when_a_node_of_the_router_is_lost(
         until(phase, "both to be looked at", lambda: states() == {"ONLINE"}, seconds=SECONDS)
         began, before = time.monotonic(), asking.asked
         cloud.compute.stop_server(server)
-        until(phase, f"{lost} to be off", lambda: status() == "SHUTOFF", seconds=SECONDS)
-        until(phase, "it to be left out", lambda: states() == {"ERROR"}, seconds=SECONDS)
-        asking.row = 0
-        until(phase, "answers of the other", lambda: asking.row >= ENOUGH, seconds=SECONDS)
-        failed = [moment for moment, _ in asking.failed if moment > began]
-        asked = asking.asked - before
-        started = time.monotonic()
-        cloud.compute.start_server(server)
+        try:
+            until(phase, f"{lost} to be off", lambda: status() == "SHUTOFF", seconds=SECONDS)
+            until(phase, "it to be left out", lambda: states() == {"ERROR"}, seconds=SECONDS)
+            asking.row = 0
+            until(phase, "answers of the other", lambda: asking.row >= ENOUGH, seconds=SECONDS)
+            failed = [moment for moment, _ in asking.failed if moment > began]
+            asked = asking.asked - before
+        finally:
+            until(phase, f"{lost} to be off", lambda: status() == "SHUTOFF", seconds=SECONDS)
+            started = time.monotonic()
+            cloud.compute.start_server(server)
         until(phase, "it to be taken in", lambda: states() == {"ONLINE"}, seconds=SECONDS)
         back = time.monotonic() - started
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        pod = ("logs", "-n", "kube-system", pod_on(kubectl, lost), f"--since-time={since}")
-        until(phase, "requests that it has", lambda: BY_ROUTE in kubectl(*pod), seconds=SECONDS)
+        until(
+            phase, "requests that it has", lambda: BY_ROUTE in log_on(kubectl, lost, since), seconds=SECONDS
+        )
     last = max(failed, default=began) - began
     progress.note(
         f"{lost} was lost: {len(failed)} of {asked} requests failed, the last after {last:.0f} s; "
@@ -64,8 +68,12 @@ def test_a_host_answers_when_a_node_of_the_router_is_lost(
     )
 
 
-def pod_on(kubectl: Kubectl, node: str) -> str:
-    """Return the router's pod on a node."""
+def log_on(kubectl: Kubectl, node: str, since: str) -> str:
+    """Return what the router on a node has written since a moment; "" while it cannot be had."""
     chosen = ("-l", "app.kubernetes.io/name=causeway-router", f"--field-selector=spec.nodeName={node}")
-    (pod,) = kubectl.json("get", "pods", "-n", "kube-system", *chosen)["items"]
-    return str(pod["metadata"]["name"])
+    pods = kubectl.json("get", "pods", "-n", "kube-system", *chosen)["items"]
+    names = [each["metadata"]["name"] for each in pods]
+    try:
+        return "".join(kubectl("logs", "-n", "kube-system", each, f"--since-time={since}") for each in names)
+    except CommandEnded:  # its kubelet does not answer yet
+        return ""

@@ -147,7 +147,7 @@ def summary(found: Iterable[Belonging]) -> str:
 def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
     """Delete what the platform's controllers made, and what hangs on it first.
 
-    Raises ``HttpException`` at its end where addresses still answer names (``name_removal``).
+    Raises at its end what the cloud said where addresses still answer names (``name_removal``).
     """
     # First, so that none leads to an address of somebody else.
     failed = name_removal.delete(cloud, cluster_id, phase.waiting_for)

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
+from keystoneauth1.exceptions import ClientException
 from openstack import exceptions as sdk
 from openstack.connection import Connection
 
 from causeway.cloud.ownership import Owner
 from causeway.rooms.platforms.belongings import Belonging, record_sets, reverse_records
 
+_ERRORS = (sdk.SDKException, ClientException)
+"""Refusals, and connections that were lost."""
+_TRIES = 3  # of what a busy Designate refuses
 
-def delete(cloud: Connection, cluster_id: str, tell: Callable[[str], None]) -> sdk.HttpException | None:
+
+def delete(cloud: Connection, cluster_id: str, tell: Callable[[str], None]) -> Exception | None:
     """Delete all names of a cluster; return why addresses still answer some, None if they do not.
 
     Addresses come first and are not asked about any more once the record sets are gone: a Designate that
@@ -19,13 +24,11 @@ def delete(cloud: Connection, cluster_id: str, tell: Callable[[str], None]) -> s
     named = record_sets(cloud, cluster_id)
     if not named:
         return None
-    failed: sdk.HttpException | None = None
-    try:
-        for each in reverse_records(cloud, cluster_id):
-            tell(str(each))
-            _unset(cloud, cluster_id, each)
-    except sdk.HttpException as error:
-        failed = error
+    failed: Exception | None = None
+    for _ in range(_TRIES):
+        failed = _unset_all(cloud, cluster_id, tell)
+        if failed is None:
+            break
     # A TXT says whose another record set is: it goes after that.
     for each in sorted(named, key=lambda each: each.name.startswith("TXT ")):
         tell(str(each))
@@ -33,6 +36,21 @@ def delete(cloud: Connection, cluster_id: str, tell: Callable[[str], None]) -> s
         answer = cloud.dns.delete(f"/zones/{zone}/recordsets/{identifier}")
         if answer.status_code not in (404, 409):  # what is being changed is met again by the next sweep
             sdk.raise_from_response(answer)
+    return failed
+
+
+def _unset_all(cloud: Connection, cluster_id: str, tell: Callable[[str], None]) -> Exception | None:
+    failed: Exception | None = None
+    try:
+        found = reverse_records(cloud, cluster_id)
+    except _ERRORS as error:
+        return error
+    for each in found:
+        tell(str(each))
+        try:
+            _unset(cloud, cluster_id, each)
+        except _ERRORS as error:
+            failed = error
     return failed
 
 

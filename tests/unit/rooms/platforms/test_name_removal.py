@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from keystoneauth1.exceptions import ConnectFailure
 from openstack.connection import Connection
+from openstack.exceptions import HttpException
 from requests import Response
 
 from causeway.cloud.ownership import Owner
@@ -53,9 +55,25 @@ def test_a_record_set_goes_before_the_note_that_says_whose_it_is() -> None:
 def test_where_addresses_cannot_be_asked_about_all_else_goes_and_it_is_told() -> None:
     cloud = Cloud(504)
     failed = name_removal.delete(cast(Connection, cloud), "c", lambda _: None)
-    assert failed is not None
+    assert isinstance(failed, HttpException)
     assert failed.status_code == 504
     assert len(cloud.calls) == 2
+
+
+class Lost(Cloud):
+    """One whose way to Neutron is cut by a proxy, once."""
+
+    lost = False
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Response:
+        if path == "/reverse/floatingips" and not self.lost:
+            self.lost = True
+            raise ConnectFailure("cut")
+        return super().get(path, params)
+
+
+def test_a_connection_that_is_lost_is_tried_again() -> None:
+    assert name_removal.delete(cast(Connection, Lost(200)), "c", lambda _: None) is None
 
 
 def test_a_designate_without_floating_ips_has_none_to_take_names_from() -> None:
