@@ -20,7 +20,7 @@ NO_SUCH_NAME = 3
 async def until(what: str, probe: Callable[[], Awaitable[Any]], seconds: float = 300.0) -> Any:
     """Return what ``probe`` finds, once it finds something.
 
-    What Designate gave up to tell its name server, for that was busy, it tells it again after two minutes.
+    What Designate gave up to tell its name server, for that was busy, it tells it again minutes later.
     """
     deadline = time.monotonic() + seconds
     while not (found := await probe()):

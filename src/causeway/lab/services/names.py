@@ -27,7 +27,11 @@ def units() -> tuple[Unit, ...]:
             "named",
             ("named", "-g", "-c", named.path),
             needs=("switch",),
-            files=(named, File("rndc.conf.j2", "/etc/causeway/rndc.conf")),
+            files=(
+                named,
+                File("rndc.conf.j2", "/etc/causeway/rndc.conf"),
+                File("rndc.sh.j2", "/etc/causeway/rndc", mode=0o755),
+            ),
             directories=(Directory("/run/named"), Directory("/var/cache/bind")),
             ready=Logged("running"),
         ),
