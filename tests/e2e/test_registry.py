@@ -69,7 +69,7 @@ def push(
     (directory / "trust/ca.crt").write_bytes(authority)
 
     def by(name: str, token: str) -> "subprocess.CompletedProcess[str]":
-        archive = directory / f"{name}.tar"
+        archive = directory / f"{name.replace(':', '-')}.tar"  # skopeo ends a path at a colon
         if not archive.exists():
             own = Entry("own", os.urandom(1 << 20))
             layer = write_layer([Entry("pause", tree / "usr/bin/catatonit"), own], directory / "layer")
