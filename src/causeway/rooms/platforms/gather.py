@@ -293,16 +293,12 @@ def _load_balancing(cloud: Connection, project: str) -> LoadBalancing:
         Kind.LISTENERS: len(_get(octavia, "/lbaas/listeners", project_id=project)["listeners"]),
         Kind.POOLS: len(pools),
         Kind.MEMBERS: sum(len(pool["members"]) for pool in pools),
-        Kind.HEALTH_MONITORS: len(
-            _get(octavia, "/lbaas/healthmonitors", project_id=project)["healthmonitors"]
-        ),
     }
     names = {
         Kind.LOAD_BALANCERS: "load_balancer",
         Kind.LISTENERS: "listener",
         Kind.POOLS: "pool",
         Kind.MEMBERS: "member",
-        Kind.HEALTH_MONITORS: "health_monitor",
     }
     providers = _get(octavia, "/lbaas/providers")["providers"]
     return LoadBalancing(

@@ -24,13 +24,7 @@ OF_NETWORK = (
     Kind.FLOATING_IPS,
 )
 OF_VOLUMES = (Kind.VOLUMES, Kind.GIGABYTES)
-OF_LOAD_BALANCING = (
-    Kind.LOAD_BALANCERS,
-    Kind.LISTENERS,
-    Kind.POOLS,
-    Kind.MEMBERS,
-    Kind.HEALTH_MONITORS,
-)
+OF_LOAD_BALANCING = (Kind.LOAD_BALANCERS, Kind.LISTENERS, Kind.POOLS, Kind.MEMBERS)
 
 
 def quotas(platform: Platform, facts: CloudFacts) -> tuple[Check, ...]:
