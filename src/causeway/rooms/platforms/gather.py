@@ -341,8 +341,6 @@ def _stack(cloud: Connection, platform: Platform) -> Stack | None:
             holds.update({Kind.VOLUMES: 1, Kind.GIGABYTES: kept.size})
     if holds[Kind.INSTANCES]:
         holds.update(need.DNS)
-    if holds[Kind.HEALTH_MONITORS]:
-        holds[Kind.PORTS] += need.CHECKING_PORTS
     if platform.spec.registry is not None:
         balancers = _get(cloud.load_balancer, "/lbaas/loadbalancers", name=images)["loadbalancers"]
         owners = [ownership.owner_of(each["tags"]) for each in balancers]
