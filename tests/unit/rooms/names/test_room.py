@@ -258,13 +258,20 @@ def test_a_name_that_is_being_deleted_is_given_away_when_it_is_gone(in_virtual_t
     in_virtual_time(run())
 
 
+@contextlib.asynccontextmanager
+async def one_named() -> AsyncIterator[Platform]:
+    """A platform at work that has given a floating IP the name that leads to it."""
+    here = Platform()
+    here.designate.floating["R:1"] = "192.0.2.7"
+    here.ask(hostname="www.example.org")
+    async with here.at_work():
+        await asyncio.sleep(2)
+        yield here
+
+
 def test_floating_ips_answer_the_names_that_lead_to_them(in_virtual_time: Run) -> None:
     async def run() -> None:
-        here = Platform()
-        here.designate.floating["R:1"] = "192.0.2.7"
-        here.ask(hostname="www.example.org")
-        async with here.at_work():
-            await asyncio.sleep(2)
+        async with one_named() as here:
             (named,) = await here.designate.list_floating_ips()
             assert (named.ptrdname, named.description) == (WWW, SETTING.mark)
             here.services.drop("shop/web")
@@ -276,11 +283,7 @@ def test_floating_ips_answer_the_names_that_lead_to_them(in_virtual_time: Run) -
 
 def test_an_address_that_is_released_first_has_no_name_either(in_virtual_time: Run) -> None:
     async def run() -> None:
-        here = Platform()
-        here.designate.floating["R:1"] = "192.0.2.7"
-        here.ask(hostname="www.example.org")
-        async with here.at_work():
-            await asyncio.sleep(2)
+        async with one_named() as here:
             assert here.designate.reverse
             del here.designate.floating["R:1"]
             here.services.drop("shop/web")
