@@ -117,7 +117,7 @@ def test_status_shows_every_node_ready(demo: Demo) -> None:
         return [node["ready"] for node in status["nodes"]]
 
     with Progress().phase("status") as phase:
-        until(phase, "all nodes ready", lambda: ready() == [True] * 4, seconds=300)
+        until(phase, "all nodes ready", lambda: ready() == [True] * 5, seconds=300)
 
 
 def test_the_application_survived_all_this(demo: Demo, url: str) -> None:

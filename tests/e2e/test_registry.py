@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from openstack.connection import Connection
 
-from causeway.kit.progress import Progress
+from causeway.kit.progress import Phase, Progress
 from causeway.lab import settings
 from causeway.lab.images import debian
 from causeway.lab.images.oci import Entry, write_archive, write_layer
@@ -21,27 +22,29 @@ from demo.path import Demo
 from demo.waiting import until
 
 NAMESPACE = "images"
+INSIDE = ("-n", NAMESPACE)
 HOST = "registry.apps.demo.causeway.test"  # below the router's suffix, of the platform file's zone
-IMAGE = f"{HOST}/{NAMESPACE}/still:1"
+REGISTRY = ("-n", "kube-system", "-l", "app.kubernetes.io/name=causeway-registry")
 PUSHED = "registry.causeway.dev/pushed"
 OFF = "node.kubernetes.io/out-of-service"
+ON_A_VOLUME = "storage: cinder, size: 5"
 SECONDS = 300.0
 # A name of its own for one command: the machine's own file stays.
 NAMED = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
-Push = Callable[[str], "subprocess.CompletedProcess[str]"]
+Push = Callable[[str, str], "subprocess.CompletedProcess[str]"]
+"""Of an image, by its name and tag, with a token."""
+
+
+def image(name: str) -> str:
+    return f"{HOST}/{NAMESPACE}/{name}"
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An image nobody has yet: a program that does nothing, and bytes of its own."""
-    directory = tmp_path_factory.mktemp("image")
-    tree = debian.tree(settings.from_environment().cache, "pause", ("catatonit",), log=directory / "log")
-    layer = write_layer(
-        [Entry("pause", tree / "usr/bin/catatonit"), Entry("own", os.urandom(1 << 20))], directory / "layer"
-    )
-    write_archive(IMAGE, [layer], {"Entrypoint": ["/pause", "-P"]}, directory / "image.tar")
-    return directory / "image.tar"
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that does nothing, in a tree of files."""
+    log = tmp_path_factory.mktemp("tree") / "log"
+    return debian.tree(settings.from_environment().cache, "pause", ("catatonit",), log=log)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +55,12 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def push(demo: Demo, kubectl: Kubectl, archive: Path, namespace: str) -> Push:
-    """Push the image as somebody, through the platform's router from outside."""
+def push(
+    demo: Demo, kubectl: Kubectl, tree: Path, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Push:
+    """Push an image nobody has yet as somebody, through the platform's router from outside."""
     del namespace
-    directory = archive.parent
+    directory = tmp_path_factory.mktemp("push")
     status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
     (directory / "hosts").write_text(f"{status['addresses']['router']} {HOST}\n")
     (directory / "trust").mkdir()
@@ -63,52 +68,94 @@ def push(demo: Demo, kubectl: Kubectl, archive: Path, namespace: str) -> Push:
     authority = base64.b64decode(entry["cluster"]["certificate-authority-data"])
     (directory / "trust/ca.crt").write_bytes(authority)
 
-    def by(token: str) -> "subprocess.CompletedProcess[str]":
+    def by(name: str, token: str) -> "subprocess.CompletedProcess[str]":
+        archive = directory / f"{name.replace(':', '-')}.tar"  # skopeo ends a path at a colon
+        if not archive.exists():
+            own = Entry("own", os.urandom(1 << 20))
+            layer = write_layer([Entry("pause", tree / "usr/bin/catatonit"), own], directory / "layer")
+            write_archive(image(name), [layer], {"Entrypoint": ["/pause", "-P"]}, archive)
         password = base64.b64encode(f"any:{token}".encode()).decode()
         (directory / "auth.json").write_text(json.dumps({"auths": {HOST: {"auth": password}}}))
         skopeo = ["skopeo", "--insecure-policy", "--command-timeout=240s", "copy"]
         skopeo += [f"--dest-cert-dir={directory / 'trust'}", f"--authfile={directory / 'auth.json'}"]
-        skopeo += [f"oci-archive:{archive}", f"docker://{IMAGE}"]
+        skopeo += [f"oci-archive:{archive}", f"docker://{image(name)}"]
         inside = ["unshare", "--mount", "sh", "-c", NAMED, "sh", str(directory / "hosts"), *skopeo]
         return subprocess.run(inside, capture_output=True, text=True, check=False)
 
     return by
 
 
-def pod(name: str, node: str) -> str:
-    return f"""
+def account(kubectl: Kubectl, name: str) -> str:
+    """Make a service account; return a token of it."""
+    kubectl("create", "serviceaccount", name, *INSIDE)
+    return kubectl("create", "token", name, *INSIDE).strip()
+
+
+def let_push(kubectl: Kubectl, name: str) -> None:
+    role = ("--clusterrole=causeway-registry-pusher", f"--serviceaccount={NAMESPACE}:{name}")
+    kubectl("create", "rolebinding", name, *role, *INSIDE)
+
+
+def compute_nodes(kubectl: Kubectl) -> tuple[str, str]:
+    found = kubectl.json("get", "nodes", "-l", "causeway.dev/role=compute")["items"]
+    first, second = (each["metadata"]["name"] for each in found[:2])
+    return first, second
+
+
+def run_pod(kubectl: Kubectl, phase: Phase, pod: str, name: str, node: str) -> None:
+    """Run a pod of an image on a node, for which it is pulled."""
+    text = f"""
 apiVersion: v1
 kind: Pod
-metadata: {{name: {name}, namespace: {NAMESPACE}}}
+metadata: {{name: {pod}, namespace: {NAMESPACE}}}
 spec:
   terminationGracePeriodSeconds: 1
   nodeSelector: {{kubernetes.io/hostname: {node}}}
   containers:
-    - {{name: main, image: {IMAGE}, imagePullPolicy: Always}}
+    - {{name: main, image: "{image(name)}", imagePullPolicy: Always}}
 """
+
+    def runs() -> bool:
+        found = kubectl.json("get", "pod", pod, *INSIDE)
+        return any(each.get("ready") for each in found["status"].get("containerStatuses", []))
+
+    kubectl("apply", "-f", "-", stdin=text)
+    until(phase, f"a pod of {name}", runs, seconds=SECONDS)
+
+
+def place(kubectl: Kubectl) -> str:
+    """The node on which the registry is ready, "" for none."""
+    for each in kubectl.json("get", "pods", *REGISTRY)["items"]:
+        ready = {one["type"]: one["status"] for one in each["status"].get("conditions", [])}.get("Ready")
+        if ready == "True" and "deletionTimestamp" not in each["metadata"]:
+            return str(each["spec"]["nodeName"])
+    return ""
+
+
+@contextmanager
+def lost(kubectl: Kubectl, cloud: Connection, phase: Phase) -> Iterator[str]:
+    """Lose the registry's node, and go on when the registry is elsewhere; then the node comes back."""
+    node = place(kubectl)
+    server = next(each.id for each in cloud.compute.servers() if each.name == node)
+    cloud.compute.stop_server(server)
+
+    def back() -> bool:
+        found = kubectl.json("get", "node", node)
+        ready = {each["type"]: each["status"] for each in found["status"]["conditions"]}["Ready"]
+        return ready == "True" and OFF not in {each["key"] for each in found["spec"].get("taints", [])}
+
+    try:
+        until(phase, "the registry elsewhere", lambda: place(kubectl) not in ("", node), seconds=SECONDS)
+        yield node
+    finally:
+        cloud.compute.start_server(server)
+        until(phase, "the node to be back", back, seconds=SECONDS)
 
 
 def test_an_image_is_pulled_by_name_also_after_its_registrys_node_is_lost(
     kubectl: Kubectl, cloud: Connection, push: Push
 ) -> None:
-    inside = ("-n", NAMESPACE)
-    registry = ("-n", "kube-system", "-l", "app.kubernetes.io/name=causeway-registry")
-    first, second = (
-        each["metadata"]["name"]
-        for each in kubectl.json("get", "nodes", "-l", "causeway.dev/role=compute")["items"][:2]
-    )
-
-    def runs(name: str) -> bool:
-        found = kubectl.json("get", "pod", name, *inside)
-        return any(each.get("ready") for each in found["status"].get("containerStatuses", []))
-
-    def place() -> str:
-        """The node on which the registry is ready, "" for none."""
-        for each in kubectl.json("get", "pods", *registry)["items"]:
-            ready = {one["type"]: one["status"] for one in each["status"].get("conditions", [])}.get("Ready")
-            if ready == "True" and "deletionTimestamp" not in each["metadata"]:
-                return str(each["spec"]["nodeName"])
-        return ""
+    first, second = compute_nodes(kubectl)
 
     def collected(job: tuple[str, ...]) -> bool:
         status = kubectl.json("get", *job)["status"]
@@ -116,22 +163,19 @@ def test_an_image_is_pulled_by_name_also_after_its_registrys_node_is_lost(
         return bool(status.get("succeeded") == 1)
 
     def accounted() -> bool:
-        return bool(kubectl("get", "serviceaccount", "default", *inside, "--ignore-not-found"))
+        return bool(kubectl("get", "serviceaccount", "default", *INSIDE, "--ignore-not-found"))
 
     with Progress(sys.stdout).phase("images") as phase:
-        kubectl("create", "serviceaccount", "builder", *inside)
-        token = kubectl("create", "token", "builder", *inside).strip()
-        refused = push(token)
+        token = account(kubectl, "builder")
+        refused = push("still:1", token)
         assert refused.returncode != 0
         assert "denied" in refused.stderr, refused.stderr
-        role = ("--clusterrole=causeway-registry-pusher", f"--serviceaccount={NAMESPACE}:builder")
-        kubectl("create", "rolebinding", "builder", *role, *inside)
-        done = push(token)
+        let_push(kubectl, "builder")
+        done = push("still:1", token)
         assert done.returncode == 0, done.stderr
 
         until(phase, "the namespace's account", accounted, seconds=SECONDS)
-        kubectl("apply", "-f", "-", stdin=pod("first", first))
-        until(phase, "a pod of the image", lambda: runs("first"), seconds=SECONDS)
+        run_pod(kubectl, phase, "first", "still:1", first)
 
         # Nobody pushes: nothing has to be waited for.
         kubectl("-n", "kube-system", "annotate", "lease", "causeway-registry", f"{PUSHED}-")
@@ -142,18 +186,25 @@ def test_an_image_is_pulled_by_name_also_after_its_registrys_node_is_lost(
         lease = kubectl.json("get", "lease", "causeway-registry", "-n", "kube-system")
         assert lease["spec"]["holderIdentity"] == ""
 
-        lost = place()
-        server = next(each.id for each in cloud.compute.servers() if each.name == lost)
-        cloud.compute.stop_server(server)
-        until(phase, "the registry elsewhere", lambda: place() not in ("", lost), seconds=SECONDS)
-        other = second if lost != second else first
-        kubectl("apply", "-f", "-", stdin=pod("second", other))
-        until(phase, "a pod of the image again", lambda: runs("second"), seconds=SECONDS)
+        with lost(kubectl, cloud, phase) as node:
+            run_pod(kubectl, phase, "second", "still:1", second if node != second else first)
 
-        def back() -> bool:
-            node = kubectl.json("get", "node", lost)
-            ready = {each["type"]: each["status"] for each in node["status"]["conditions"]}["Ready"]
-            return ready == "True" and OFF not in {each["key"] for each in node["spec"].get("taints", [])}
 
-        cloud.compute.start_server(server)
-        until(phase, "the node to be back", back, seconds=SECONDS)
+def test_the_same_where_the_file_names_the_object_store_by_now(
+    demo: Demo, kubectl: Kubectl, cloud: Connection, push: Push
+) -> None:
+    first, second = compute_nodes(kubectl)
+    token = account(kubectl, "mover")
+    let_push(kubectl, "mover")
+    text = demo.platform.read_text()
+    assert ON_A_VOLUME in text
+    demo.platform.write_text(text.replace(ON_A_VOLUME, "storage: swift"))
+    told = demo.causeway("apply", str(demo.platform), "--yes")
+    assert "stay in the claim kube-system/causeway-registry, and are not moved" in told
+    with Progress(sys.stdout).phase("images in the object store") as phase:
+        until(phase, "the registry", lambda: place(kubectl), seconds=SECONDS)
+        done = push("moved:1", token)
+        assert done.returncode == 0, done.stderr
+        run_pod(kubectl, phase, "third", "moved:1", second if place(kubectl) == second else first)
+        with lost(kubectl, cloud, phase) as node:
+            run_pod(kubectl, phase, "fourth", "moved:1", second if node != second else first)

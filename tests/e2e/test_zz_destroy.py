@@ -19,6 +19,7 @@ def test_destroy_leaves_nothing_and_nothing_else_goes(demo: Demo, cloud: Connect
     assert list(cloud.load_balancer.load_balancers()) == []
     assert list(cloud.orchestration.stacks()) == []
     assert list(cloud.block_storage.volumes()) == []
+    assert list(cloud.object_store.containers()) == []
     assert [port.id for port in cloud.network.ports(project_id=cloud.current_project_id)] == [foreign.id]
     assert list(cloud.network.ips(project_id=cloud.current_project_id)) == []
     demo.causeway("destroy", str(demo.platform), "--yes")

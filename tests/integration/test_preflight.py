@@ -200,7 +200,8 @@ def test_exhausted_quotas_are_named_together(ready: Tenant) -> None:
     ready.admin.set_compute_quotas(project, instances=2, cores=3)
     ready.admin.set_network_quotas(project, network=2, floatingip=0)
     ready.admin.set_volume_quotas(project, gigabytes=2)
-    ready.admin.load_balancer.update_quota(project, load_balancers=1)
+    ready.admin.load_balancer.update_quota(project, load_balancers=1, health_monitors=1)
+    ready.write(PLATFORM.replace("role: compute", "role: infra"))  # health monitors are the router's
     result = ready.run()
     assert result.status == Exit.FAILED
     blockers = {place for place, each in result.findings.items() if each["severity"] == "blocker"}
@@ -210,6 +211,7 @@ def test_exhausted_quotas_are_named_together(ready: Tenant) -> None:
         "quota networks",
         "quota floating_ips",
         "quota load_balancers",
+        "quota health_monitors",
     }
     assert result.findings["quota gigabytes"]["severity"] == "warning"  # enough, but not for a replacement
     assert "needs 3 more, but 2 are left (limit 2, used 0" in result.findings["quota instances"]["cause"]

@@ -1,15 +1,15 @@
 """Taking a platform away: everything of it and nothing else, proven by a last look.
 
 The platform's own credential goes first, so that its controllers cannot make anew what is being deleted;
-then what they made; then the stack; and what raced with that is swept once more. What claims have stored goes
-last, when no server has it any more, and only if that was asked for. Works on half-made platforms and can be
-repeated.
+then what they made; then the stack, its load balancers first; and what raced with that is swept once more.
+What claims have stored goes last, when no server has it any more, and only if that was asked for. Works on
+half-made platforms and can be repeated.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -49,7 +49,7 @@ from causeway.rooms.platforms.survey import access
 from causeway.rooms.platforms.waiting import gone, settled
 
 _STACK_KINDS = frozenset({"", "platform", "network", "node", "master", "infra", "compute"})
-"""Kinds of what the stack made: Heat deletes these, not we."""
+"""Kinds of what the stack made: Heat deletes these, but for load balancers not we."""
 
 _BALANCERS_SECONDS = 300.0
 _ROUNDS = 3  # of sweeping and deleting the stack: what was made meanwhile can hold it
@@ -93,6 +93,10 @@ def destroy(
             if live is None:
                 break
             with progress.phase("stack") as phase:
+                # Each whole, before Heat takes them apart: while the parts go one by one, the OVN provider
+                # can fall over what a health monitor tells it and forget a deletion, for which Heat waits
+                # for ever. What is not gone in time is left to Heat, lest it keep the servers.
+                _delete_load_balancers(cloud, partial(load_balancers, cloud, cluster_id), phase)
                 stack.delete(heat, live)
                 left = asyncio.run(gone(heat, live, phase))
                 if left is not None and turn == _ROUNDS - 1:
@@ -151,7 +155,9 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
     """
     # First, so that none leads to an address of somebody else.
     failed = name_removal.delete(cloud, cluster_id, phase.waiting_for)
-    _delete_load_balancers(cloud, cluster_id, phase)
+    made = partial(_made_load_balancers, cloud, cluster_id)
+    if left := _delete_load_balancers(cloud, made, phase):
+        raise Problem(*map(_provider_fails, left))
     for kind in ("floatingips", "ports", "networks", "security-groups", "address-groups"):
         found = made_by_controllers(network(cloud, kind, cluster_id))
         if not found:
@@ -167,24 +173,25 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
         raise failed
 
 
-def _delete_load_balancers(cloud: Connection, cluster_id: str, phase: Phase) -> None:
+def _made_load_balancers(cloud: Connection, cluster_id: str) -> list[Belonging]:
+    return made_by_controllers(load_balancers(cloud, cluster_id))
+
+
+def _delete_load_balancers(
+    cloud: Connection, look: Callable[[], list[Belonging]], phase: Phase
+) -> list[Belonging]:
+    """Delete the load balancers that are found, with all their parts; return what is left after minutes."""
     deadline = time.monotonic() + _BALANCERS_SECONDS
     asked: set[str] = set()
-    while found := made_by_controllers(load_balancers(cloud, cluster_id)):
+    while found := look():
         phase.waiting_for(summary(found))
         if time.monotonic() >= deadline:
-            raise Problem(
-                *(
-                    Finding(
-                        str(each), "is not deleted by its provider", "Run destroy again; see Octavia's log."
-                    )
-                    for each in found
-                )
-            )
+            break
         for each in found:
             if each.id not in asked and _delete_balancer(cloud, each.id):
                 asked.add(each.id)
         time.sleep(_PAUSE)
+    return found
 
 
 def _delete_balancer(cloud: Connection, identifier: str) -> bool:
@@ -251,6 +258,10 @@ def _stop_controllers(platform: Platform, kept: State, live: LiveStack) -> None:
         asyncio.run(asyncio.wait_for(stop(), timeout=25))
     except (ApiError, Problem, TimeoutError):
         return
+
+
+def _provider_fails(each: Belonging) -> Finding:
+    return Finding(str(each), "is not deleted by its provider", "Run destroy again; see Octavia's log.")
 
 
 def _left_over(each: Belonging) -> Finding:

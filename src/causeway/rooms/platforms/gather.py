@@ -293,12 +293,16 @@ def _load_balancing(cloud: Connection, project: str) -> LoadBalancing:
         Kind.LISTENERS: len(_get(octavia, "/lbaas/listeners", project_id=project)["listeners"]),
         Kind.POOLS: len(pools),
         Kind.MEMBERS: sum(len(pool["members"]) for pool in pools),
+        Kind.HEALTH_MONITORS: len(
+            _get(octavia, "/lbaas/healthmonitors", project_id=project)["healthmonitors"]
+        ),
     }
     names = {
         Kind.LOAD_BALANCERS: "load_balancer",
         Kind.LISTENERS: "listener",
         Kind.POOLS: "pool",
         Kind.MEMBERS: "member",
+        Kind.HEALTH_MONITORS: "health_monitor",
     }
     providers = _get(octavia, "/lbaas/providers")["providers"]
     return LoadBalancing(
@@ -341,6 +345,8 @@ def _stack(cloud: Connection, platform: Platform) -> Stack | None:
             holds.update({Kind.VOLUMES: 1, Kind.GIGABYTES: kept.size})
     if holds[Kind.INSTANCES]:
         holds.update(need.DNS)
+    if holds[Kind.HEALTH_MONITORS]:
+        holds[Kind.PORTS] += need.CHECKING_PORTS
     if platform.spec.registry is not None:
         balancers = _get(cloud.load_balancer, "/lbaas/loadbalancers", name=images)["loadbalancers"]
         owners = [ownership.owner_of(each["tags"]) for each in balancers]

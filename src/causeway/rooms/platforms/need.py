@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
 
+from causeway.rooms.platforms import routing
 from causeway.rooms.platforms.model import Platform, Pool, Role
 
 
@@ -40,6 +41,7 @@ class Kind(StrEnum):
     LISTENERS = "listeners"
     POOLS = "pools"
     MEMBERS = "members"
+    HEALTH_MONITORS = "health_monitors"
 
 
 Amounts = Mapping[Kind, int]
@@ -70,6 +72,7 @@ API_LISTENERS = 2  # with one pool behind both
 ROUTER_LISTENERS = 2  # with a pool each
 POOLS_OF: Mapping[Role, int] = {"master": 1, "infra": ROUTER_LISTENERS, "compute": 0}
 SECOND_INTERFACES = 3  # of the router, on the IPv6 subnets
+CHECKING_PORTS = 1  # from which the OVN provider looks at the members of a subnet
 DNS: Amounts = {
     Kind.PORTS: 3,
     Kind.LOAD_BALANCERS: 1,
@@ -102,6 +105,7 @@ TAKES: Mapping[str, Amounts] = {
     "OS::Octavia::Listener": {Kind.LISTENERS: 1},
     "OS::Octavia::Pool": {Kind.POOLS: 1},
     "OS::Octavia::PoolMember": {Kind.MEMBERS: 1},
+    "OS::Octavia::HealthMonitor": {Kind.HEALTH_MONITORS: 1},
 }
 
 
@@ -111,6 +115,8 @@ def need(platform: Platform, flavors: Mapping[str, Flavor]) -> Need:
     A pool whose flavor is not among them adds no cores and no RAM (preflight refuses it anyway).
     """
     steady = Counter(taken(resources(platform)))
+    if steady[Kind.HEALTH_MONITORS]:
+        steady[Kind.PORTS] += CHECKING_PORTS
     steady.update(DNS)
     if platform.spec.registry is not None:
         steady.update(REGISTRY)
@@ -158,6 +164,8 @@ def resources(platform: Platform) -> Mapping[str, int]:
         "OS::Octavia::Listener": API_LISTENERS + router * ROUTER_LISTENERS,
         "OS::Octavia::Pool": 1 + router * ROUTER_LISTENERS,
         "OS::Octavia::PoolMember": sum(pool.count * POOLS_OF[pool.role] for pool in platform.spec.pools),
+        "OS::Octavia::HealthMonitor": int(platform.masters.count > 1)
+        + (ROUTER_LISTENERS if routing.nodes(platform) else 0),
     }
 
 

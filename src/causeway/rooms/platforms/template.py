@@ -86,7 +86,7 @@ def render(
         public=platform.spec.api.exposure == "public",
         sources_preserved=site.provider.keeps_source,
         several_masters=platform.masters.count > 1,
-        several_routers=routing.nodes(platform) > 1,
+        routers=routing.nodes(platform),
         ssh_key=platform.spec.ssh_key,
         registry=registry["host"],
         pki_files=authority,

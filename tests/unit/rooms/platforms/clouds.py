@@ -60,7 +60,7 @@ NETWORK = Networking(
 VOLUMES = Volumes(frozenset({"ssd"}), frozenset({"nova"}), quotas(Kind.VOLUMES, Kind.GIGABYTES))
 LOAD_BALANCING = LoadBalancing(
     frozenset({"ovn", "amphora"}),
-    quotas(Kind.LOAD_BALANCERS, Kind.LISTENERS, Kind.POOLS, Kind.MEMBERS),
+    quotas(Kind.LOAD_BALANCERS, Kind.LISTENERS, Kind.POOLS, Kind.MEMBERS, Kind.HEALTH_MONITORS),
 )
 CLOUD = CloudFacts(
     identity=Identity("p", frozenset({"member"}), frozenset(SERVICES), restricted=False),

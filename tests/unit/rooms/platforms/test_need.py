@@ -127,6 +127,19 @@ def test_a_registry_takes_a_load_balancer_and_a_volume_if_images_are_on_one(
     assert more == dict(REGISTRY)
 
 
+def test_who_is_looked_at_takes_a_monitor_for_each_pool_and_one_port_for_all() -> None:
+    master = {"role": "master", "count": 1, "flavor": "s", "image": "i"}
+    infra = {**WORKER, "role": "infra"}
+    none, routed, both = (
+        need(platform(*given, WORKER), FLAVORS).steady
+        for given in ([master], [master, infra], [{**master, "count": 3}, infra])
+    )
+    assert [each[Kind.HEALTH_MONITORS] for each in (none, routed, both)] == [0, 2, 3]
+    # A server's and a load balancer's are there besides; three masters are two servers more.
+    assert routed[Kind.PORTS] - none[Kind.PORTS] == 3
+    assert both[Kind.PORTS] - routed[Kind.PORTS] == 2
+
+
 @given(platforms, st.sampled_from(sorted(FLAVORS)))
 def test_more_nodes_never_need_less(given: Platform, flavor: str) -> None:
     before = need(given, FLAVORS)

@@ -111,14 +111,14 @@ def test_who_may_reach_the_api_is_decided_where_the_provider_can() -> None:
     assert "allowed_cidrs" in by_listener.body["resources"]["api_lb_listener"]["properties"]
 
 
-def test_routers_are_looked_at_where_another_can_take_over() -> None:
+def test_members_of_the_router_are_looked_at_where_there_is_one() -> None:
     def monitors(count: int, **spec: Any) -> set[str]:
         pools = examples.pool("master"), examples.pool("infra", count=count), examples.pool("compute")
         resources = examples.stack(examples.platform(*pools, **spec)).body["resources"]
         return {name for name in resources if name.startswith("router_lb_monitor")}
 
-    assert monitors(2) == {"router_lb_monitor_http", "router_lb_monitor_https"}
-    assert monitors(1) == set()
+    both = {"router_lb_monitor_http", "router_lb_monitor_https"}
+    assert [monitors(count) for count in (0, 1, 2)] == [set(), both, both]
     assert monitors(2, router={"enabled": False}) == set()
 
 

@@ -24,7 +24,13 @@ OF_NETWORK = (
     Kind.FLOATING_IPS,
 )
 OF_VOLUMES = (Kind.VOLUMES, Kind.GIGABYTES)
-OF_LOAD_BALANCING = (Kind.LOAD_BALANCERS, Kind.LISTENERS, Kind.POOLS, Kind.MEMBERS)
+OF_LOAD_BALANCING = (
+    Kind.LOAD_BALANCERS,
+    Kind.LISTENERS,
+    Kind.POOLS,
+    Kind.MEMBERS,
+    Kind.HEALTH_MONITORS,
+)
 
 
 def quotas(platform: Platform, facts: CloudFacts) -> tuple[Check, ...]:
