@@ -127,8 +127,9 @@ class Zones:
             await self.refresh(name)
         except errors.CloudError as error:
             pause = getattr(error, "retry_after", _AFTER_FAILURE)
-            self._known[name].due = self._now() + pause
-            self._known[name].trouble = error
+            known = self._known[name]
+            known.due = known.earliest = self._now() + pause
+            known.trouble = error
             self._wake(name)
             _log.warning("zone not listed", zone=name, cause=str(error), again_in=pause)
 

@@ -12,7 +12,7 @@ from tests.models.feeds import Feed, informers
 from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, ingress, node, route, service
 
 from causeway.cloud import errors
-from causeway.cloud.designate import RecordSet
+from causeway.cloud.designate import RecordSet, Zone
 from causeway.kube.events import Recorder
 from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Meta, Node, Service
@@ -193,6 +193,31 @@ def test_a_large_zone_is_listed_seldom_also_while_names_keep_coming(
                 await asyncio.sleep(1)
         assert len(here.answers()) == 200
         assert here.designate.calls.count("list") == 3
+
+    in_virtual_time(run())
+
+
+def test_a_cloud_that_asks_for_patience_is_left_alone_while_names_keep_coming(in_virtual_time: Run) -> None:
+    class Busy(ModelDesignate):
+        looks = 0
+
+        async def find_zone(self, name: str) -> Zone | None:
+            self.looks += 1
+            if self.looks > 1:
+                raise errors.RateLimited("dns", "too many requests", retry_after=60)
+            return await super().find_zone(name)
+
+    async def run() -> None:
+        here = Platform()
+        here.designate = busy = Busy()
+        here.zone = busy.zone(ZONE).id
+        async with here.at_work():
+            for number in range(50):
+                await asyncio.sleep(1)
+                here.ask(f"s{number}", hostname=f"s{number}.example.org")
+            await asyncio.sleep(1)
+        assert len(here.answers()) == 100
+        assert busy.looks == 2
 
     in_virtual_time(run())
 
