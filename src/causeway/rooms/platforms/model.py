@@ -14,6 +14,7 @@ from causeway.rooms.platforms.ranges import Networks
 from causeway.rooms.platforms.records import LABEL, Affix, Name, Record, Violation, Violations, Zone
 from causeway.rooms.platforms.registry import OLDEST_MINOR as OLDEST_WITH_REGISTRY
 from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.router import Router
 from causeway.rooms.platforms.storage import ShareDriver, VolumeDriver
 
 OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
@@ -150,15 +151,6 @@ class Names(Record):
     def zones(self) -> tuple[str, ...]:
         """Return the zones as absolute names, the platform's own first."""
         return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))
-
-
-class Router(Record):
-    """What answers for the hosts of Routes and Ingresses, on the nodes of role infra."""
-
-    enabled: bool = Field(True, description="Whether there is one, as long as there are nodes for it.")
-    suffix: Zone | None = Field(
-        None, description="Completes hosts of Routes that name none; apps.ZONE of names without it."
-    )
 
 
 class Spec(Record):

@@ -1,10 +1,12 @@
-"""What the platform's router is told: the hosts that are its own, and the certificate it shows for them."""
+"""What the platform's router is told: its hosts, the certificate it shows for them, what its file asks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, server_certificate, will_do
+from causeway.rooms.platforms.router import Router
 
 ROUTED = "apps"
 """Applications behind the router are named NAME.apps.ZONE."""
@@ -18,10 +20,14 @@ _ROUTER = "router-default"  # the wildcard of the router answers for it
 
 @dataclass(frozen=True)
 class Routing:
-    """The router of a platform: ``suffix`` completes hosts, "" for none; ``certificate`` is of its hosts."""
+    """The router of a platform: ``suffix`` completes hosts, "" for none; ``certificate`` is of its hosts.
+
+    ``settings`` are further ones of ``causeway serve router``, by their variables' names without prefix.
+    """
 
     suffix: str
     certificate: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Routing(suffix={self.suffix!r})"
@@ -41,14 +47,22 @@ def routing(platform: Platform, pki: Pki, present: str, now: datetime | None = N
     """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or ""."""
     if not nodes(platform):
         return None
-    suffix = suffix_of(platform)
+    suffix, settings = suffix_of(platform), settings_of(platform.spec.router)
     if not suffix:
-        return Routing("", "")
+        return Routing("", "", settings)
     hosts = [f"*.{suffix}"]
     if will_do(present, pki.ca, hosts, now):
-        return Routing(suffix, present)
+        return Routing(suffix, present, settings)
     made = server_certificate(pki.ca, hosts, now)
-    return Routing(suffix, made.public + made.private)
+    return Routing(suffix, made.public + made.private, settings)
+
+
+def settings_of(router: Router) -> dict[str, str]:
+    """Return what the file asks of the router, as ``Routing.settings``; what it does not ask is left out."""
+    settings = {}
+    if router.route_admission.wildcard_policy == "WildcardsAllowed":
+        settings["WILDCARDS"] = "true"
+    return settings
 
 
 def suffix_of(platform: Platform) -> str:

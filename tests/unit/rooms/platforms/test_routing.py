@@ -7,8 +7,11 @@ import pytest
 from cryptography import x509
 from tests.unit.rooms.platforms.examples import PKI, platform, pool
 
+from causeway.rooms.platforms import addons
+from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE, make_pki, server_certificate
 from causeway.rooms.platforms.routing import Routing, routing
+from causeway.serve.router.settings import Settings as RouterSettings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 ZONE: dict[str, Any] = {"names": {"zone": "shop.example."}}
@@ -78,3 +81,40 @@ def test_what_is_no_certificate_is_replaced() -> None:
     again = found("nonsense", **ZONE)
     assert again is not None
     assert "BEGIN CERTIFICATE" in again.certificate
+
+
+def daemons(**router: Any) -> dict[str, Any]:
+    """Return the DaemonSet of a platform whose file says this of its router."""
+    declared = addons.manifests(Settings({}, {}, masters=1, router=made(router=router)))
+    (found,) = (
+        each for each in declared if (each["kind"], each["metadata"]["name"]) == ("DaemonSet", addons.ROUTER)
+    )
+    return found
+
+
+def read(**router: Any) -> RouterSettings:
+    """Return the settings a router reads whose file says this."""
+    (container,) = daemons(**router)["spec"]["template"]["spec"]["containers"]
+    return RouterSettings.from_environment({each["name"]: each.get("value", "") for each in container["env"]})
+
+
+def test_a_router_is_told_nothing_that_its_file_does_not_say() -> None:
+    usual = read()
+    assert not usual.offer.rules.wildcards
+    assert daemons() == daemons(routeAdmission={"wildcardPolicy": "WildcardsDisallowed"})
+
+
+def test_a_router_does_what_its_file_says() -> None:
+    assert read(routeAdmission={"wildcardPolicy": "WildcardsAllowed"}).offer.rules.wildcards
+
+
+@pytest.mark.parametrize("change", [{"routeAdmission": {"wildcardPolicy": "WildcardsAllowed"}}])
+def test_what_the_file_changes_has_the_next_routers_started_before_the_former_go(
+    change: dict[str, Any],
+) -> None:
+    before, after = daemons()["spec"], daemons(**change)["spec"]
+    assert before["template"] != after["template"]
+    assert after["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }

@@ -326,6 +326,14 @@ WRONG = (
         "NFS",
     ),
     edit("no class of shares", "cloud: lab", "cloud: lab\n  shares: {classes: {}}", "7:21", "at least one"),
+    # The router
+    edit(
+        "policy for wildcards that is none",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeAdmission: {wildcardPolicy: Allowed}}",
+        "7:45",
+        "WildcardsAllowed or WildcardsDisallowed",
+    ),
     # Several at once
     Wrong(
         "several",
