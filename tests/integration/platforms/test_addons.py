@@ -16,6 +16,7 @@ from causeway.kube.resource import (
     CRDS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    INGRESS_CLASSES,
     ROUTES,
     SECRETS,
     SERVICES,
@@ -27,6 +28,7 @@ from causeway.kube.resource import (
 from causeway.rooms.platforms import addons, cluster, forwarding, registering
 from causeway.rooms.platforms.image_store import ImageStore, container_of
 from causeway.rooms.platforms.model import Names, Platform
+from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.storage import VolumeDriver
 
 
@@ -46,6 +48,28 @@ async def test_a_class_of_another_volume_type_takes_the_place_of_the_one_there(k
     assert found["parameters"] == {"type": "ssd"}
     assert [uids[0], uids[2]] == [uids[1], uids[3]]
     assert uids[0] != uids[2]
+
+
+async def test_ingresses_without_a_class_are_ours_until_the_file_says_so_no_more(kube_api: KubeApi) -> None:
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+
+        async def annotations(*, default: bool) -> Object:
+            router = Routing("", "", default_class=default)
+            found = addons.manifests(addons.Settings({}, {}, 1, router=router))
+            await addons.install(client, [each for each in found if each["kind"] == INGRESS_CLASSES.kind])
+            there: Object = (await client.get(INGRESS_CLASSES, "causeway"))["metadata"].get("annotations", {})
+            return there
+
+        mark = "ingressclass.kubernetes.io/is-default-class"
+        assert await annotations(default=True) == {mark: "true"}
+        assert mark not in await annotations(default=False)
+        by_hand = {"metadata": {"annotations": {mark: "true"}}}
+        await client.patch(INGRESS_CLASSES, "causeway", by_hand)
+        try:
+            assert await annotations(default=False) == {mark: "true"}
+        finally:
+            by_hand["metadata"]["annotations"][mark] = None  # type: ignore[assignment]
+            await client.patch(INGRESS_CLASSES, "causeway", by_hand)
 
 
 async def test_the_zones_are_asked_of_their_own_name_servers_until_they_are_not(kube_api: KubeApi) -> None:

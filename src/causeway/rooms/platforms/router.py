@@ -26,3 +26,6 @@ class Router(Record):
     route_admission: RouteAdmission = Field(
         default_factory=RouteAdmission, description="Which routes it takes."
     )
+    default_ingress_class: bool = Field(
+        False, description="Whether Ingresses that name no class are served, too."
+    )

@@ -23,11 +23,13 @@ class Routing:
     """The router of a platform: ``suffix`` completes hosts, "" for none; ``certificate`` is of its hosts.
 
     ``settings`` are further ones of ``causeway serve router``, by their variables' names without prefix.
+    ``default_class`` is whether Ingresses that name no class are its.
     """
 
     suffix: str
     certificate: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    default_class: bool = False
 
     def __repr__(self) -> str:
         return f"Routing(suffix={self.suffix!r})"
@@ -47,14 +49,17 @@ def routing(platform: Platform, pki: Pki, present: str, now: datetime | None = N
     """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or ""."""
     if not nodes(platform):
         return None
-    suffix, settings = suffix_of(platform), settings_of(platform.spec.router)
-    if not suffix:
-        return Routing("", "", settings)
+    suffix, asked = suffix_of(platform), platform.spec.router
+    certificate = _certificate(suffix, pki, present, now) if suffix else ""
+    return Routing(suffix, certificate, settings_of(asked), asked.default_ingress_class)
+
+
+def _certificate(suffix: str, pki: Pki, present: str, now: datetime | None) -> str:
     hosts = [f"*.{suffix}"]
     if will_do(present, pki.ca, hosts, now):
-        return Routing(suffix, present, settings)
+        return present
     made = server_certificate(pki.ca, hosts, now)
-    return Routing(suffix, made.public + made.private, settings)
+    return made.public + made.private
 
 
 def settings_of(router: Router) -> dict[str, str]:

@@ -92,6 +92,13 @@ def daemons(**router: Any) -> dict[str, Any]:
     return found
 
 
+def of_class(**router: Any) -> dict[str, Any]:
+    """Return the metadata of the class of Ingresses of a platform whose file says this of its router."""
+    found = addons.manifests(Settings({}, {}, masters=1, router=made(router=router)))
+    (one,) = (each["metadata"] for each in found if each["kind"] == "IngressClass")
+    return one
+
+
 def read(**router: Any) -> RouterSettings:
     """Return the settings a router reads whose file says this."""
     (container,) = daemons(**router)["spec"]["template"]["spec"]["containers"]
@@ -106,6 +113,13 @@ def test_a_router_is_told_nothing_that_its_file_does_not_say() -> None:
 
 def test_a_router_does_what_its_file_says() -> None:
     assert read(routeAdmission={"wildcardPolicy": "WildcardsAllowed"}).offer.rules.wildcards
+
+
+def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> None:
+    default = {"ingressclass.kubernetes.io/is-default-class": "true"}
+    assert of_class(defaultIngressClass=True) == {"name": "causeway", "annotations": default}
+    assert of_class() == of_class(defaultIngressClass=False) == {"name": "causeway"}
+    assert found(router={"defaultIngressClass": True, "enabled": False}) is None
 
 
 @pytest.mark.parametrize("change", [{"routeAdmission": {"wildcardPolicy": "WildcardsAllowed"}}])
