@@ -28,6 +28,7 @@ from causeway.kube.resource import (
 from causeway.rooms.platforms import addons, cluster, forwarding, registering
 from causeway.rooms.platforms.image_store import ImageStore, container_of
 from causeway.rooms.platforms.model import Names, Platform
+from causeway.rooms.platforms.router import Router
 from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.storage import VolumeDriver
 
@@ -54,7 +55,7 @@ async def test_ingresses_without_a_class_are_ours_until_the_file_says_so_no_more
     async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
 
         async def annotations(*, default: bool) -> Object:
-            router = Routing("", "", default_class=default)
+            router = Routing("", "", Router.model_validate({"defaultIngressClass": default}))
             found = addons.manifests(addons.Settings({}, {}, 1, router=router))
             await addons.install(client, [each for each in found if each["kind"] == INGRESS_CLASSES.kind])
             there: Object = (await client.get(INGRESS_CLASSES, "causeway"))["metadata"].get("annotations", {})

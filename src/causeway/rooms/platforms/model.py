@@ -218,6 +218,10 @@ class Spec(Record):
         if self.registry.host is None and self.router.suffix is None and self.names is None:
             expected = "a host, as neither router.suffix nor names gives one"
             violations.append(Violation(("registry",), expected, "none", "Add registry.host."))
+        if self.router.namespace_selector is not None:
+            remedy = "Use routeSelector: the registry's Route gets its labels."
+            expected = "none, for a registry: its Route is in kube-system"
+            violations.append(Violation(("router", "namespaceSelector"), expected, "one", remedy))
         if self.registry.storage == "cinder" and not self.volumes.install:
             expected = "true, for a registry on a volume"
             violations.append(Violation(("volumes", "install"), expected, "false"))

@@ -1,10 +1,15 @@
 """What a platform file says of the router, by the names that OpenShift's IngressController has for it."""
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from causeway.rooms.platforms.records import Record, Zone
+from causeway.rooms.platforms.records import Record, Violation, Violations, Zone
+
+_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_KEY = re.compile(rf"([a-z0-9][-a-z0-9.]{{0,251}}[a-z0-9]/)?{_NAME}")
+_VALUE = re.compile(rf"({_NAME})?")
 
 
 class RouteAdmission(Record):
@@ -16,6 +21,27 @@ class RouteAdmission(Record):
     )
 
 
+class Selector(Record):
+    """What is selected by its labels."""
+
+    match_labels: Annotated[dict[str, str], Field(min_length=1)] = Field(
+        description="Labels with their values; what is selected has all of them."
+    )
+
+    @field_validator("match_labels")
+    @classmethod
+    def _labels_as_kubernetes_has_them(cls, labels: dict[str, str]) -> dict[str, str]:
+        expected = "a label such as team: blue or example.org/team: blue"
+        wrong = [
+            Violation((key,), expected, f"{key}: {value}", "Write it as the objects have it.")
+            for key, value in labels.items()
+            if not (_KEY.fullmatch(key) and _VALUE.fullmatch(value))
+        ]
+        if wrong:
+            raise Violations(wrong)
+        return labels
+
+
 class Router(Record):
     """What answers for the hosts of Routes and Ingresses, on the nodes of role infra."""
 
@@ -25,6 +51,12 @@ class Router(Record):
     )
     route_admission: RouteAdmission = Field(
         default_factory=RouteAdmission, description="Which routes it takes."
+    )
+    route_selector: Selector | None = Field(
+        None, description="Labels of the Routes, Ingresses and Gateways that are served; all without it."
+    )
+    namespace_selector: Selector | None = Field(
+        None, description="Labels of the namespaces in which they are served; all without it."
     )
     default_ingress_class: bool = Field(
         False, description="Whether Ingresses that name no class are served, too."

@@ -1,12 +1,11 @@
 """What the platform's router is told: its hosts, the certificate it shows for them, what its file asks."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, server_certificate, will_do
-from causeway.rooms.platforms.router import Router
+from causeway.rooms.platforms.router import Router, Selector
 
 ROUTED = "apps"
 """Applications behind the router are named NAME.apps.ZONE."""
@@ -22,14 +21,12 @@ _ROUTER = "router-default"  # the wildcard of the router answers for it
 class Routing:
     """The router of a platform: ``suffix`` completes hosts, "" for none; ``certificate`` is of its hosts.
 
-    ``settings`` are further ones of ``causeway serve router``, by their variables' names without prefix.
-    ``default_class`` is whether Ingresses that name no class are its.
+    ``asked`` is what the file says of it.
     """
 
     suffix: str
     certificate: str
-    settings: Mapping[str, str] = field(default_factory=dict)
-    default_class: bool = False
+    asked: Router = field(default_factory=Router)
 
     def __repr__(self) -> str:
         return f"Routing(suffix={self.suffix!r})"
@@ -38,6 +35,20 @@ class Routing:
     def canonical_name(self) -> str:
         """Return the name that leads to the router, "" if nothing does."""
         return f"{_ROUTER}.{self.suffix}" if self.suffix else ""
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Return what the file asks for as variables of ``causeway serve router``, without their prefix.
+
+        What it does not ask for is left out, so that a new release with a new key starts no router anew.
+        """
+        asked = self.asked
+        found = {
+            "WILDCARDS": "true" if asked.route_admission.wildcard_policy == "WildcardsAllowed" else "",
+            "ROUTE_LABELS": _selected_by(asked.route_selector),
+            "NAMESPACE_LABELS": _selected_by(asked.namespace_selector),
+        }
+        return {name: value for name, value in found.items() if value}
 
 
 def nodes(platform: Platform) -> int:
@@ -49,9 +60,9 @@ def routing(platform: Platform, pki: Pki, present: str, now: datetime | None = N
     """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or ""."""
     if not nodes(platform):
         return None
-    suffix, asked = suffix_of(platform), platform.spec.router
+    suffix = suffix_of(platform)
     certificate = _certificate(suffix, pki, present, now) if suffix else ""
-    return Routing(suffix, certificate, settings_of(asked), asked.default_ingress_class)
+    return Routing(suffix, certificate, platform.spec.router)
 
 
 def _certificate(suffix: str, pki: Pki, present: str, now: datetime | None) -> str:
@@ -62,12 +73,11 @@ def _certificate(suffix: str, pki: Pki, present: str, now: datetime | None) -> s
     return made.public + made.private
 
 
-def settings_of(router: Router) -> dict[str, str]:
-    """Return what the file asks of the router, as ``Routing.settings``; what it does not ask is left out."""
-    settings = {}
-    if router.route_admission.wildcard_policy == "WildcardsAllowed":
-        settings["WILDCARDS"] = "true"
-    return settings
+def _selected_by(selector: Selector | None) -> str:
+    """Return a selector as it is handed to the Kubernetes API."""
+    return (
+        ",".join(f"{key}={value}" for key, value in sorted(selector.match_labels.items())) if selector else ""
+    )
 
 
 def suffix_of(platform: Platform) -> str:

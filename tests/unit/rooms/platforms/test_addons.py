@@ -12,6 +12,7 @@ from causeway.rooms.platforms.addons import Settings, Shares, Volumes
 from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, NAME, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.router import Router
 from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
 from causeway.rooms.shares.node import KEYS as SHARES_KEYS
@@ -264,6 +265,17 @@ def test_a_registry_comes_only_where_it_is_wanted() -> None:
     for each in more:
         assert resource_of(each).kind == each["kind"]
     assert "a secret" not in repr(settings(registry=registry()))
+
+
+def test_the_route_of_a_registry_is_one_that_the_router_selects() -> None:
+    def labels(**asked: Any) -> Any:
+        router = Routing("apps.example.org", "", Router.model_validate(asked))
+        found = addons.manifests(settings(registry=registry(), router=router))
+        (route,) = of_kind("Route", found)
+        return route["metadata"].get("labels")
+
+    assert labels(routeSelector={"matchLabels": {"exposed": "true"}}) == {"exposed": "true"}
+    assert labels() is None
 
 
 def registry_of(chosen: Registering) -> tuple[dict[str, Any], dict[str, Any]]:

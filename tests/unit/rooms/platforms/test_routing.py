@@ -11,6 +11,7 @@ from causeway.rooms.platforms import addons
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE, make_pki, server_certificate
 from causeway.rooms.platforms.routing import Routing, routing
+from causeway.rooms.routes.controller import Selection
 from causeway.serve.router.settings import Settings as RouterSettings
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -108,11 +109,15 @@ def read(**router: Any) -> RouterSettings:
 def test_a_router_is_told_nothing_that_its_file_does_not_say() -> None:
     usual = read()
     assert not usual.offer.rules.wildcards
+    assert usual.selection == Selection()
     assert daemons() == daemons(routeAdmission={"wildcardPolicy": "WildcardsDisallowed"})
 
 
 def test_a_router_does_what_its_file_says() -> None:
     assert read(routeAdmission={"wildcardPolicy": "WildcardsAllowed"}).offer.rules.wildcards
+    labels = {"matchLabels": {"example.org/team": "blue", "exposed": ""}}
+    assert read(routeSelector=labels).selection == Selection(routes="example.org/team=blue,exposed=")
+    assert read(namespaceSelector=labels).selection == Selection(namespaces="example.org/team=blue,exposed=")
 
 
 def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> None:
@@ -122,7 +127,14 @@ def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> N
     assert found(router={"defaultIngressClass": True, "enabled": False}) is None
 
 
-@pytest.mark.parametrize("change", [{"routeAdmission": {"wildcardPolicy": "WildcardsAllowed"}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"routeAdmission": {"wildcardPolicy": "WildcardsAllowed"}},
+        {"routeSelector": {"matchLabels": {"team": "blue"}}},
+        {"namespaceSelector": {"matchLabels": {"team": "blue"}}},
+    ],
+)
 def test_what_the_file_changes_has_the_next_routers_started_before_the_former_go(
     change: dict[str, Any],
 ) -> None:

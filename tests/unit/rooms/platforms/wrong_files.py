@@ -334,6 +334,37 @@ WRONG = (
         "7:45",
         "WildcardsAllowed or WildcardsDisallowed",
     ),
+    edit(
+        "label that is none",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeSelector: {matchLabels: {team: blue, -team: a b}}}",
+        "7:61",
+        "a label such as",
+        "-team: a b",
+    ),
+    edit(
+        "label whose value is no text",
+        "cloud: lab",
+        "cloud: lab\n  router: {namespaceSelector: {matchLabels: {exposed: true}}}",
+        "7:55",
+        "expected text",
+        "quotes",
+    ),
+    edit(
+        "selector without a label",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeSelector: {matchLabels: {}}}",
+        "7:41",
+        "at least one",
+    ),
+    edit(
+        "registry that the router does not look at",
+        "cloud: lab",
+        "cloud: lab\n  router: {suffix: a.example, namespaceSelector: {matchLabels: {a: b}}}\n"
+        "  registry: {storage: cinder}",
+        "7:50",
+        "its Route is in kube-system",
+    ),
     # Several at once
     Wrong(
         "several",
