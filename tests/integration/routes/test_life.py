@@ -2,8 +2,11 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
 
 import aiohttp
 from tests.integration.routes.conftest import StartApplication
@@ -194,6 +197,34 @@ async def test_the_statuses_of_others_are_left_alone(site: Site, application: St
     route = await site.admin.get(ROUTES, "shop", "t-others")
     assert foreign in route["status"]["ingress"]
     assert len(route["status"]["ingress"]) == 2
+
+
+async def test_two_routers_of_one_name_that_differ_do_not_write_as_fast_as_they_can(
+    site: Site, application: StartApplication, tmp_path: Path
+) -> None:
+    await site.namespace("t-differ")
+    await site.endpoints("t-differ", "shop", [await application("shop")])
+    await site.route("t-differ", "shop", host="differ.apps.example", wildcardPolicy="Subdomain")
+    await site.told("t-differ", "shop", "True")
+    (tmp_path / "next").mkdir()
+    following = Router(
+        tmp_path / "next", site.router.kubeconfig, settings={"CAUSEWAY_ROUTER_WILDCARDS": "false"}
+    )
+    told: list[tuple[str, float]] = []
+
+    async def written_four_times() -> bool:
+        version = (await site.admin.get(ROUTES, "shop", "t-differ"))["metadata"]["resourceVersion"]
+        if not told or told[-1][0] != version:
+            told.append((version, time.monotonic()))
+        return len(told) == 5
+
+    try:
+        await following.start()
+        await until(written_four_times, "both say what they make of the route")
+    finally:
+        await following.end()
+    times = [at for _, at in told[1:]]
+    assert all(later - earlier > 1 for earlier, later in pairwise(times))
 
 
 async def test_what_a_route_did_is_told_in_figures_and_in_the_log(

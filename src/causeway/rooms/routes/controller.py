@@ -26,7 +26,7 @@ from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import ingress_of, of_gateways
 from causeway.rooms.routes.router import Proxy, Router
 from causeway.rooms.routes.secrets import SourceOfSecret
-from causeway.rooms.routes.statuses import Identity, entry, merged
+from causeway.rooms.routes.statuses import CONTESTED, Identity, entry, merged
 
 _GENERATED = "openshift.io/host.generated"
 
@@ -138,7 +138,7 @@ class Room:
         if old is None or annotations_and_spec != (old.spec, old.metadata.annotations, old.metadata.uid):
             self._take(new)
         else:
-            self.controller.queue.add(change.key)  # somebody may have written over our part of its status
+            self.controller.queue.add_after(change.key, CONTESTED)
 
     def _slice_changed(self, change: Change[EndpointSlice]) -> None:
         for part in (change.old, change.new):

@@ -23,6 +23,7 @@ from causeway.rooms.routes.ingresses import Derived, derive
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+from causeway.rooms.routes.statuses import CONTESTED
 
 
 class Objects(Protocol):
@@ -93,7 +94,7 @@ class Entrance:
     def _ingress_changed(self, change: Change[Ingress]) -> None:
         old, new = change.old, change.new
         if old is not None and new is not None and _asks(old) == _asks(new):
-            self.controller.queue.add(change.key)  # somebody may have written its status
+            self.controller.queue.add_after(change.key, CONTESTED)
         else:
             self._look(change.key)
             self._settle()

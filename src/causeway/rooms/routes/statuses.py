@@ -9,6 +9,13 @@ from causeway.rooms.routes.model import Refusal
 
 Ingress = dict[str, Any]
 
+CONTESTED = 2.0
+"""Seconds until we look at a status that somebody may have written over.
+
+While routers are replaced by ones with other settings, two of one name may differ, and would write against
+each other as fast as the API takes it.
+"""
+
 
 class Identity(NamedTuple):
     """Who we are to people who read statuses; ``canonical`` is the name to point their DNS at."""
