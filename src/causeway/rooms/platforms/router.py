@@ -21,6 +21,15 @@ class RouteAdmission(Record):
     )
 
 
+class HttpHeaders(Record):
+    """What becomes of headers of requests."""
+
+    forwarded_header_policy: Literal["Append", "Replace", "IfNone", "Never"] = Field(
+        "Append",
+        description="What is done with Forwarded and X-Forwarded-*, where a Route does not say it.",
+    )
+
+
 class Selector(Record):
     """What is selected by its labels."""
 
@@ -57,6 +66,9 @@ class Router(Record):
     )
     namespace_selector: Selector | None = Field(
         None, description="Labels of the namespaces in which they are served; all without it."
+    )
+    http_headers: HttpHeaders = Field(
+        default_factory=HttpHeaders, description="What applications are told of requests."
     )
     default_ingress_class: bool = Field(
         False, description="Whether Ingresses that name no class are served, too."

@@ -15,6 +15,7 @@ FILE = "certificate.pem"
 """The key of that Secret: the certificate, what it is issued by if need be, and the private key."""
 
 _ROUTER = "router-default"  # the wildcard of the router answers for it
+_FORWARDED = {"Append": "", "Replace": "replace", "IfNone": "if-none", "Never": "never"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Routing:
             "WILDCARDS": "true" if asked.route_admission.wildcard_policy == "WildcardsAllowed" else "",
             "ROUTE_LABELS": _selected_by(asked.route_selector),
             "NAMESPACE_LABELS": _selected_by(asked.namespace_selector),
+            "FORWARDED": _FORWARDED[asked.http_headers.forwarded_header_policy],
         }
         return {name: value for name, value in found.items() if value}
 

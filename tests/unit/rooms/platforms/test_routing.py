@@ -120,6 +120,14 @@ def test_a_router_does_what_its_file_says() -> None:
     assert read(namespaceSelector=labels).selection == Selection(namespaces="example.org/team=blue,exposed=")
 
 
+@pytest.mark.parametrize(
+    ("policy", "done"),
+    [("Append", "append"), ("Replace", "replace"), ("IfNone", "if-none"), ("Never", "never")],
+)
+def test_forwarded_headers_are_treated_by_the_policy(policy: str, done: str) -> None:
+    assert read(httpHeaders={"forwardedHeaderPolicy": policy}).front.forwarded == done
+
+
 def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> None:
     default = {"ingressclass.kubernetes.io/is-default-class": "true"}
     assert of_class(defaultIngressClass=True) == {"name": "causeway", "annotations": default}
@@ -133,6 +141,7 @@ def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> N
         {"routeAdmission": {"wildcardPolicy": "WildcardsAllowed"}},
         {"routeSelector": {"matchLabels": {"team": "blue"}}},
         {"namespaceSelector": {"matchLabels": {"team": "blue"}}},
+        {"httpHeaders": {"forwardedHeaderPolicy": "Replace"}},
     ],
 )
 def test_what_the_file_changes_has_the_next_routers_started_before_the_former_go(
