@@ -147,6 +147,8 @@ def manifests(settings: Settings) -> list[Object]:
         "router_secret": routing.SECRET,
         "router_file": routing.FILE,
         "router_digest": _digest(settings.router.certificate) if settings.router else "",
+        "clients_digest": _digest(settings.router.authorities) if settings.router else "",
+        "clients_directory": routing.CLIENTS,
         "volumes": settings.volumes,
         "shares": settings.shares,
         "registry": settings.registry,

@@ -37,6 +37,7 @@ from causeway.rooms.platforms.addons import Settings, Shares, Volumes
 from causeway.rooms.platforms.cluster import Component
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.pki import make_token
+from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.stack import LiveStack, StackResource
 from causeway.rooms.platforms.state import State
 from causeway.rooms.platforms.survey import Survey, access, api_url, server_ids
@@ -278,11 +279,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
         cloud_files=files,
         masters=surveyed.platform.masters.count,
         image=work.image,
-        router=routing.routing(
-            surveyed.platform,
-            surveyed.kept.pki,
-            (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
-        ),
+        router=await _routing(work, client),
         volumes=await _volumes(work, client, name),
         shares=await _shares(work, client, name),
         registry=registering.registering(
@@ -302,6 +299,16 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             work.progress.note(str(left))
     await forwarding.forward(client, names)
     await api_name.certify(client, names)
+
+
+async def _routing(work: _Work, client: Client) -> Routing | None:
+    surveyed, asked = work.surveyed, work.surveyed.platform.spec.router.client_tls
+    return routing.routing(
+        surveyed.platform,
+        surveyed.kept.pki,
+        (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
+        clients=await cluster.config_files(client, asked.client_ca.name) if asked else {},
+    )
 
 
 async def _volumes(work: _Work, client: Client, name: str) -> Volumes | None:

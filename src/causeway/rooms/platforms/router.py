@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from causeway.rooms.platforms.records import Record, Violation, Violations, Zone
+from causeway.rooms.platforms.records import LABEL, Record, Violation, Violations, Zone
 
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _KEY = re.compile(rf"([a-z0-9][-a-z0-9.]{{0,251}}[a-z0-9]/)?{_NAME}")
@@ -28,6 +28,23 @@ class HttpHeaders(Record):
         "Append",
         description="What is done with Forwarded and X-Forwarded-*, where a Route does not say it.",
     )
+
+
+class ClientAuthorities(Record):
+    """Where the authorities of clients' certificates are."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=LABEL)] = Field(
+        description="ConfigMap in kube-system with the key ca-bundle.pem."
+    )
+
+
+class ClientTls(Record):
+    """Which certificates clients show where TLS ends at the router."""
+
+    client_certificate_policy: Literal["Required", "Optional"] = Field(
+        description="Whether who shows none is turned away, or served as well."
+    )
+    client_ca: ClientAuthorities = Field(alias="clientCA", description="Who issues their certificates.")
 
 
 class Selector(Record):
@@ -69,6 +86,9 @@ class Router(Record):
     )
     http_headers: HttpHeaders = Field(
         default_factory=HttpHeaders, description="What applications are told of requests."
+    )
+    client_tls: ClientTls | None = Field(
+        None, alias="clientTLS", description="Certificates of clients; they are not asked for any without it."
     )
     default_ingress_class: bool = Field(
         False, description="Whether Ingresses that name no class are served, too."

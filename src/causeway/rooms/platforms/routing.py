@@ -1,8 +1,13 @@
 """What the platform's router is told: its hosts, the certificate it shows for them, what its file asks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
+from cryptography import x509
+
+from causeway.kit.errors import Problem
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, server_certificate, will_do
 from causeway.rooms.platforms.router import Router, Selector
@@ -14,6 +19,10 @@ SECRET = "causeway-router-certificate"  # noqa: S105  # its name
 FILE = "certificate.pem"
 """The key of that Secret: the certificate, what it is issued by if need be, and the private key."""
 
+CLIENTS = "/etc/causeway/clients"
+AUTHORITIES = "ca-bundle.pem"
+"""Where a router has the authorities of clients' certificates, and the key of the ConfigMap that has them."""
+
 _ROUTER = "router-default"  # the wildcard of the router answers for it
 _FORWARDED = {"Append": "", "Replace": "replace", "IfNone": "if-none", "Never": "never"}
 
@@ -22,12 +31,13 @@ _FORWARDED = {"Append": "", "Replace": "replace", "IfNone": "if-none", "Never": 
 class Routing:
     """The router of a platform: ``suffix`` completes hosts, "" for none; ``certificate`` is of its hosts.
 
-    ``asked`` is what the file says of it.
+    ``asked`` is what the file says of it, ``authorities`` those of clients' certificates as PEM, "" for none.
     """
 
     suffix: str
     certificate: str
     asked: Router = field(default_factory=Router)
+    authorities: str = ""
 
     def __repr__(self) -> str:
         return f"Routing(suffix={self.suffix!r})"
@@ -48,6 +58,8 @@ class Routing:
             "WILDCARDS": "true" if asked.route_admission.wildcard_policy == "WildcardsAllowed" else "",
             "ROUTE_LABELS": _selected_by(asked.route_selector),
             "NAMESPACE_LABELS": _selected_by(asked.namespace_selector),
+            "CLIENT_VERIFY": asked.client_tls.client_certificate_policy.lower() if asked.client_tls else "",
+            "CLIENT_CA": f"{CLIENTS}/{AUTHORITIES}" if asked.client_tls else "",
             "FORWARDED": _FORWARDED[asked.http_headers.forwarded_header_policy],
         }
         return {name: value for name, value in found.items() if value}
@@ -58,13 +70,39 @@ def nodes(platform: Platform) -> int:
     return sum(pool.count for pool in platform.pools("infra")) if platform.spec.router.enabled else 0
 
 
-def routing(platform: Platform, pki: Pki, present: str, now: datetime | None = None) -> Routing | None:
-    """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or ""."""
+def routing(
+    platform: Platform,
+    pki: Pki,
+    present: str,
+    now: datetime | None = None,
+    *,
+    clients: Mapping[str, str] = MappingProxyType({}),
+) -> Routing | None:
+    """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or "".
+
+    ``clients`` is what is in the ConfigMap that the file names for clients' certificates. Raises ``Problem``
+    if that is not what it should be: a router without it would let in whom it should not.
+    """
     if not nodes(platform):
         return None
     suffix = suffix_of(platform)
     certificate = _certificate(suffix, pki, present, now) if suffix else ""
-    return Routing(suffix, certificate, platform.spec.router)
+    asked = platform.spec.router
+    authorities = _authorities(asked.client_tls.client_ca.name, clients) if asked.client_tls else ""
+    return Routing(suffix, certificate, asked, authorities)
+
+
+def _authorities(name: str, clients: Mapping[str, str]) -> str:
+    try:
+        x509.load_pem_x509_certificates(clients[AUTHORITIES].encode())
+    except (KeyError, ValueError) as error:
+        cause = "has no certificates as PEM" if AUTHORITIES in clients else "is not there"
+        raise Problem.of(
+            "spec.router.clientTLS.clientCA",
+            f"the key {AUTHORITIES} of the ConfigMap {name} in kube-system {cause}",
+            f"kubectl -n kube-system create configmap {name} --from-file={AUTHORITIES}; then apply again.",
+        ) from error
+    return clients[AUTHORITIES]
 
 
 def _certificate(suffix: str, pki: Pki, present: str, now: datetime | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from tests.unit.rooms.platforms.examples import PKI, platform, pool
 
+from causeway.kit.errors import Problem
 from causeway.rooms.platforms import addons
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE, make_pki, server_certificate
@@ -18,12 +19,18 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 ZONE: dict[str, Any] = {"names": {"zone": "shop.example."}}
 
 
-def found(present: str = "", now: datetime = NOW, **spec: Any) -> Routing | None:
-    return routing(platform(pool("master"), pool("infra"), **spec), PKI, present, now)
+CLIENTS = {"clientCertificatePolicy": "Required", "clientCA": {"name": "partners"}}
 
 
-def made(now: datetime = NOW, **spec: Any) -> Routing:
-    one = found(now=now, **spec)
+def found(
+    present: str = "", now: datetime = NOW, clients: str = PKI.ca.public, **spec: Any
+) -> Routing | None:
+    files = {"ca-bundle.pem": clients} if clients else {}
+    return routing(platform(pool("master"), pool("infra"), **spec), PKI, present, now, clients=files)
+
+
+def made(now: datetime = NOW, clients: str = PKI.ca.public, **spec: Any) -> Routing:
+    one = found(now=now, clients=clients, **spec)
     assert one is not None
     return one
 
@@ -84,9 +91,9 @@ def test_what_is_no_certificate_is_replaced() -> None:
     assert "BEGIN CERTIFICATE" in again.certificate
 
 
-def daemons(**router: Any) -> dict[str, Any]:
-    """Return the DaemonSet of a platform whose file says this of its router."""
-    declared = addons.manifests(Settings({}, {}, masters=1, router=made(router=router)))
+def daemons(clients: str = PKI.ca.public, **router: Any) -> dict[str, Any]:
+    """Return the DaemonSet of a platform whose file says this of its router; ``clients`` are authorities."""
+    declared = addons.manifests(Settings({}, {}, masters=1, router=made(clients=clients, router=router)))
     (found,) = (
         each for each in declared if (each["kind"], each["metadata"]["name"]) == ("DaemonSet", addons.ROUTER)
     )
@@ -128,6 +135,30 @@ def test_forwarded_headers_are_treated_by_the_policy(policy: str, done: str) -> 
     assert read(httpHeaders={"forwardedHeaderPolicy": policy}).front.forwarded == done
 
 
+@pytest.mark.parametrize("policy", ["Required", "Optional"])
+def test_clients_show_certificates_of_the_authorities_named(policy: str) -> None:
+    asked = CLIENTS | {"clientCertificatePolicy": policy}
+    front = read(clientTLS=asked).front
+    assert front.client_verify == policy.lower()
+    pod = daemons(clientTLS=asked)["spec"]["template"]["spec"]
+    (source,) = (each["configMap"] for each in pod["volumes"] if each["name"] == "clients")
+    (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "clients")
+    assert source == {"name": "partners"}
+    assert front.client_authorities == f"{mount['mountPath']}/ca-bundle.pem"
+
+
+def test_other_authorities_are_other_routers() -> None:
+    one, two = (daemons(clients=each, clientTLS=CLIENTS) for each in (PKI.ca.public, make_pki().ca.public))
+    assert one != two
+    assert daemons(clients=make_pki().ca.public) == daemons()  # whoever does not ask for them
+
+
+@pytest.mark.parametrize(("clients", "why"), [("", "is not there"), ("nonsense", "has no certificates")])
+def test_no_router_is_started_without_the_authorities_it_is_to_ask_for(clients: str, why: str) -> None:
+    with pytest.raises(Problem, match=f"ca-bundle.pem of the ConfigMap partners in kube-system {why}"):
+        found(clients=clients, router={"clientTLS": CLIENTS})
+
+
 def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> None:
     default = {"ingressclass.kubernetes.io/is-default-class": "true"}
     assert of_class(defaultIngressClass=True) == {"name": "causeway", "annotations": default}
@@ -142,6 +173,7 @@ def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> N
         {"routeSelector": {"matchLabels": {"team": "blue"}}},
         {"namespaceSelector": {"matchLabels": {"team": "blue"}}},
         {"httpHeaders": {"forwardedHeaderPolicy": "Replace"}},
+        {"clientTLS": CLIENTS},
     ],
 )
 def test_what_the_file_changes_has_the_next_routers_started_before_the_former_go(

@@ -358,6 +358,13 @@ WRONG = (
         "at least one",
     ),
     edit(
+        "clients of nobody",
+        "cloud: lab",
+        "cloud: lab\n  router: {clientTLS: {clientCertificatePolicy: Required}}",
+        "7:12",
+        "spec.router.clientTLS.clientCA: expected this key",
+    ),
+    edit(
         "registry that the router does not look at",
         "cloud: lab",
         "cloud: lab\n  router: {suffix: a.example, namespaceSelector: {matchLabels: {a: b}}}\n"
