@@ -64,13 +64,16 @@ async def test_ingresses_without_a_class_are_ours_until_the_file_says_so_no_more
         mark = "ingressclass.kubernetes.io/is-default-class"
         assert await annotations(default=True) == {mark: "true"}
         assert mark not in await annotations(default=False)
-        by_hand = {"metadata": {"annotations": {mark: "true"}}}
-        await client.patch(INGRESS_CLASSES, "causeway", by_hand)
+
+        async def by_hand(value: str | None) -> None:
+            change = {"metadata": {"annotations": {mark: value}}}
+            await client.patch(INGRESS_CLASSES, "causeway", change)
+
+        await by_hand("true")
         try:
             assert await annotations(default=False) == {mark: "true"}
         finally:
-            by_hand["metadata"]["annotations"][mark] = None  # type: ignore[assignment]
-            await client.patch(INGRESS_CLASSES, "causeway", by_hand)
+            await by_hand(None)
 
 
 async def test_the_zones_are_asked_of_their_own_name_servers_until_they_are_not(kube_api: KubeApi) -> None:

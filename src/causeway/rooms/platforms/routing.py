@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
 
 from cryptography import x509
 
@@ -76,7 +75,7 @@ def routing(
     present: str,
     now: datetime | None = None,
     *,
-    clients: Mapping[str, str] = MappingProxyType({}),
+    clients: Mapping[str, str] = {},
 ) -> Routing | None:
     """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or "".
 

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 29, tzinfo=UTC)
 ZONE: dict[str, Any] = {"names": {"zone": "shop.example."}}
 
 
-CLIENTS = {"clientCertificatePolicy": "Required", "clientCA": {"name": "partners"}}
+CLIENTS: dict[str, Any] = {"clientCertificatePolicy": "Required", "clientCA": {"name": "partners"}}
 
 
 def found(
@@ -103,8 +103,9 @@ def daemons(clients: str = PKI.ca.public, **router: Any) -> dict[str, Any]:
 def of_class(**router: Any) -> dict[str, Any]:
     """Return the metadata of the class of Ingresses of a platform whose file says this of its router."""
     found = addons.manifests(Settings({}, {}, masters=1, router=made(router=router)))
-    (one,) = (each["metadata"] for each in found if each["kind"] == "IngressClass")
-    return one
+    (one,) = (each for each in found if each["kind"] == "IngressClass")
+    metadata: dict[str, Any] = one["metadata"]
+    return metadata
 
 
 def read(**router: Any) -> RouterSettings:
