@@ -10,7 +10,7 @@ from causeway.rooms.routes.model import Refusal
 Ingress = dict[str, Any]
 
 CONTESTED = 2.0
-"""Seconds until we look at a status that somebody may have written over.
+"""Seconds between two looks at a status that somebody may have written over.
 
 While routers are replaced by ones with other settings, two of one name may differ, and would write against
 each other as fast as the API takes it.
