@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from causeway.rooms.platforms.records import LABEL, Record, Violation, Violations, Zone
+from causeway.rooms.platforms.records import Record, Violation, Violations, Zone
 
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_KEY = re.compile(rf"([a-z0-9][-a-z0-9.]{{0,251}}[a-z0-9]/)?{_NAME}")
+_PART = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_PART}(\.{_PART})*"
+_KEY = re.compile(rf"((?=.{{1,253}}/){_SUBDOMAIN}/)?{_NAME}")
 _VALUE = re.compile(rf"({_NAME})?")
 
 
@@ -33,7 +35,7 @@ class HttpHeaders(Record):
 class ClientAuthorities(Record):
     """Where the authorities of clients' certificates are."""
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=LABEL)] = Field(
+    name: Annotated[str, Field(min_length=1, max_length=253, pattern=f"^{_SUBDOMAIN}$")] = Field(
         description="ConfigMap in kube-system with the key ca-bundle.pem."
     )
 

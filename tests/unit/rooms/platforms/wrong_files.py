@@ -365,6 +365,22 @@ WRONG = (
         "spec.router.clientTLS.clientCA: expected this key",
     ),
     edit(
+        "clients' authorities in a name that no object has",
+        "cloud: lab",
+        "cloud: lab\n"
+        "  router: {clientTLS: {clientCertificatePolicy: Required, clientCA: {name: our_partners}}}",
+        "7:76",
+        "a name in lower case",
+        "our_partners",
+    ),
+    edit(
+        "label with a prefix that is no domain",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeSelector: {matchLabels: {a..b/team: blue}}}",
+        "7:53",
+        "a label such as",
+    ),
+    edit(
         "registry that the router does not look at",
         "cloud: lab",
         "cloud: lab\n  router: {suffix: a.example, namespaceSelector: {matchLabels: {a: b}}}\n"
