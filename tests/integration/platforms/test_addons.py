@@ -32,6 +32,9 @@ from causeway.rooms.platforms.router import Router
 from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.storage import VolumeDriver
 
+NODES = (DAEMON_SETS.kind, "causeway-node")
+"""The daemon of nodes, which this API is not set up to allow."""
+
 
 def of_kinds(text: str, *kinds: str) -> list[Object]:
     volumes = addons.Volumes("u", "same", VolumeDriver.model_validate_json(text), {})
@@ -74,6 +77,43 @@ async def test_ingresses_without_a_class_are_ours_until_the_file_says_so_no_more
             assert await annotations(default=False) == {mark: "true"}
         finally:
             await by_hand(None)
+
+
+async def test_routers_stay_as_they_are_while_the_authorities_they_are_to_have_are_lacking(
+    kube_api: KubeApi,
+) -> None:
+    asked = Router.model_validate(
+        {"clientTLS": {"clientCertificatePolicy": "Required", "clientCA": {"name": "partners"}}}
+    )
+    with_clients = Routing("", "", asked, PKI.ca.public)
+    without = Routing("", "", asked, lacking=Finding("a file", "is not there", "Put it there."))
+
+    def of(router: Routing, image: str) -> list[Object]:
+        found = addons.manifests(addons.Settings({}, {}, 1, image=image, router=router))
+        return [each for each in found if (each["kind"], each["metadata"]["name"]) != NODES]
+
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+
+        async def present() -> tuple[str, dict[str, str]]:
+            """Return the image of the routers, and what of authorities there is for them."""
+            daemons = await client.get(DAEMON_SETS, addons.ROUTER, addons.NAMESPACE)
+            (container,) = daemons["spec"]["template"]["spec"]["containers"]
+            return container["image"], await cluster.config_files(client, "causeway-router-clients")
+
+        await addons.install(client, of(without, "one"), routers_stay=True)
+        with pytest.raises(NotFound):
+            await present()
+        await addons.install(client, of(with_clients, "one"))
+        assert await present() == ("one", {"ca-bundle.pem": PKI.ca.public})
+        await addons.install(client, of(without, "two"), routers_stay=True)
+        assert await present() == ("one", {"ca-bundle.pem": PKI.ca.public})
+        controller = await client.get(DEPLOYMENTS, "causeway-controller", addons.NAMESPACE)
+        assert controller["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
+        await addons.install(client, of(Routing("", ""), "two"))
+        assert await present() == ("two", {})
+        await addons.install(client, manifests())
+        with pytest.raises(NotFound):
+            await present()
 
 
 async def test_the_zones_are_asked_of_their_own_name_servers_until_they_are_not(kube_api: KubeApi) -> None:
@@ -134,9 +174,9 @@ async def test_snapshots_are_defined_and_their_class_is_taken_as_soon_as_they_ar
 
 
 def manifests(registry: registering.Registering | None = None) -> list[dict[str, Any]]:
-    """Return all objects but those of nodes, which this API is not set up to allow."""
+    """Return all objects but the daemon of nodes."""
     found = addons.manifests(addons.Settings({}, {}, 1, registry=registry))
-    return [each for each in found if each["kind"] != DAEMON_SETS.kind]
+    return [each for each in found if (each["kind"], each["metadata"]["name"]) != NODES]
 
 
 async def test_a_registry_comes_at_once_and_goes_without_its_images(kube_api: KubeApi) -> None:

@@ -259,6 +259,8 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     names, registry_host = surveyed.platform.spec.names, registering.host_of(surveyed.platform)
     present = await cluster.secret_files(client, addons.CLOUD_SECRET)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
+    router = await _routing(work, client)
+    lacking = router.lacking if router is not None else None
     settings = Settings(
         config=addons.config_of(
             cluster_id=surveyed.kept.cluster_id,
@@ -279,7 +281,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
         cloud_files=files,
         masters=surveyed.platform.masters.count,
         image=work.image,
-        router=await _routing(work, client),
+        router=router,
         volumes=await _volumes(work, client, name),
         shares=await _shares(work, client, name),
         registry=registering.registering(
@@ -293,12 +295,14 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
-    await addons.install(client, objects)
+    await addons.install(client, objects, routers_stay=lacking is not None)
     if not _images_in_swift(work):  # not before the registry has gone over to another place
         for left in image_store.withdraw(work.cloud, surveyed.kept.cluster_id):
             work.progress.note(str(left))
     await forwarding.forward(client, names)
     await api_name.certify(client, names)
+    if lacking is not None:  # not before all else is in force
+        raise Problem(lacking)
 
 
 async def _routing(work: _Work, client: Client) -> Routing | None:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from causeway.kit.errors import Problem
+from causeway.kit.errors import Finding
 from causeway.rooms.platforms.model import Platform
 from causeway.rooms.platforms.pki import Pki, server_certificate, will_do
 from causeway.rooms.platforms.router import Router, Selector
@@ -22,6 +24,13 @@ CLIENTS = "/etc/causeway/clients"
 AUTHORITIES = "ca-bundle.pem"
 """Where a router has the authorities of clients' certificates, and the key of the ConfigMap that has them."""
 
+CLIENTS_OF_ROUTERS = "causeway-router-clients"
+"""The ConfigMap that routers have them from. HAProxy would fail at its next reload by what is wrong in it, so
+the user's own is read by ``apply`` alone."""
+
+# What reading a certificate raises: some of it is no ValueError.
+_MALFORMED = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+
 _ROUTER = "router-default"  # the wildcard of the router answers for it
 _FORWARDED = {"Append": "", "Replace": "replace", "IfNone": "if-none", "Never": "never"}
 
@@ -31,12 +40,15 @@ class Routing:
     """The router of a platform: ``suffix`` completes hosts, "" for none; ``certificate`` is of its hosts.
 
     ``asked`` is what the file says of it, ``authorities`` those of clients' certificates as PEM, "" for none.
+    ``lacking`` says why there are none that it asks for: without them no router may be started, because it
+    would let in whom it should not.
     """
 
     suffix: str
     certificate: str
     asked: Router = field(default_factory=Router)
     authorities: str = ""
+    lacking: Finding | None = None
 
     def __repr__(self) -> str:
         return f"Routing(suffix={self.suffix!r})"
@@ -79,29 +91,39 @@ def routing(
 ) -> Routing | None:
     """Return the router a platform has, None if it has none; ``present`` is the certificate it has, or "".
 
-    ``clients`` is what is in the ConfigMap that the file names for clients' certificates. Raises ``Problem``
-    if that is not what it should be: a router without it would let in whom it should not.
+    ``clients`` is what is in the ConfigMap that the file names for clients' certificates.
     """
     if not nodes(platform):
         return None
     suffix = suffix_of(platform)
     certificate = _certificate(suffix, pki, present, now) if suffix else ""
     asked = platform.spec.router
-    authorities = _authorities(asked.client_tls.client_ca.name, clients) if asked.client_tls else ""
-    return Routing(suffix, certificate, asked, authorities)
+    if asked.client_tls is None:
+        return Routing(suffix, certificate, asked)
+    authorities = _only_certificates(clients.get(AUTHORITIES, ""))
+    lacking = None if authorities else _lacking(asked.client_tls.client_ca.name, clients)
+    return Routing(suffix, certificate, asked, authorities, lacking)
 
 
-def _authorities(name: str, clients: Mapping[str, str]) -> str:
+def _only_certificates(text: str) -> str:
+    """Return the certificates in a text as PEM and nothing else of it, "" if they cannot be read."""
     try:
-        x509.load_pem_x509_certificates(clients[AUTHORITIES].encode())
-    except (KeyError, ValueError) as error:
-        cause = "has no certificates as PEM" if AUTHORITIES in clients else "is not there"
-        raise Problem.of(
-            "spec.router.clientTLS.clientCA",
-            f"the key {AUTHORITIES} of the ConfigMap {name} in kube-system {cause}",
-            f"kubectl -n kube-system create configmap {name} --from-file={AUTHORITIES}; then apply again.",
-        ) from error
-    return clients[AUTHORITIES]
+        found = x509.load_pem_x509_certificates(text.encode())
+        for each in found:
+            each.public_key()  # read here or never
+    except _MALFORMED:
+        return ""
+    return "".join(each.public_bytes(Encoding.PEM).decode() for each in found)
+
+
+def _lacking(name: str, clients: Mapping[str, str]) -> Finding:
+    cause = "has no certificates as PEM that can be read" if AUTHORITIES in clients else "is not there"
+    return Finding(
+        "spec.router.clientTLS.clientCA",
+        f"the key {AUTHORITIES} of the ConfigMap {name} in kube-system {cause}; routers stay as they are",
+        f"kubectl -n kube-system create configmap {name} --from-file={AUTHORITIES} --dry-run=client -o yaml"
+        " | kubectl apply -f -; then apply again.",
+    )
 
 
 def _certificate(suffix: str, pki: Pki, present: str, now: datetime | None) -> str:

@@ -278,6 +278,12 @@ def test_the_route_of_a_registry_is_one_that_the_router_selects() -> None:
     assert labels() is None
 
 
+def test_the_route_of_a_registry_has_its_labels_before_routers_select_by_them() -> None:
+    found = addons.manifests(settings(registry=registry(), router=Routing("apps.example.org", "")))
+    order = [(each["kind"], each["metadata"]["name"]) for each in found]
+    assert order.index(("Route", NAME)) < order.index(("DaemonSet", addons.ROUTER))
+
+
 def registry_of(chosen: Registering) -> tuple[dict[str, Any], dict[str, Any]]:
     found = [
         each

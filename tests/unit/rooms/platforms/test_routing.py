@@ -1,13 +1,14 @@
 """The router a platform has, and its certificate."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.unit.rooms.platforms.examples import PKI, platform, pool
 
-from causeway.kit.errors import Problem
 from causeway.rooms.platforms import addons
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.pki import RENEWED_BEFORE, SERVER_LIFE, make_pki, server_certificate
@@ -91,11 +92,17 @@ def test_what_is_no_certificate_is_replaced() -> None:
     assert "BEGIN CERTIFICATE" in again.certificate
 
 
+def declared(clients: str = PKI.ca.public, **router: Any) -> list[dict[str, Any]]:
+    """Return what is put into a platform whose file says this of its router; ``clients`` are authorities."""
+    return addons.manifests(Settings({}, {}, masters=1, router=made(clients=clients, router=router)))
+
+
 def daemons(clients: str = PKI.ca.public, **router: Any) -> dict[str, Any]:
-    """Return the DaemonSet of a platform whose file says this of its router; ``clients`` are authorities."""
-    declared = addons.manifests(Settings({}, {}, masters=1, router=made(clients=clients, router=router)))
+    """Return the routers' DaemonSet of such a platform."""
     (found,) = (
-        each for each in declared if (each["kind"], each["metadata"]["name"]) == ("DaemonSet", addons.ROUTER)
+        each
+        for each in declared(clients, **router)
+        if (each["kind"], each["metadata"]["name"]) == ("DaemonSet", addons.ROUTER)
     )
     return found
 
@@ -128,6 +135,19 @@ def test_a_router_does_what_its_file_says() -> None:
     assert read(namespaceSelector=labels).selection == Selection(namespaces="example.org/team=blue,exposed=")
 
 
+@pytest.mark.parametrize("key", ["team", "a/team", "example.org/team", f"{'a' * 253}/team"])
+def test_every_label_that_kubernetes_takes_can_be_selected(key: str) -> None:
+    selection = read(routeSelector={"matchLabels": {key: "blue"}}).selection
+    assert selection == Selection(routes=f"{key}=blue")
+
+
+def test_a_config_map_may_have_a_name_with_dots() -> None:
+    asked = CLIENTS | {"clientCA": {"name": "partners.example.org"}}
+    found = made(clients="", router={"clientTLS": asked}).lacking
+    assert found is not None
+    assert "ConfigMap partners.example.org" in found.cause
+
+
 @pytest.mark.parametrize(
     ("policy", "done"),
     [("Append", "append"), ("Replace", "replace"), ("IfNone", "if-none"), ("Never", "never")],
@@ -144,7 +164,9 @@ def test_clients_show_certificates_of_the_authorities_named(policy: str) -> None
     pod = daemons(clientTLS=asked)["spec"]["template"]["spec"]
     (source,) = (each["configMap"] for each in pod["volumes"] if each["name"] == "clients")
     (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "clients")
-    assert source == {"name": "partners"}
+    (mounted,) = (each for each in declared(clientTLS=asked) if each["metadata"]["name"] == source["name"])
+    assert mounted["kind"] == "ConfigMap"
+    assert mounted["data"] == {"ca-bundle.pem": PKI.ca.public}
     assert front.client_authorities == f"{mount['mountPath']}/ca-bundle.pem"
 
 
@@ -154,10 +176,32 @@ def test_other_authorities_are_other_routers() -> None:
     assert daemons(clients=make_pki().ca.public) == daemons()  # whoever does not ask for them
 
 
-@pytest.mark.parametrize(("clients", "why"), [("", "is not there"), ("nonsense", "has no certificates")])
-def test_no_router_is_started_without_the_authorities_it_is_to_ask_for(clients: str, why: str) -> None:
-    with pytest.raises(Problem, match=f"ca-bundle.pem of the ConfigMap partners in kube-system {why}"):
-        found(clients=clients, router={"clientTLS": CLIENTS})
+def of_no_version(pem: str) -> str:
+    """Return a certificate of a version that there is not."""
+    der = x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
+    wrong = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+    return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(wrong).decode()}-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("clients", "why"),
+    [
+        ("", "is not there"),
+        ("nonsense", "has no certificates"),
+        (PKI.ca.public + of_no_version(PKI.ca.public), "has no certificates"),
+    ],
+)
+def test_authorities_that_cannot_be_had_are_told(clients: str, why: str) -> None:
+    one = made(clients=clients, router={"clientTLS": CLIENTS})
+    assert one.lacking is not None
+    assert f"ca-bundle.pem of the ConfigMap partners in kube-system {why}" in one.lacking.cause
+    assert one.authorities == ""
+    assert made(router={"clientTLS": CLIENTS}).lacking is None
+
+
+def test_of_what_is_beside_certificates_nothing_is_handed_on() -> None:
+    given = "whose they are\n" + PKI.ca.public + PKI.ca.private
+    assert made(clients=given, router={"clientTLS": CLIENTS}).authorities == PKI.ca.public
 
 
 def test_ingresses_without_a_class_are_the_routers_where_the_file_says_so() -> None:
