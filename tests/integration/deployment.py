@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import yaml
+from jinja2 import Template
 
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound, Object, TooManyRequests, Unavailable
@@ -18,7 +19,7 @@ _DEADLINE = 240.0
 
 
 async def deploy(admin: Client) -> None:
-    """Apply the manifests that need no settings: definitions, accounts and their rights.
+    """Apply what every platform has, whatever its settings: definitions, accounts and their rights.
 
     Returns when they are in force, which is some time after the API server has taken them.
     """
@@ -26,7 +27,7 @@ async def deploy(admin: Client) -> None:
         manifest
         for pattern in _DEFINITIONS_AND_RIGHTS
         for file in sorted(FOLDER.glob(pattern))
-        for manifest in yaml.safe_load_all(file.read_text())
+        for manifest in yaml.safe_load_all(Template(file.read_text()).render(router=None))
     ]
     for manifest in manifests:
         await admin.apply(manifest, manager="causeway")

@@ -16,6 +16,7 @@ from causeway.kube.resource import (
     CRDS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    INGRESS_CLASSES,
     ROUTES,
     SECRETS,
     SERVICES,
@@ -27,7 +28,12 @@ from causeway.kube.resource import (
 from causeway.rooms.platforms import addons, cluster, forwarding, registering
 from causeway.rooms.platforms.image_store import ImageStore, container_of
 from causeway.rooms.platforms.model import Names, Platform
+from causeway.rooms.platforms.router import Router
+from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.storage import VolumeDriver
+
+NODES = (DAEMON_SETS.kind, "causeway-node")
+"""The daemon of nodes, which this API is not set up to allow."""
 
 
 def of_kinds(text: str, *kinds: str) -> list[Object]:
@@ -46,6 +52,68 @@ async def test_a_class_of_another_volume_type_takes_the_place_of_the_one_there(k
     assert found["parameters"] == {"type": "ssd"}
     assert [uids[0], uids[2]] == [uids[1], uids[3]]
     assert uids[0] != uids[2]
+
+
+async def test_ingresses_without_a_class_are_ours_until_the_file_says_so_no_more(kube_api: KubeApi) -> None:
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+
+        async def annotations(*, default: bool) -> Object:
+            router = Routing("", "", Router.model_validate({"defaultIngressClass": default}))
+            found = addons.manifests(addons.Settings({}, {}, 1, router=router))
+            await addons.install(client, [each for each in found if each["kind"] == INGRESS_CLASSES.kind])
+            there: Object = (await client.get(INGRESS_CLASSES, "causeway"))["metadata"].get("annotations", {})
+            return there
+
+        mark = "ingressclass.kubernetes.io/is-default-class"
+        assert await annotations(default=True) == {mark: "true"}
+        assert mark not in await annotations(default=False)
+
+        async def by_hand(value: str | None) -> None:
+            change = {"metadata": {"annotations": {mark: value}}}
+            await client.patch(INGRESS_CLASSES, "causeway", change)
+
+        await by_hand("true")
+        try:
+            assert await annotations(default=False) == {mark: "true"}
+        finally:
+            await by_hand(None)
+
+
+async def test_routers_stay_as_they_are_while_the_authorities_they_are_to_have_are_lacking(
+    kube_api: KubeApi,
+) -> None:
+    asked = Router.model_validate(
+        {"clientTLS": {"clientCertificatePolicy": "Required", "clientCA": {"name": "partners"}}}
+    )
+    with_clients = Routing("", "", asked, PKI.ca.public)
+    without = Routing("", "", asked, lacking=Finding("a file", "is not there", "Put it there."))
+
+    def of(router: Routing, image: str) -> list[Object]:
+        found = addons.manifests(addons.Settings({}, {}, 1, image=image, router=router))
+        return [each for each in found if (each["kind"], each["metadata"]["name"]) != NODES]
+
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+
+        async def present() -> tuple[str, dict[str, str]]:
+            """Return the image of the routers, and what of authorities there is for them."""
+            daemons = await client.get(DAEMON_SETS, addons.ROUTER, addons.NAMESPACE)
+            (container,) = daemons["spec"]["template"]["spec"]["containers"]
+            return container["image"], await cluster.config_files(client, "causeway-router-clients")
+
+        await addons.install(client, of(without, "one"), routers_stay=True)
+        with pytest.raises(NotFound):
+            await present()
+        await addons.install(client, of(with_clients, "one"))
+        assert await present() == ("one", {"ca-bundle.pem": PKI.ca.public})
+        await addons.install(client, of(without, "two"), routers_stay=True)
+        assert await present() == ("one", {"ca-bundle.pem": PKI.ca.public})
+        controller = await client.get(DEPLOYMENTS, "causeway-controller", addons.NAMESPACE)
+        assert controller["spec"]["template"]["spec"]["containers"][0]["image"] == "two"
+        await addons.install(client, of(Routing("", ""), "two"))
+        assert await present() == ("two", {})
+        await addons.install(client, manifests())
+        with pytest.raises(NotFound):
+            await present()
 
 
 async def test_the_zones_are_asked_of_their_own_name_servers_until_they_are_not(kube_api: KubeApi) -> None:
@@ -106,9 +174,9 @@ async def test_snapshots_are_defined_and_their_class_is_taken_as_soon_as_they_ar
 
 
 def manifests(registry: registering.Registering | None = None) -> list[dict[str, Any]]:
-    """Return all objects but those of nodes, which this API is not set up to allow."""
+    """Return all objects but the daemon of nodes."""
     found = addons.manifests(addons.Settings({}, {}, 1, registry=registry))
-    return [each for each in found if each["kind"] != DAEMON_SETS.kind]
+    return [each for each in found if (each["kind"], each["metadata"]["name"]) != NODES]
 
 
 async def test_a_registry_comes_at_once_and_goes_without_its_images(kube_api: KubeApi) -> None:

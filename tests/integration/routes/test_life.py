@@ -1,15 +1,19 @@
 """Under load, through crashes, to a peaceful end."""
 
 import asyncio
+import itertools
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
 
 import aiohttp
 from tests.integration.routes.conftest import StartApplication
 from tests.integration.routes.stage import Router, Site, until
 
 from causeway.kube.routes import ROUTES
+from causeway.rooms.routes.statuses import CONTESTED
 
 CLIENTS = 4
 
@@ -194,6 +198,34 @@ async def test_the_statuses_of_others_are_left_alone(site: Site, application: St
     route = await site.admin.get(ROUTES, "shop", "t-others")
     assert foreign in route["status"]["ingress"]
     assert len(route["status"]["ingress"]) == 2
+
+
+async def test_two_routers_of_one_name_that_differ_do_not_write_as_fast_as_they_can(
+    site: Site, application: StartApplication, tmp_path: Path
+) -> None:
+    await site.namespace("t-differ")
+    await site.endpoints("t-differ", "shop", [await application("shop")])
+    await site.route("t-differ", "shop", host="differ.apps.example", wildcardPolicy="Subdomain")
+    await site.told("t-differ", "shop", "True")
+    (tmp_path / "next").mkdir()
+    following = Router(
+        tmp_path / "next", site.router.kubeconfig, settings={"CAUSEWAY_ROUTER_WILDCARDS": "false"}
+    )
+    told: dict[str, set[datetime]] = {"True": set(), "False": set()}
+
+    async def each_wrote_thrice() -> bool:
+        condition = (await site.ingress("t-differ", "shop"))["conditions"][0]
+        told[condition["status"]].add(datetime.fromisoformat(condition["lastTransitionTime"]))
+        return all(len(each) >= 3 for each in told.values())
+
+    try:
+        await following.start()
+        await until(each_wrote_thrice, "both say what they make of the route")
+    finally:
+        await following.end()
+    for times in map(sorted, told.values()):  # the seconds of one router's writes
+        rests = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)]
+        assert all(each >= CONTESTED for each in rests), rests
 
 
 async def test_what_a_route_did_is_told_in_figures_and_in_the_log(

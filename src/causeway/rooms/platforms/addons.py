@@ -78,6 +78,11 @@ _OF_REGISTRY_ALONE = (
     *((each, registering.NAME) for each in (ROUTES, SERVICES, DEPLOYMENTS, CONFIG_MAPS)),
 )
 """What goes with a registry beside its rights, by kind and name; its claim and its Secret stay."""
+_OF_ROUTER_ALONE = ((DAEMON_SETS, ROUTER), (CONFIG_MAPS, routing.CLIENTS_OF_ROUTERS))
+_FOR_ROUTERS = frozenset(
+    {*((each.kind, name) for each, name in _OF_ROUTER_ALONE), (ROUTES.kind, registering.NAME)}
+)
+"""What stays as it is while routers do, by kind and name: the registry's Route has the labels they select."""
 _OF_VOLUMES = "-volumes"  # in the names of the manifests that only a platform with the volume driver has
 _OF_SHARES = "-shares"
 _OF_REGISTRY = "-registry"
@@ -147,6 +152,10 @@ def manifests(settings: Settings) -> list[Object]:
         "router_secret": routing.SECRET,
         "router_file": routing.FILE,
         "router_digest": _digest(settings.router.certificate) if settings.router else "",
+        "clients_digest": _digest(settings.router.authorities) if settings.router else "",
+        "clients": routing.CLIENTS_OF_ROUTERS,
+        "clients_file": routing.AUTHORITIES,
+        "clients_directory": routing.CLIENTS,
         "volumes": settings.volumes,
         "shares": settings.shares,
         "registry": settings.registry,
@@ -174,14 +183,16 @@ def manifests(settings: Settings) -> list[Object]:
     ]
 
 
-async def install(client: Client, objects: Sequence[Object]) -> None:
+async def install(client: Client, objects: Sequence[Object], *, routers_stay: bool = False) -> None:
     """Declare the objects; those there already are changed where they differ.
 
     A router or a registry that is not wanted goes, with all that was for it; the registry's claim and keys
-    stay, and its images.
+    stay, and its images. With ``routers_stay`` nothing is done about routers, whatever is declared of them.
     """
     await client.get(NAMESPACES, NAMESPACE)
     for each in objects:
+        if routers_stay and (each["kind"], each["metadata"]["name"]) in _FOR_ROUTERS:
+            continue
         if each["metadata"]["name"] in SHARED:
             with contextlib.suppress(AlreadyExists):
                 await client.create(CRDS, each)
@@ -192,8 +203,9 @@ async def install(client: Client, objects: Sequence[Object]) -> None:
         else:
             await client.apply(each, manager=MANAGER)
     declared = {(each["kind"], each["metadata"]["name"]) for each in objects}
-    if (DAEMON_SETS.kind, ROUTER) not in declared:
-        await _served(partial(client.delete, DAEMON_SETS, ROUTER, NAMESPACE))
+    for resource, name in () if routers_stay else _OF_ROUTER_ALONE:
+        if (resource.kind, name) not in declared:
+            await _served(partial(client.delete, resource, name, NAMESPACE))
     if (DEPLOYMENTS.kind, registering.NAME) not in declared:
         await _remove_registry(client)
 

@@ -37,6 +37,7 @@ from causeway.rooms.platforms.addons import Settings, Shares, Volumes
 from causeway.rooms.platforms.cluster import Component
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.pki import make_token
+from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.stack import LiveStack, StackResource
 from causeway.rooms.platforms.state import State
 from causeway.rooms.platforms.survey import Survey, access, api_url, server_ids
@@ -258,6 +259,8 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     names, registry_host = surveyed.platform.spec.names, registering.host_of(surveyed.platform)
     present = await cluster.secret_files(client, addons.CLOUD_SECRET)
     files = credential.ensure(work.cloud, name, present, names=names is not None)
+    router = await _routing(work, client)
+    lacking = router.lacking if router is not None else None
     settings = Settings(
         config=addons.config_of(
             cluster_id=surveyed.kept.cluster_id,
@@ -278,11 +281,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
         cloud_files=files,
         masters=surveyed.platform.masters.count,
         image=work.image,
-        router=routing.routing(
-            surveyed.platform,
-            surveyed.kept.pki,
-            (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
-        ),
+        router=router,
         volumes=await _volumes(work, client, name),
         shares=await _shares(work, client, name),
         registry=registering.registering(
@@ -296,12 +295,24 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
     )
     objects = addons.manifests(settings)
     phase.waiting_for(f"{len(objects)} objects")
-    await addons.install(client, objects)
+    await addons.install(client, objects, routers_stay=lacking is not None)
     if not _images_in_swift(work):  # not before the registry has gone over to another place
         for left in image_store.withdraw(work.cloud, surveyed.kept.cluster_id):
             work.progress.note(str(left))
     await forwarding.forward(client, names)
     await api_name.certify(client, names)
+    if lacking is not None:  # not before all else is in force
+        raise Problem(lacking)
+
+
+async def _routing(work: _Work, client: Client) -> Routing | None:
+    surveyed, asked = work.surveyed, work.surveyed.platform.spec.router.client_tls
+    return routing.routing(
+        surveyed.platform,
+        surveyed.kept.pki,
+        (await cluster.secret_files(client, routing.SECRET)).get(routing.FILE, ""),
+        clients=await cluster.config_files(client, asked.client_ca.name) if asked else {},
+    )
 
 
 async def _volumes(work: _Work, client: Client, name: str) -> Volumes | None:

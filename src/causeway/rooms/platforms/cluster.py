@@ -137,11 +137,16 @@ async def secret_files(client: Client, name: str) -> dict[str, str]:
 
 async def registry_config(client: Client) -> str:
     """Return the settings of the registry in the platform, "" if there is none."""
+    return (await config_files(client, registering.NAME)).get(registering.CONFIG, "")
+
+
+async def config_files(client: Client, name: str) -> dict[str, str]:
+    """Return the files in a ConfigMap beside our own objects, none if there is no such ConfigMap."""
     try:
-        found = await client.get(CONFIG_MAPS, registering.NAME, NAMESPACE)
+        found = await client.get(CONFIG_MAPS, name, NAMESPACE)
     except NotFound:
-        return ""
-    return str(found["data"][registering.CONFIG])
+        return {}
+    return dict(found.get("data") or {})
 
 
 async def take_out(client: Client, leaving: Sequence[str], waiting_for: Waiting) -> None:

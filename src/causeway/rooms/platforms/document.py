@@ -143,6 +143,7 @@ _PATTERNS = {
     "]{0,61}": "a domain in lower case such as apps.example.org",
     "record_type": "lower-case letters, digits, hyphens, dots and %{record_type}",
     r"[-.\w]": "letters, digits, hyphens, dots and underscores",
+    r"*[a-z0-9])?(\.": "a name in lower case: letters, digits, hyphens and dots",
     "-a-z0-9": "a DNS label: lower-case letters, digits and hyphens, a letter or digit at both ends",
     r"^v1\.": "a release such as v1.35.4",
     "^https?": "a URL such as https://s3.example.org",

@@ -14,6 +14,7 @@ from causeway.rooms.platforms.ranges import Networks
 from causeway.rooms.platforms.records import LABEL, Affix, Name, Record, Violation, Violations, Zone
 from causeway.rooms.platforms.registry import OLDEST_MINOR as OLDEST_WITH_REGISTRY
 from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.router import Router
 from causeway.rooms.platforms.storage import ShareDriver, VolumeDriver
 
 OLDEST_MINOR = 31  # the first minor release whose kubeadm reads configuration v1beta4
@@ -152,15 +153,6 @@ class Names(Record):
         return tuple(dict.fromkeys(f"{each.rstrip('.')}." for each in (self.zone, *self.further_zones)))
 
 
-class Router(Record):
-    """What answers for the hosts of Routes and Ingresses, on the nodes of role infra."""
-
-    enabled: bool = Field(True, description="Whether there is one, as long as there are nodes for it.")
-    suffix: Zone | None = Field(
-        None, description="Completes hosts of Routes that name none; apps.ZONE of names without it."
-    )
-
-
 class Spec(Record):
     """What the platform consists of."""
 
@@ -226,6 +218,10 @@ class Spec(Record):
         if self.registry.host is None and self.router.suffix is None and self.names is None:
             expected = "a host, as neither router.suffix nor names gives one"
             violations.append(Violation(("registry",), expected, "none", "Add registry.host."))
+        if self.router.namespace_selector is not None:
+            remedy = "Use routeSelector: the registry's Route gets its labels."
+            expected = "none, for a registry: its Route is in kube-system"
+            violations.append(Violation(("router", "namespaceSelector"), expected, "one", remedy))
         if self.registry.storage == "cinder" and not self.volumes.install:
             expected = "true, for a registry on a volume"
             violations.append(Violation(("volumes", "install"), expected, "false"))

@@ -26,7 +26,7 @@ from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import ingress_of, of_gateways
 from causeway.rooms.routes.router import Proxy, Router
 from causeway.rooms.routes.secrets import SourceOfSecret
-from causeway.rooms.routes.statuses import Identity, entry, merged
+from causeway.rooms.routes.statuses import Identity, Written, entry, merged
 
 _GENERATED = "openshift.io/host.generated"
 
@@ -59,6 +59,7 @@ class Room:
         secret: SourceOfSecret,
     ) -> None:
         self._client, self._recorder, self._offer, self._identity = client, recorder, offer, identity
+        self._written = Written()
         self._routes = informers.routes(selection.routes or None)
         self._slices = informers.slices
         self._namespaces: Informer[Namespace] | None = None
@@ -111,8 +112,9 @@ class Room:
         if of_gateways(key):
             self.hall.told(key)
         elif ingress:
-            self.entrance.controller.queue.add(ingress)
+            self.entrance.told(ingress)
         else:
+            self._written.forget(key)
             self.controller.queue.add(key)
 
     # what is followed
@@ -171,6 +173,8 @@ class Room:
         ours = entry(route, refusal, self._identity, self._offer.rules, now)
         if merged(msgspec.to_builtins(route.status.ingress or ()), ours) is None:
             return DONE
+        if rest := self._written.rest(key):
+            return Result(requeue_after=rest)
         await self._write(key, route, ours)
         if refusal is not None:
             await self._recorder.record(
@@ -204,5 +208,6 @@ class Room:
             if entries is not None:
                 whole["status"] = status | {"ingress": entries}
                 await self._client.replace(ROUTES, whole, subresource="status")
+                self._written.add(key)
         except NotFound:
             return

@@ -23,6 +23,7 @@ from causeway.rooms.routes.ingresses import Derived, derive
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+from causeway.rooms.routes.statuses import Written
 
 
 class Objects(Protocol):
@@ -64,6 +65,7 @@ class Entrance:
         self._derived: dict[str, Derived] = {}
         self._waiting: set[str] = set()  # for what their Secrets are
         self._told: dict[str, frozenset[Refusal]] = {}
+        self._written = Written()
         self._begun = False
         self._nobody_waits = asyncio.Event()
         self.controller = Controller("ingresses", self, workers=4, kind="ingress")
@@ -161,7 +163,12 @@ class Entrance:
             self._told.pop(key, None)
         else:
             self._derived[key] = derived
-            self.controller.queue.add(key)
+            self.told(key)
+
+    def told(self, key: str) -> None:
+        """Take in that something may have come of a part of an Ingress."""
+        self._written.forget(key)
+        self.controller.queue.add(key)
 
     # what is written
 
@@ -182,6 +189,8 @@ class Entrance:
         if self._canonical and not any(each is False for each in outcomes):  # all is decided
             entries = msgspec.to_builtins(ingress.status.load_balancer.ingress)
             if addresses(entries, self._canonical, served=served) is not None:
+                if rest := self._written.rest(key):
+                    return Result(requeue_after=rest)
                 await self._write(ingress, served=served)
         return DONE
 
@@ -198,6 +207,7 @@ class Entrance:
             if whole["metadata"]["uid"] == ingress.metadata.uid and entries is not None:
                 whole["status"] = status | {"loadBalancer": balancer | {"ingress": entries}}
                 await self._client.replace(INGRESSES, whole, subresource="status")
+                self._written.add(key_of(ingress))
 
 
 def addresses(

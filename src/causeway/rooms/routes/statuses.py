@@ -1,6 +1,8 @@
 """Our entry in a route's status, among those of other routers, which are none of ours."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from causeway.kube.routes import Route
@@ -8,6 +10,38 @@ from causeway.rooms.routes.admission import Rules, host_of
 from causeway.rooms.routes.model import Refusal
 
 Ingress = dict[str, Any]
+
+CONTESTED = 2.0
+"""Seconds between two writes of one router that say the same in one status.
+
+While routers are replaced by ones with other settings, two of one name may differ, and would write against
+each other as fast as the API takes it.
+"""
+
+
+class Written:
+    """Whose statuses we have written in the last ``CONTESTED`` seconds; ``clock`` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at: dict[str, float] = {}  # oldest first
+
+    def add(self, key: str) -> None:
+        """Take in that we have just written the status of ``key``."""
+        now = self._clock()
+        for old in itertools.takewhile(lambda each: self._at[each] + CONTESTED <= now, list(self._at)):
+            self.forget(old)
+        self.forget(key)
+        self._at[key] = now
+
+    def forget(self, key: str) -> None:
+        """Take in that we have something new to say of ``key``, which nobody can have written over."""
+        self._at.pop(key, None)
+
+    def rest(self, key: str) -> float:
+        """Return the seconds until we may write over what another has made of ``key``; 0 for at once."""
+        at = self._at.get(key)
+        return max(0.0, at + CONTESTED - self._clock()) if at is not None else 0.0
 
 
 class Identity(NamedTuple):

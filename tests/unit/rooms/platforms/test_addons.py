@@ -12,6 +12,7 @@ from causeway.rooms.platforms.addons import Settings, Shares, Volumes
 from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import CERTIFICATE, KEYS, NAME, SIGNING_KEY, UPLOADS, Registering
 from causeway.rooms.platforms.registry import Registry
+from causeway.rooms.platforms.router import Router
 from causeway.rooms.platforms.routing import Routing
 from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
 from causeway.rooms.shares.node import KEYS as SHARES_KEYS
@@ -264,6 +265,23 @@ def test_a_registry_comes_only_where_it_is_wanted() -> None:
     for each in more:
         assert resource_of(each).kind == each["kind"]
     assert "a secret" not in repr(settings(registry=registry()))
+
+
+def test_the_route_of_a_registry_is_one_that_the_router_selects() -> None:
+    def labels(**asked: Any) -> Any:
+        router = Routing("apps.example.org", "", Router.model_validate(asked))
+        found = addons.manifests(settings(registry=registry(), router=router))
+        (route,) = of_kind("Route", found)
+        return route["metadata"].get("labels")
+
+    assert labels(routeSelector={"matchLabels": {"exposed": "true"}}) == {"exposed": "true"}
+    assert labels() is None
+
+
+def test_the_route_of_a_registry_has_its_labels_before_routers_select_by_them() -> None:
+    found = addons.manifests(settings(registry=registry(), router=Routing("apps.example.org", "")))
+    order = [(each["kind"], each["metadata"]["name"]) for each in found]
+    assert order.index(("Route", NAME)) < order.index(("DaemonSet", addons.ROUTER))
 
 
 def registry_of(chosen: Registering) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -333,6 +333,35 @@ def test_the_best_provider_is_chosen(enabled: set[str], chosen: str) -> None:
     assert check.fact.startswith(chosen)
 
 
+INFRA = (
+    "      containerStorage: {size: 10}\n",
+    "    - {name: i, role: infra, count: 1, flavor: n, image: node}\n",
+)
+UNSEEN = "X-Forwarded-For"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "edits", "remedy"),
+    [
+        ({"ovn"}, [INFRA], None),
+        ({"amphora"}, [INFRA], "Do without them, or have ovn enabled."),
+        (
+            {"ovn", "amphora"},
+            [INFRA, ("cloud: lab", "cloud: lab\n  loadBalancerProvider: amphora")],
+            "Use ovn, which this cloud has.",
+        ),
+        ({"amphora"}, [], None),
+        ({"amphora"}, [INFRA, ("cloud: lab", "cloud: lab\n  router: {enabled: false}")], None),
+    ],
+)
+def test_a_router_that_does_not_see_clients_is_said(
+    enabled: set[str], edits: list[tuple[str, str]], remedy: str | None
+) -> None:
+    cloud = replace(CLOUD, load_balancing=replace(LOAD_BALANCING, providers=frozenset(enabled)))
+    found = findings(edited(*edits), cloud, Severity.WARNING)
+    assert [each.remedy for each in found if UNSEEN in each.cause] == ([remedy] if remedy else [])
+
+
 def test_a_provider_nobody_knows_is_refused() -> None:
     cloud = replace(CLOUD, load_balancing=replace(LOAD_BALANCING, providers=frozenset({"f5", "ovn"})))
     text = edited(("cloud: lab", "cloud: lab\n  loadBalancerProvider: f5"))

@@ -326,6 +326,68 @@ WRONG = (
         "NFS",
     ),
     edit("no class of shares", "cloud: lab", "cloud: lab\n  shares: {classes: {}}", "7:21", "at least one"),
+    # The router
+    edit(
+        "policy for wildcards that is none",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeAdmission: {wildcardPolicy: Allowed}}",
+        "7:45",
+        "WildcardsAllowed or WildcardsDisallowed",
+    ),
+    edit(
+        "label that is none",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeSelector: {matchLabels: {team: blue, -team: a b}}}",
+        "7:61",
+        "a label such as",
+        "-team: a b",
+    ),
+    edit(
+        "label whose value is no text",
+        "cloud: lab",
+        "cloud: lab\n  router: {namespaceSelector: {matchLabels: {exposed: true}}}",
+        "7:55",
+        "expected text",
+        "quotes",
+    ),
+    edit(
+        "selector without a label",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeSelector: {matchLabels: {}}}",
+        "7:41",
+        "at least one",
+    ),
+    edit(
+        "clients of nobody",
+        "cloud: lab",
+        "cloud: lab\n  router: {clientTLS: {clientCertificatePolicy: Required}}",
+        "7:12",
+        "spec.router.clientTLS.clientCA: expected this key",
+    ),
+    edit(
+        "clients' authorities in a name that no object has",
+        "cloud: lab",
+        "cloud: lab\n"
+        "  router: {clientTLS: {clientCertificatePolicy: Required, clientCA: {name: our_partners}}}",
+        "7:76",
+        "a name in lower case",
+        "our_partners",
+    ),
+    edit(
+        "label with a prefix that is no domain",
+        "cloud: lab",
+        "cloud: lab\n  router: {routeSelector: {matchLabels: {a..b/team: blue}}}",
+        "7:53",
+        "a label such as",
+    ),
+    edit(
+        "registry that the router does not look at",
+        "cloud: lab",
+        "cloud: lab\n  router: {suffix: a.example, namespaceSelector: {matchLabels: {a: b}}}\n"
+        "  registry: {storage: cinder}",
+        "7:50",
+        "its Route is in kube-system",
+    ),
     # Several at once
     Wrong(
         "several",

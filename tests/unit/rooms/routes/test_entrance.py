@@ -1,6 +1,8 @@
 """From Ingresses of the API to HAProxy, and back into Events and statuses."""
 
 import asyncio
+import itertools
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from causeway.kube.events import Recorder
 from causeway.kube.ingresses import INGRESSES, Ingress, Secret
 from causeway.kube.objects import Meta
 from causeway.kube.resource import INGRESS_CLASSES, SERVICES, Resource
+from causeway.rooms.routes import statuses
 from causeway.rooms.routes.classes import CONTROLLER
 from causeway.rooms.routes.commands import Files
 from causeway.rooms.routes.compiling import Offer
@@ -51,6 +54,8 @@ class World:
         self.ingresses, self.classes, self.services = Feed[Any](), Feed[Any](), Feed[Any]()
         self.secrets: dict[str, Hidden] = {}
         self.events: list[Object] = []
+        self.writes: list[float] = []
+        self.contested = False
         self.allowed = {"one", "two"}
         self.model = HaproxyModel(directory)
         self.classes.put(class_of("causeway", CONTROLLER))
@@ -75,7 +80,7 @@ class World:
         )
 
     def _told(self, key: str) -> None:
-        self.entrance.controller.queue.add(ingress_of(key))
+        self.entrance.told(ingress_of(key))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -100,7 +105,10 @@ class World:
 
     async def replace(self, resource: Resource, body: Object, *, subresource: str | None = None) -> Object:
         assert (resource, subresource) == (INGRESSES, "status")
+        self.writes.append(time.monotonic())
         self.ingresses.put(msgspec.convert(body, Ingress))
+        if self.contested:  # another router of our name says at once that it does not serve it
+            self.ingresses.put(msgspec.convert(body | {"status": {}}, Ingress))
         return body
 
     async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
@@ -222,6 +230,18 @@ async def test_what_is_not_served_is_told_and_has_no_address(world: World) -> No
         world.ingresses.drop("one/shop")
         await until(lambda: world.hosts() == {"pwww.apps.example/": "two/later"})
         await until(lambda: world.addresses("two/later") == [NAME])
+
+
+async def test_who_says_otherwise_is_written_over_at_once_and_then_with_a_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statuses, "CONTESTED", 0.2)
+    world.contested = True
+    world.ingresses.put(ingress(**OURS))
+    async with world.running():
+        await until(lambda: len(world.writes) >= 4)
+    rests = [later - earlier for earlier, later in itertools.pairwise(world.writes)]
+    assert all(each >= 0.2 for each in rests), rests
 
 
 async def test_a_service_that_comes_later_is_found(world: World) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 from tests.unit.rooms.routes.examples import OFFER, route
 
 from causeway.rooms.routes.model import Refusal
-from causeway.rooms.routes.statuses import Identity, entry, merged
+from causeway.rooms.routes.statuses import CONTESTED, Identity, Written, entry, merged
 
 US = Identity("us", "router.example")
 REFUSAL = Refusal("InvalidHost", "because")
@@ -59,3 +59,17 @@ def test_what_others_say_stays() -> None:
     assert again is not None
     assert again[1] == other
     assert again[0]["conditions"][1]["type"] == "UnservableInFutureVersions"
+
+
+def test_what_somebody_wrote_over_rests_since_our_own_last_write_unless_we_have_news() -> None:
+    now = 100.0
+    written = Written(lambda: now)
+    assert written.rest("one/shop") == 0  # the first time it is mended at once
+    written.add("one/shop")
+    now += 0.5
+    written.add("one/other")
+    assert written.rest("one/shop") == CONTESTED - 0.5
+    now += CONTESTED - 0.5
+    assert (written.rest("one/shop"), written.rest("one/other")) == (0, 0.5)
+    written.forget("one/other")
+    assert written.rest("one/other") == 0

@@ -2,6 +2,7 @@
 
 from causeway.cloud.octavia_providers import PROVIDERS, known, preferred
 from causeway.kit.errors import Finding
+from causeway.rooms.platforms import routing
 from causeway.rooms.platforms.checks import Check, Remark, blocker, listing, unreadable, warning
 from causeway.rooms.platforms.facts import CloudFacts, LoadBalancing
 from causeway.rooms.platforms.model import Platform
@@ -43,4 +44,13 @@ def provider(platform: Platform, facts: CloudFacts) -> Check:
     if able.own_servers and "ovn" in enabled:
         cause = f"provider {name} starts servers for each load balancer, so each service takes minutes"
         remarks.append(warning(place, cause, "Use ovn, which this cloud has."))
+    if routing.nodes(platform) and not able.keeps_source:
+        cause = (
+            f"with provider {name} the router has every client come from the load balancer: so allow lists, "
+            "rate limits, balance: source and X-Forwarded-For take it"
+        )
+        remedy = (
+            "Use ovn, which this cloud has." if "ovn" in enabled else "Do without them, or have ovn enabled."
+        )
+        remarks.append(warning(place, cause, remedy))
     return Check("load balancer provider", f"{name}: {listing(able.listener_protocols)}", tuple(remarks))
