@@ -1,6 +1,8 @@
 """Disks of this machine: finding one by its volume's id, and the file systems on it."""
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,11 @@ _LINKS = (
     "scsi-0QEMU_QEMU_HARDDISK_{id}",
     "wwn-0x{plain}",
 )
+_SHORT = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]"
+_LINKS_OF_ANY = tuple(
+    re.compile(each.format(short=_SHORT, id=f"{_SHORT}[0-9a-f]{{3}}-[0-9a-f]{{12}}", plain="[0-9a-f]{32}"))
+    for each in _LINKS
+)
 _NOTHING_FOUND = 2  # blkid's status
 
 
@@ -22,6 +29,11 @@ def links(volume_id: str) -> list[str]:
     """Return the names below ``/dev/disk/by-id`` a volume may have; virtio keeps 20 characters. Pure."""
     plain = volume_id.replace("-", "")
     return [each.format(short=volume_id[:20], id=volume_id, plain=plain) for each in _LINKS]
+
+
+def is_link(name: str) -> bool:
+    """Return whether a name below ``/dev/disk/by-id`` is one that some volume as a whole may have. Pure."""
+    return any(each.fullmatch(name) for each in _LINKS_OF_ANY)
 
 
 def find(volume_id: str, root: Path = Path("/")) -> Path | None:
@@ -41,9 +53,30 @@ def find(volume_id: str, root: Path = Path("/")) -> Path | None:
     return None
 
 
+def volumes(root: Path = Path("/")) -> dict[int, Path]:
+    """Return the disks of the machine that carry some volume's id, by their numbers."""
+    places = [each for each in (root / "dev/disk/by-id").glob("*") if is_link(each.name)]
+    for serial in (root / "sys/block").glob("*/serial"):
+        if re.fullmatch(_SHORT, serial.read_text().strip()):
+            places.append(root / "dev" / serial.parent.name)
+    return {number: each for each in places if (number := _block_number(each)) is not None}
+
+
 def number(device: Path) -> int:
     """Return the device's number, as mounts name it."""
     return device.stat().st_rdev
+
+
+def is_used(device: Path) -> bool:
+    """Return whether the device, or a part of it, is in use: mounted, as swap, as a part of a larger one.
+
+    The kernel is asked because the table of mounts shows those of this process' namespace alone.
+    """
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
 
 
 def size(device: Path) -> int:
@@ -143,7 +176,12 @@ def _read_first(device: Path) -> None:
 
 
 def _is_block(path: Path) -> bool:
+    return _block_number(path) is not None
+
+
+def _block_number(path: Path) -> int | None:
     try:
-        return stat.S_ISBLK(path.stat().st_mode)
+        status = path.stat()
     except OSError:
-        return False
+        return None
+    return status.st_rdev if stat.S_ISBLK(status.st_mode) else None

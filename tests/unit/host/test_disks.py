@@ -2,6 +2,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from causeway.host import disks
 from causeway.host.command import run
@@ -13,6 +15,19 @@ ID = "44444444-4444-4444-8444-444444444444"
 def test_names_a_volume_may_have() -> None:
     assert disks.links(ID)[:2] == [f"virtio-{ID[:20]}", f"scsi-0QEMU_QEMU_HARDDISK_{ID[:20]}"]
     assert disks.links(ID)[-1] == f"wwn-0x{ID.replace('-', '')}"
+
+
+@given(st.uuids(version=4).map(str))
+def test_every_name_of_a_volume_is_known_as_one(volume: str) -> None:
+    assert all(disks.is_link(each) for each in disks.links(volume))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"virtio-{ID[:20]}-part1", "virtio-config-2", "scsi-0QEMU_QEMU_HARDDISK_drive-scsi0", "wwn-0x5000c5"],
+)
+def test_a_partition_or_a_disk_of_another_serial_is_no_volume(name: str) -> None:
+    assert not disks.is_link(name)
 
 
 def test_what_is_no_block_device_is_no_disk(tmp_path: Path) -> None:
