@@ -22,6 +22,7 @@ _LINKS_OF_ANY = tuple(
     re.compile(each.format(short=_SHORT, id=f"{_SHORT}[0-9a-f]{{3}}-[0-9a-f]{{12}}", plain="[0-9a-f]{32}"))
     for each in _LINKS
 )
+_XFS_IN_PROGRESS = 126  # where sb_inprogress is in the superblock
 _NOTHING_FOUND = 2  # blkid's status
 
 
@@ -103,6 +104,7 @@ def errors(number: int, sys: Path = Path("/sys")) -> int:
 def holds(device: Path) -> str:
     """Return what is on the device by its type ("ext4", "LVM2_member", "dos" ...), "" when it is empty.
 
+    An xfs whose making was interrupted is nothing, too: no kernel ever mounts it, and nobody could use it.
     Raises ``Problem`` when that cannot be told: such a disk must not be written to.
     """
     try:
@@ -119,14 +121,18 @@ def holds(device: Path) -> str:
             "Look at it with blkid -p and wipefs -n; nothing is written to it.",
         ) from failure
     facts = dict(line.partition("=")[::2] for line in found.splitlines())
+    if facts.get("TYPE") == "xfs" and _is_unfinished(device):
+        return ""
     return facts.get("TYPE") or facts.get("PTTYPE") or "something unknown"
 
 
 def make(device: Path, filesystem: str, options: Sequence[str] = ()) -> None:
-    """Make a file system on an empty device; raises ``CommandFailed``.
+    """Make a file system on a device that ``holds`` nothing; raises ``CommandFailed``.
 
-    Neither program is told to force anything: each looks for itself once more, and refuses a device in use.
+    No program is told to force anything: each looks for itself once more, and refuses a device in use.
     """
+    if _is_unfinished(device):
+        run("wipefs", "--quiet", "--all", "--types", "xfs", device)
     words = ["-q", *(["-m0"] if filesystem.startswith("ext") else []), *options]
     run(f"mkfs.{filesystem}", *words, device)
 
@@ -169,10 +175,19 @@ def _check(device: Path, *options: str) -> None:
             raise
 
 
-def _read_first(device: Path) -> None:
-    """Read the first block; raises ``OSError`` when the disk does not answer."""
+def _is_unfinished(device: Path) -> bool:
+    """Return whether mkfs has begun an xfs here and not ended.
+
+    Of ext it writes last what ``blkid`` knows it by, of xfs first.
+    """
+    first = _read_first(device)
+    return first.startswith(b"XFSB") and first[_XFS_IN_PROGRESS] != 0
+
+
+def _read_first(device: Path) -> bytes:
+    """Return the first block; raises ``OSError`` when the disk does not answer."""
     with device.open("rb", buffering=0) as opened:
-        opened.read(4096)
+        return opened.read(4096)
 
 
 def _is_block(path: Path) -> bool:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from causeway.host import disks
-from causeway.host.command import run
+from causeway.host.command import CommandFailed, run
 from causeway.kit.errors import Problem
 
 ID = "44444444-4444-4444-8444-444444444444"
@@ -50,6 +50,21 @@ def test_what_is_on_a_disk_is_told(tmp_path: Path) -> None:
     for _ in range(2):
         disks.repair(disk, "ext4")
         assert disks.held(run("dumpe2fs", "-h", disk)) == 32 << 20
+
+
+def test_an_xfs_whose_making_was_interrupted_is_nothing_and_made_again(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with disk.open("wb") as file:
+        file.truncate(512 << 20)
+    disks.make(disk, "xfs")
+    with disk.open("r+b") as file:
+        file.seek(126)  # sb_inprogress
+        file.write(b"\1")
+    assert disks.holds(disk) == ""
+    disks.make(disk, "xfs")
+    assert disks.holds(disk) == "xfs"
+    with pytest.raises(CommandFailed):  # it is not empty, whatever its caller thinks
+        disks.make(disk, "xfs")
 
 
 def test_a_partition_table_is_not_nothing(tmp_path: Path) -> None:
