@@ -1,6 +1,5 @@
 """The places a server has for disks, and how many of them are left for volumes of claims."""
 
-import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ _VIRTIO, _SCSI = 26, 255
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk of the machine, by its device's ``number``; ``volume``: whether it carries a volume's id."""
+    """A disk of the machine; ``volume``: it carries a volume's id, ``used``: by others than claims."""
 
     number: int
     scsi: bool
@@ -22,27 +21,32 @@ class Disk:
     used: bool
 
 
-def room(there: Iterable[Disk], claimed: Collection[int]) -> int:
+def room(there: Iterable[Disk]) -> int:
     """Return how many volumes of claims a server with the disks ``there`` can have, at least 1. Pure.
 
-    ``claimed`` are the numbers of disks that claims are known to have. A place is taken by what cannot be
-    a claim's: a disk without a volume's id, or one that somebody else uses. A volume that nobody uses yet may
-    be a claim's on its way, or from before a reboot, and Kubernetes counts those itself.
+    A place is taken by what cannot be a claim's: a disk without a volume's id, or one that somebody else
+    uses. A volume that nobody uses yet may be a claim's on its way, or from before a reboot, and Kubernetes
+    counts those itself.
     """
     found = list(there)
-    taken = [each for each in found if not each.volume or (each.used and each.number not in claimed)]
+    taken = [each for each in found if not each.volume or each.used]
     places = _SCSI if any(each.scsi for each in found) else _VIRTIO
     return max(1, places - len(taken))  # 0 would mean any number
 
 
-def attached(root: Path = Path("/")) -> list[Disk]:
-    """Return the disks of the machine whose files are at ``root``."""
+def attached(claimed: Collection[int], root: Path = Path("/")) -> list[Disk]:
+    """Return the disks of the machine whose files are at ``root``.
+
+    ``claimed`` are the numbers of those that claims are known to have: to see whether a disk is used it is
+    held for a moment, which must not be in a pod's way.
+    """
     found = {}
     for block in sorted((root / "sys/block").glob("[sv]d*")):
-        major, _, minor = (block / "dev").read_text().strip().partition(":")
-        number = os.makedev(int(major), int(minor))
-        found[number] = Disk(number, block.name.startswith("sd"), volume=False, used=False)
+        number = disks.number_of(block)
+        if number is not None:
+            found[number] = Disk(number, block.name.startswith("sd"), volume=False, used=False)
     for number, device in disks.volumes(root).items():
         scsi = not device.name.startswith("v")  # vdb, or virtio-ID where it is known by its link alone
-        found[number] = Disk(number, scsi, volume=True, used=disks.is_used(device))
+        used = number not in claimed and disks.is_used(device)
+        found[number] = Disk(number, scsi, volume=True, used=used)
     return list(found.values())

@@ -33,7 +33,8 @@ class NodeVolumes(NodeStorage):
     def room(self) -> int:
         """Return how many volumes of claims the machine can have."""
         table = mounts.table()
-        return places.room(places.attached(self._root), mounting.claimed(table, mounts.block_devices(table)))
+        claimed = mounting.claimed(table, mounts.block_devices(table))
+        return places.room(places.attached(claimed, self._root))
 
     def stage(
         self,
