@@ -1,6 +1,8 @@
 """The interface's own test suite, built from its published module into the cache."""
 
 import fcntl
+import re
+import xml.etree.ElementTree as Tree
 from pathlib import Path
 
 from causeway.host.command import run
@@ -27,6 +29,20 @@ def obtain(cache: Path, log: Path) -> Path:
     stated = run(program, "-version")
     assert VERSION in stated, stated
     return program
+
+
+def skipped(report: Path) -> dict[str, str]:
+    """Return the specs that were begun and not gone through with, and the suite's reason for each.
+
+    Those that were not chosen for the run have none, and are left out.
+    """
+    found = {}
+    for case in Tree.parse(report).iter("testcase"):
+        for mark in case.iter("skipped"):
+            _, told, reason = (mark.get("message") or "").partition(" - ")
+            if told:
+                found[re.sub(r"^\[\w+\] ", "", case.get("name", ""))] = reason
+    return found
 
 
 def _module(toolchain: Toolchain) -> Module:

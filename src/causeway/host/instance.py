@@ -2,7 +2,6 @@
 
 import json
 import urllib.request
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,6 @@ from causeway.kit.errors import Problem
 CLOUD_INIT = "run/cloud-init/instance-data.json"
 METADATA = "http://169.254.169.254/openstack/latest/meta_data.json"
 _SECONDS = 5.0
-# What a machine can take besides its root disk: QEMU has that many free places for virtio disks, and that
-# many units on a virtio-scsi controller. Whoever configured the hypervisor otherwise says so.
-_VIRTIO, _SCSI = 25, 254
 
 
 @dataclass(frozen=True)
@@ -64,13 +60,3 @@ def discover(root: Path = Path("/")) -> Instance:
             "Set CAUSEWAY_NODE_ID to the server's id, and CAUSEWAY_NODE_ZONE to its zone.",
         )
     return found
-
-
-def room_for_volumes(disks: Iterable[str]) -> int:
-    """Return how many volumes a server with these disks (``sda``, ``vda`` ...) can take. Pure."""
-    return _SCSI if any(each.startswith("sd") for each in disks) else _VIRTIO
-
-
-def disks(root: Path = Path("/")) -> list[str]:
-    """Return the names of the disks the machine has."""
-    return sorted(each.name for each in (root / "sys/block").iterdir())

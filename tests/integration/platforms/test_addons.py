@@ -14,6 +14,7 @@ from causeway.kube.resource import (
     CLAIMS,
     CONFIG_MAPS,
     CRDS,
+    CSI_DRIVERS,
     DAEMON_SETS,
     DEPLOYMENTS,
     INGRESS_CLASSES,
@@ -114,6 +115,22 @@ async def test_routers_stay_as_they_are_while_the_authorities_they_are_to_have_a
         await addons.install(client, manifests())
         with pytest.raises(NotFound):
             await present()
+
+
+async def test_the_driver_before_leaves_its_object_to_this_one(kube_api: KubeApi) -> None:
+    """Cloud-provider-openstack's allows inline volumes, which this driver has not."""
+    (wanted,) = of_kinds("{}", CSI_DRIVERS.kind)
+    name, modes = wanted["metadata"]["name"], ["Persistent", "Ephemeral"]
+    async with Client(from_kubeconfig(kube_api.kubeconfig)) as client:
+        before = {"attachRequired": True, "podInfoOnMount": True, "volumeLifecycleModes": modes}
+        await client.create(CSI_DRIVERS, {"metadata": {"name": name}, "spec": before})
+        uids = []
+        for _ in range(2):
+            await addons.install(client, [wanted])
+            found = await client.get(CSI_DRIVERS, name)
+            uids.append(found["metadata"]["uid"])
+    assert {key: found["spec"][key] for key in wanted["spec"]} == wanted["spec"]
+    assert uids[0] == uids[1]  # and is not made anew each time
 
 
 async def test_the_zones_are_asked_of_their_own_name_servers_until_they_are_not(kube_api: KubeApi) -> None:

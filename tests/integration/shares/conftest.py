@@ -8,8 +8,8 @@ import pytest
 from tests.integration.projects import CLOUD, Project, project, until
 from tests.integration.shares import cloud
 from tests.integration.shares.kubernetes import Kubernetes
-from tests.integration.shares.node import holding, programs
-from tests.integration.volumes.place import CLUSTER, Driver, boot
+from tests.integration.shares.node import programs
+from tests.integration.volumes.place import CLUSTER, Driver, boot, holding
 
 from causeway.lab.settings import Settings
 

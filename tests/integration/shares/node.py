@@ -1,30 +1,12 @@
-"""A node of its own on this machine: what is mounted on it nobody else sees, and it outlives its services."""
+"""The programs of a node that mounts shares."""
 
-import contextlib
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-from tests.integration.projects import until
 
 from causeway.lab import tree
 from causeway.lab.settings import Settings
 
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu/ceph")
-
-
-@contextlib.contextmanager
-def holding() -> Iterator[tuple[str, ...]]:
-    """Keep a mount namespace; yields the words that bring a command into it."""
-    words = ("unshare", "--mount", "sleep", "infinity")
-    with subprocess.Popen(words) as holder:
-        ours = Path("/proc/self/ns/mnt").readlink()
-        until(lambda: Path(f"/proc/{holder.pid}/ns/mnt").readlink() != ours)
-        try:
-            yield ("nsenter", f"--target={holder.pid}", "--mount", "--")
-        finally:
-            holder.kill()
 
 
 def programs(lab: Settings, directory: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.integration.projects import Project, clear_volumes, project, until
 from tests.integration.volumes.kubernetes import Kubernetes
-from tests.integration.volumes.place import Driver, boot, driver_of, seen
+from tests.integration.volumes.place import Driver, boot, driver_of, holding, seen
 
 from causeway.lab.settings import Settings
 
@@ -17,6 +17,13 @@ def mine(lab: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     with project("volumes", tmp_path_factory.mktemp("clouds")) as made:
         yield made
         clear_volumes(made.cloud)
+
+
+@pytest.fixture
+def roomy(mine: Project) -> Project:
+    """The project with room for as many volumes as a server may have, or a storm may make."""
+    mine.admin.block_storage.update_quota_set(mine.id, volumes=50, snapshots=50, gigabytes=200)
+    return mine
 
 
 @pytest.fixture(scope="package")
@@ -43,13 +50,14 @@ def root(lab: Settings, server: Any, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="package")
 def driver(mine: Project, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    driver = driver_of(mine, root, tmp_path_factory.mktemp("csi"))
-    try:
-        driver.start("controller")
-        driver.start("node")
-        yield driver
-    finally:
-        driver.stop()
+    with holding() as around:
+        driver = driver_of(mine, root, tmp_path_factory.mktemp("csi"), around)
+        try:
+            driver.start("controller")
+            driver.start("node")
+            yield driver
+        finally:
+            driver.stop()
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ class Kubernetes:
         self.channels["Controller"] = grpc.insecure_channel(self.driver.controller)
 
     def kill_node(self) -> None:
-        """End the node service at once, and start another where it was."""
+        """End the node service at once, unless it has ended, and start another where it was."""
         self.driver.processes["node"].kill()
         self.channels["Node"].close()
         self.driver.start("node")
@@ -84,7 +84,7 @@ class Kubernetes:
         self.call("ControllerUnpublishVolume", volume_id=volume, node_id=self.server)
 
     def staged(self, volume: str) -> str:
-        return str(self.driver.directory / volume / "staged")
+        return str(self.driver.directory / "plugins/kubernetes.io/csi" / volume / "globalmount")
 
     def target(self, volume: str, pod: str = "pod") -> str:
         return str(self.driver.directory / volume / pod)

@@ -24,6 +24,8 @@ from causeway.lab.servers.layout import Layout
 from causeway.lab.settings import Settings
 
 CLUSTER = "csi-tests"
+ALONE = ("unshare", "--mount")
+"""Brings a node service to a place of its own, which goes with it."""
 PROGRAM = (sys.executable, "-c", "from causeway.main import main; main()", "serve")
 
 
@@ -38,7 +40,7 @@ class Driver:
     directory: Path
     environment: Mapping[str, str]
     prefix: str = "csi"
-    around: Sequence[str] = ("unshare", "--mount")
+    around: Sequence[str] = ALONE
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -141,7 +143,23 @@ def seen(lab: Settings, server: str, directory: Path) -> Iterator[Path]:
         shutil.rmtree(dev)
 
 
-def driver_of(made: Project, root: Path, directory: Path) -> Driver:
+@contextlib.contextmanager
+def holding() -> Iterator[tuple[str, ...]]:
+    """Keep a mount namespace; yields the words that bring a command into it.
+
+    What is mounted there nobody else sees, and it outlives the services.
+    """
+    words = ("unshare", "--mount", "sleep", "infinity")
+    with subprocess.Popen(words) as holder:
+        ours = Path("/proc/self/ns/mnt").readlink()
+        until(lambda: Path(f"/proc/{holder.pid}/ns/mnt").readlink() != ours)
+        try:
+            yield ("nsenter", f"--target={holder.pid}", "--mount", "--")
+        finally:
+            holder.kill()
+
+
+def driver_of(made: Project, root: Path, directory: Path, around: Sequence[str] = ALONE) -> Driver:
     """Return the driver of a project whose node service sees the server at ``root``; it is not started."""
     environment = os.environ | {
         "OS_CLIENT_CONFIG_FILE": str(made.clouds),
@@ -150,4 +168,4 @@ def driver_of(made: Project, root: Path, directory: Path) -> Driver:
         "CAUSEWAY_HOST_ROOT": str(root),
         "CAUSEWAY_LOG_LEVEL": "debug",
     }
-    return Driver(directory, environment)
+    return Driver(directory, environment, around=around)

@@ -54,6 +54,31 @@ def test_bytes_survive_moving_growing_and_copying(kubernetes: Kubernetes, kind: 
     kubernetes.away(volume)
 
 
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_clone_has_the_bytes_and_outlives_its_source(kubernetes: Kubernetes, kind: str) -> None:
+    volume = kubernetes.create(f"cloned-{kind}", kind)
+    kubernetes.attach(volume, kind)
+    kubernetes.mount(volume, kind)
+    kubernetes.said(
+        f"echo bytes > {kubernetes.target(volume)}/file; sync -f {kubernetes.target(volume)}/file"
+    )
+    source = csi.VolumeContentSource()
+    source.volume.volume_id = volume
+    clone = kubernetes.create(f"clone-{kind}", kind, source, gib=2)  # while a server has its source
+    kubernetes.attach(clone, kind)
+    kubernetes.mount(clone, kind)  # beside it, and larger
+    file = f"{kubernetes.target(clone)}/file"
+    assert kubernetes.said(f"cat {file}; echo other > {file}") == "bytes"
+    assert kubernetes.total(clone) > 1.8 * GIB
+    assert kubernetes.said(f"cat {kubernetes.target(volume)}/file") == "bytes"
+
+    kubernetes.away(volume)
+    kubernetes.unmount(clone)
+    kubernetes.mount(clone, kind)
+    assert kubernetes.said(f"cat {file}") == "other"
+    kubernetes.away(clone)
+
+
 def test_a_disk_with_data_is_never_formatted(kubernetes: Kubernetes) -> None:
     volume = kubernetes.create("data")
     kubernetes.attach(volume)

@@ -9,7 +9,6 @@ from causeway.host.instance import (
     discover,
     of_cloud_init,
     of_metadata,
-    room_for_volumes,
 )
 
 
@@ -32,7 +31,3 @@ def test_so_does_the_metadata_service() -> None:
 def test_what_says_nothing_is_no_server(text: str) -> None:
     assert of_cloud_init(text) is None
     assert of_metadata(text) is None
-
-
-def test_room_is_that_of_the_bus() -> None:
-    assert room_for_volumes(["vda", "vdb"]) < room_for_volumes(["sda", "loop0"]) < 256

@@ -31,6 +31,7 @@ from causeway.kube.resource import (
     CONFIG_MAPS,
     CRDS,
     CRON_JOBS,
+    CSI_DRIVERS,
     DAEMON_SETS,
     DEPLOYMENTS,
     NAMESPACES,
@@ -198,6 +199,8 @@ async def install(client: Client, objects: Sequence[Object], *, routers_stay: bo
                 await client.create(CRDS, each)
         elif each["kind"] == STORAGE_CLASSES.kind:
             await _install_class(client, each)
+        elif each["kind"] == CSI_DRIVERS.kind:
+            await _install_driver(client, each)
         elif each["kind"] in (SNAPSHOT_CLASSES.kind, ROUTES.kind):
             await _install_defined(client, each)
         else:
@@ -253,6 +256,14 @@ async def _install_class(client: Client, wanted: Object) -> None:
         await client.apply(wanted, manager=MANAGER)
     except Invalid:
         await client.delete(STORAGE_CLASSES, wanted["metadata"]["name"])
+        await client.apply(wanted, manager=MANAGER)
+
+
+async def _install_driver(client: Client, wanted: Object) -> None:
+    """Declare a CSIDriver. What the manifests of the driver before allow would stay allowed beside it."""
+    made = await client.apply(wanted, manager=MANAGER)
+    if made["spec"]["volumeLifecycleModes"] != wanted["spec"]["volumeLifecycleModes"]:
+        await client.delete(CSI_DRIVERS, wanted["metadata"]["name"])
         await client.apply(wanted, manager=MANAGER)
 
 

@@ -7,6 +7,9 @@ from causeway.host.mounts import MountPoint, at
 from causeway.rooms.volumes.access import FILE_SYSTEMS
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
 
+_KUBELETS = "/plugins/kubernetes.io/csi/"
+"""Part of each path at which the kubelet has a driver stage a file system, or publish a block device."""
+
 
 @dataclass(frozen=True)
 class Staging:
@@ -80,3 +83,9 @@ def others(
     paths = {each.path for each in mounts if each.device == device}
     paths |= {path for path, number in blocks.items() if number == device}
     return sorted(paths - own)
+
+
+def claimed(mounts: Iterable[MountPoint], blocks: Mapping[str, int]) -> set[int]:
+    """Return the numbers of the devices that claims have on this node; ``blocks`` as of ``others``."""
+    files = {each.device for each in mounts if each.root == "/" and _KUBELETS in each.path}
+    return files | {number for path, number in blocks.items() if _KUBELETS in path}

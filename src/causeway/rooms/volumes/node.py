@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target
-from causeway.host import disks, mounts
+from causeway.host import disks, mounts, places
 from causeway.rooms.volumes import health, mounting
 from causeway.rooms.volumes.health import Ill
 from causeway.rooms.volumes.model import Capability, Reason, Refused
@@ -29,6 +29,12 @@ class NodeVolumes(NodeStorage):
         super().__init__("volume")
         self._root = root
         self._appear = appear
+
+    def room(self) -> int:
+        """Return how many volumes of claims the machine can have."""
+        table = mounts.table()
+        claimed = mounting.claimed(table, mounts.block_devices(table))
+        return places.room(places.attached(claimed, self._root))
 
     def stage(
         self,

@@ -25,9 +25,12 @@ def run(settings: NodeSettings) -> None:
 
 
 async def _serve(settings: NodeSettings) -> None:
-    instance, limit = await asyncio.to_thread(settings.found)
+    instance = await asyncio.to_thread(settings.server)
+    volumes = NodeVolumes(settings.root)
+    # Now, before the kubelet knows of it: it has nothing mounted meanwhile.
+    limit = await asyncio.to_thread(volumes.room) if settings.limit is None else settings.limit
     log.info("node", server=instance.id, zone=instance.zone, limit=limit)
-    await serve(settings, Node(settings.common, NodeVolumes(settings.root), instance, limit))
+    await serve(settings, Node(settings.common, volumes, instance, limit))
 
 
 class Node(NodeService):

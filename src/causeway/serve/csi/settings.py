@@ -58,11 +58,6 @@ class NodeSettings:
     limit: int | None
     registration: Path | None = None
 
-    def found(self) -> tuple[Instance, int]:
-        """Return which server this is and how many volumes it can take; raises ``Problem``."""
-        limit = instance.room_for_volumes(instance.disks(self.root)) if self.limit is None else self.limit
-        return self.server(), limit
-
     def server(self) -> Instance:
         """Return which server this is; raises ``Problem``."""
         return self.instance or instance.discover(self.root)

@@ -9,7 +9,7 @@ from tests.unit.rooms.volumes.examples import ONE
 from causeway.host.mounts import MountPoint, at
 from causeway.rooms.volumes.access import FILE_SYSTEMS
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
-from causeway.rooms.volumes.mounting import is_staged, others, staging
+from causeway.rooms.volumes.mounting import claimed, is_staged, others, staging
 
 DISK, ANOTHER = os.makedev(254, 16), os.makedev(254, 32)
 STAGED = "/var/lib/kubelet/plugins/staged"
@@ -83,3 +83,16 @@ def test_who_else_has_it() -> None:
     table = [mounted(STAGED), mounted(POD), mounted("/other"), mounted("/", ANOTHER)]
     assert others(table, {"/block": DISK, "/b2": ANOTHER}, DISK, (STAGED, POD)) == ["/block", "/other"]
     assert others(table[:2], {}, DISK, (STAGED, POD)) == []
+
+
+def test_what_the_kubelet_asked_for_is_a_claims_and_nothing_else() -> None:
+    csi = "/var/lib/kubelet/plugins/kubernetes.io/csi"
+    files, device, containers, root = (os.makedev(254, each) for each in (16, 32, 48, 0))
+    table = [
+        mounted("/var/lib/kubelet", root, root="/var/lib/kubelet"),
+        mounted(f"{csi}/cinder.csi.openstack.org/ab12/globalmount", files),
+        mounted(f"{csi}/of.another.driver/cd34/globalmount", root, root="/its/directory"),
+        mounted("/var/lib/containerd", containers),
+    ]
+    blocks = {f"{csi}/volumeDevices/publish/pvc-1/pod": device, "/srv/device": containers}
+    assert claimed(table, blocks) == {files, device}

@@ -37,7 +37,7 @@ def test_everything_can_be_said() -> None:
     assert found.root == Path("/host")
     assert found.registration == Path("/kubelet/plugins_registry")
     assert found.common.health_port == 9882
-    assert found.found() == (Instance("s", "z"), 7)
+    assert (found.server(), found.limit) == (Instance("s", "z"), 7)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,7 @@ def test_what_is_wrong_is_named(environment: dict[str, str], variable: str) -> N
     assert problem.value.exit_code is Exit.USAGE
 
 
-def test_a_limit_is_a_number() -> None:
+def test_a_limit_is_a_number_or_found_out() -> None:
+    assert settings.node({}).limit is None
     with pytest.raises(Problem, match="CAUSEWAY_CSI_VOLUME_LIMIT"):
         settings.node({"CAUSEWAY_CSI_VOLUME_LIMIT": "many"})
