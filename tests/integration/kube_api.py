@@ -236,6 +236,26 @@ class KubeApi:
         return context
 
 
+def controllers(api: KubeApi, directory: Path, *names: str) -> Program:
+    """Return those of Kubernetes' own controllers, in a program that is not started yet."""
+    port = free_port()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it makes its certificate itself
+    argv = [
+        str(api.binaries["kube-controller-manager"]),
+        f"--kubeconfig={api.kubeconfig}",
+        f"--controllers={','.join(names)}",
+        "--leader-elect=false",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--cert-dir={directory}",
+        "--authorization-always-allow-paths=/healthz",
+        f"--authentication-kubeconfig={api.kubeconfig}",
+        f"--authorization-kubeconfig={api.kubeconfig}",
+    ]
+    return Program(argv, directory / "controllers.log", f"https://127.0.0.1:{port}/healthz", context)
+
+
 @pytest.fixture(scope="session")
 def kubernetes_binaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The programs of the release the node image holds; obtained if the cache lacks them."""

@@ -193,6 +193,13 @@ class Storing:
         await stage.gone(SNAPSHOTS, "then", NAMESPACE)
         await stage.gone(SNAPSHOT_CONTENTS, content["metadata"]["name"])
 
+    async def cloned(self, claim: str, size: str, look: Callable[[str], None]) -> None:
+        """Make another claim of a claim, ``look`` at its volume, and have it go."""
+        source = {"kind": CLAIMS.kind, "name": claim}
+        volume, clone = await self.claimed("cloned", size, dataSource=source)
+        look(clone)
+        await self.released("cloned", volume)
+
     async def released(self, claim: str, volume: str) -> None:
         """Delete a claim, and do what its protection and the manager of volumes would, were they here."""
         admin = self.stage.admin

@@ -37,14 +37,19 @@ class Kept:
 
     volumes: dict[str, tuple[str, str, int]] = field(default_factory=dict)  # name -> id, server, GiB
     snapshots: dict[str, tuple[str, str]] = field(default_factory=dict)  # name -> id, volume's id
+    changed: set[str] = field(default_factory=set)  # names of volumes that are of the other type
 
 
 class Storm:
-    """Callers of one driver; ``dice`` decides who hangs up and what is left behind."""
+    """Callers of one driver; ``dice`` decides who hangs up and what is left behind.
 
-    def __init__(self, driver: Driver, server: str, dice: random.Random) -> None:
+    ``other_type`` is a volume type beside the default one, of the same backend.
+    """
+
+    def __init__(self, driver: Driver, server: str, other_type: str, dice: random.Random) -> None:
         self.driver = driver
         self.server = server
+        self.other_type = other_type
         self.dice = dice
         self.kept = Kept()
         self.met: Counter[str] = Counter()  # codes, and starts in vain
@@ -103,10 +108,14 @@ class Storm:
         if not attached:
             await self.ask("ControllerUnpublishVolume", **at)
             await self.ask("ControllerExpandVolume", volume_id=volume, **_size(3))
+        # Not of the volume itself: Cinder leaves one that has snapshots "retyping" for ever.
+        changed = {"mutable_parameters": {"type": self.other_type}}
+        await self.ask("ControllerModifyVolume", volume_id=copy, **changed)
         if self.dice.random() < 0.5:
             await self.ask("DeleteVolume", volume_id=copy)
         else:
             self.kept.volumes[f"{name}-copy"] = (copy, "", 2)
+            self.kept.changed.add(f"{name}-copy")
         if self.dice.random() < 0.3:
             self.kept.snapshots[f"{name}-then"] = (snapshot, volume)
             attached_at = self.server if attached else ""

@@ -24,11 +24,10 @@ KILLED_EVERY = 4.0  # seconds
 
 
 @pytest.fixture
-def swept(mine: Project) -> Iterator[Project]:
-    """The project with room for the storm; its volumes go afterwards, and the server stays."""
-    mine.admin.block_storage.update_quota_set(mine.id, volumes=50, snapshots=50, gigabytes=200)
-    yield mine
-    storage, compute = mine.cloud.block_storage, mine.cloud.compute
+def swept(roomy: Project) -> Iterator[Project]:
+    """The project for the storm; its volumes go afterwards, and the server stays."""
+    yield roomy
+    storage, compute = roomy.cloud.block_storage, roomy.cloud.compute
     for snapshot in storage.snapshots():
         storage.delete_snapshot(snapshot)
     until(lambda: not list(storage.snapshots()))
@@ -42,7 +41,7 @@ def swept(mine: Project) -> Iterator[Project]:
 
 
 async def test_nothing_is_lost_doubled_or_left(
-    swept: Project, server: Any, root: Path, tmp_path: Path
+    other_type: str, swept: Project, server: Any, root: Path, tmp_path: Path
 ) -> None:
     weather = Weather(SEED, STORMY)
     async with cloud_doors(tmp_path, clouds=swept.clouds, services=SERVICES, weather=weather) as (
@@ -50,7 +49,7 @@ async def test_nothing_is_lost_doubled_or_left(
         clouds,
     ):
         driver = driver_of(dataclasses.replace(swept, clouds=clouds), root, tmp_path)
-        storm = Storm(driver, server.id, random.Random(SEED))
+        storm = Storm(driver, server.id, other_type, random.Random(SEED))
         try:
             await storm.start()
             async with asyncio.TaskGroup() as group:
@@ -76,6 +75,7 @@ def _all_is_as_it_was_left(made: Project, server: str, storm: Storm) -> None:
     }
     assert there == kept.volumes
     assert {each.status for each in volumes} <= {"available", "in-use"}
+    assert {each.name for each in volumes if each.volume_type == storm.other_type} == kept.changed
     taken = list(storage.snapshots())
     assert Counter(each.name for each in taken) == Counter(kept.snapshots.keys())
     assert {each.name: (each.id, each.volume_id) for each in taken} == kept.snapshots
