@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.integration.kube_api import KubeApi, Program, child
-from tests.integration.routes.stage import DEADLINE
+from tests.integration.routes.front_door import DEADLINE
 from tests.ports import free_port
 
 from causeway.host.command import run, succeeds

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.stage import Router, Site, until
+from tests.integration.routes.front_door import until
+from tests.integration.routes.stage import Router, Site
 
 from causeway.kube.routes import ROUTES
 

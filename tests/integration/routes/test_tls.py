@@ -3,7 +3,8 @@
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.stage import Site, until
+from tests.integration.routes.front_door import until
+from tests.integration.routes.stage import Site, serving
 
 
 def _der(pem: str) -> bytes:
@@ -87,7 +88,7 @@ async def test_passthrough_shows_the_applications_own_certificate(
 ) -> None:
     await site.namespace("t-through")
     site.authority.issue("own", "own")
-    await site.endpoints("t-through", "bank", [await application("bank", site.serving("own"))])
+    await site.endpoints("t-through", "bank", [await application("bank", serving(site.authority, "own"))])
     worker, host = await site.router.worker(), "through.apps.example"
     tls = {"termination": "passthrough", "insecureEdgeTerminationPolicy": "Redirect"}
     await site.route("t-through", "bank", host=host, tls=tls)
@@ -105,7 +106,7 @@ async def test_passthrough_shows_the_applications_own_certificate(
 async def test_reencrypt_trusts_only_whom_the_route_names(site: Site, application: StartApplication) -> None:
     await site.namespace("t-reencrypt")
     site.authority.issue("inner", "inner")
-    await site.endpoints("t-reencrypt", "bank", [await application("bank", site.serving("inner"))])
+    await site.endpoints("t-reencrypt", "bank", [await application("bank", serving(site.authority, "inner"))])
     worker, host = await site.router.worker(), "reencrypt.apps.example"
     stranger = (site.router.haproxy.directory / "default.pem").read_text()
     stranger = stranger[stranger.index("-----BEGIN CERTIFICATE") :]

@@ -145,12 +145,11 @@ class _Compiler:
                 "stick-table type ip size 100k expire 30s store conn_cur,conn_rate(3s),http_req_rate(10s)",
                 "tcp-request content track-sc2 src",
             ]
-            bounds = [("src_conn_cur", limits.concurrent_tcp), ("src_conn_rate", limits.rate_tcp)]
+            # A connection is counted before it is judged, a request after.
+            bounds = [("src_conn_cur gt", limits.concurrent_tcp), ("src_conn_rate gt", limits.rate_tcp)]
             if self._mode == "http":
-                bounds.append(("src_http_req_rate", limits.rate_http))
-            lines += [
-                f"tcp-request content reject if {{ {what} ge {most} }}" for what, most in bounds if most
-            ]
+                bounds.append(("src_http_req_rate ge", limits.rate_http))
+            lines += [f"tcp-request content reject if {{ {what} {most} }}" for what, most in bounds if most]
         actions = self._spec.http_headers.actions if self._spec.http_headers else None
         if actions is not None and self._mode == "http":
             lines += [header_line("request", each) for each in actions.request]
