@@ -32,7 +32,7 @@ from causeway.rooms.routes.model import (
     Way,
     Wish,
 )
-from causeway.rooms.routes.parts import Opening, Part, Rule, Table, claim
+from causeway.rooms.routes.parts import Barred, Opening, Part, Rule, Table, claim
 from causeway.rooms.routes.ways import rewriting, ways
 
 _USUAL: set[MapName] = {"owner", "sticky"}
@@ -60,6 +60,8 @@ def compile_route(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refus
         return compile_opening(route)
     if isinstance(route, Table):
         return _holding(route, compile_table(route), offer)
+    if isinstance(route, Barred):
+        return Refusal("ExternalCertificateValidationFailed", route.wrong)
     try:
         return _holding(route, _Compiler(route, slices, offer).entry(), offer)
     except (Refused, annotations.Misread, certificates.Unusable) as error:

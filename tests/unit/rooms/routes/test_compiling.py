@@ -224,7 +224,6 @@ def test_cookies_can_be_done_without() -> None:
         ({"tls": {"termination": "passthrough", "certificate": "x"}}, "does not support certificates"),
         ({"tls": {"termination": "passthrough"}, "path": "/a"}, "does not support paths"),
         ({"tls": {"termination": "edge", "destinationCACertificate": "x"}}, "destination certificates"),
-        ({"tls": {"termination": "edge", "externalCertificate": {"name": "x"}}}, "externalCertificate"),
         ({"tls": {"termination": "edge", "key": KEY}}, "no certificate"),
         ({"tls": {"termination": "edge", "certificate": "x", "key": KEY}}, "certificate: cannot be read"),
         ({"tls": {"termination": "edge", "certificate": CERTIFICATE}}, "no private key"),

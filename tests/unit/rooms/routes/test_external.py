@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+from tests.unit.rooms.routes.examples import route
+
+from causeway.kube.ingresses import Secret
+from causeway.kube.objects import Meta
+from causeway.rooms.routes.compiling import Offer, compile_route
+from causeway.rooms.routes.external import filled, secret_of
+from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.parts import Barred
+
+EXTERNAL = {"termination": "edge", "externalCertificate": {"name": "cert"}}
+PAIR = {"tls.crt": b"certificate", "tls.key": b"key"}
+
+
+def secret(data: dict[str, bytes] = PAIR, kind: str = "kubernetes.io/tls") -> Secret:
+    return Secret(Meta(name="cert", namespace="one"), kind, data)
+
+
+def test_a_route_has_the_certificate_of_its_secret_and_authorities_of_its_own() -> None:
+    asking = route(tls=EXTERNAL | {"caCertificate": "authorities"})
+    assert secret_of(asking) == "one/cert"
+    whole = filled(asking, secret())
+    assert whole.spec.tls is not None
+    assert not isinstance(whole, Barred)
+    assert (whole.spec.tls.certificate, whole.spec.tls.key) == ("certificate", "key")
+    assert whole.spec.tls.ca_certificate == "authorities"
+    assert whole.spec.tls.external_certificate is None
+    assert secret_of(route(tls={"termination": "edge"})) == secret_of(route()) == ""
+
+
+@pytest.mark.parametrize(
+    ("tls", "found", "why"),
+    [
+        ({}, "does not exist", "Secret one/cert does not exist"),
+        ({}, secret(kind="Opaque"), "is of type Opaque, not kubernetes.io/tls"),
+        ({}, secret({"tls.crt": b"certificate"}), "has no tls.crt, or no tls.key"),
+        ({"certificate": "own"}, secret(), "the route's own"),
+        ({"termination": "passthrough"}, secret(), "passthrough"),
+    ],
+)
+def test_a_route_is_refused_whose_certificate_cannot_be_had(
+    tls: dict[str, str], found: Secret | str, why: str, tmp_path: Path
+) -> None:
+    refusal = compile_route(filled(route(tls=EXTERNAL | tls), found), lambda *_: (), Offer(tmp_path))
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == "ExternalCertificateValidationFailed"
+    assert refusal.message.startswith("spec.tls.externalCertificate: ")
+    assert why in refusal.message
