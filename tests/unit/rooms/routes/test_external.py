@@ -1,15 +1,19 @@
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from tests.unit.rooms.routes.examples import route
 
+from causeway.kube.client import Listing, WatchEvent
 from causeway.kube.ingresses import Secret
 from causeway.kube.objects import Meta
 from causeway.rooms.routes.compiling import Offer, compile_route
-from causeway.rooms.routes.external import filled, secret_of
+from causeway.rooms.routes.external import ExternalCertificates, filled, secret_of
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Barred
 
+DEADLINE = 60.0
 EXTERNAL = {"termination": "edge", "externalCertificate": {"name": "cert"}}
 PAIR = {"tls.crt": b"certificate", "tls.key": b"key"}
 
@@ -48,3 +52,47 @@ def test_a_route_is_refused_whose_certificate_cannot_be_had(
     assert refusal.reason == "ExternalCertificateValidationFailed"
     assert refusal.message.startswith("spec.tls.externalCertificate: ")
     assert why in refusal.message
+
+
+class Late:
+    """Where a Secret comes from, once it is there."""
+
+    def __init__(self) -> None:
+        self.there = asyncio.Event()
+
+    async def list(self) -> Listing[Secret]:
+        await self.there.wait()
+        return Listing([secret()], "1")
+
+    async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[Secret]]:
+        await asyncio.get_running_loop().create_future()
+        yield WatchEvent("BOOKMARK", None, resource_version)
+
+
+async def test_a_route_waits_until_it_is_known_what_its_secret_is() -> None:
+    place, news = Late(), asyncio.Event()
+    external = ExternalCertificates(lambda _: place, lambda _: news.set())
+    asking = route(tls=EXTERNAL)
+    assert external.fill(asking) is None
+    assert external.fill(route("other")) == route("other")
+    running = asyncio.create_task(external.run())
+    settled = asyncio.create_task(external.settled())
+    place.there.set()
+    async with asyncio.timeout(DEADLINE):
+        await news.wait()
+        assert not settled.done()
+        assert external.fill(asking) == filled(asking, secret())
+        await settled
+    running.cancel()
+
+
+async def test_nobody_waits_for_a_route_that_has_gone() -> None:
+    external = ExternalCertificates(lambda _: Late(), lambda _: None)
+    asking = route(tls=EXTERNAL)
+    assert external.fill(asking) is None
+    settled = asyncio.create_task(external.settled())
+    await asyncio.sleep(0)
+    assert not settled.done()
+    external.forget("one/shop")
+    async with asyncio.timeout(DEADLINE):
+        await settled
