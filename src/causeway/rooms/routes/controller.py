@@ -103,9 +103,10 @@ class Room:
             group.create_task(self._external.run())
             group.create_task(self.entrance.run())
             group.create_task(self.hall.run())
-            await self._external.settled()
-            await self.entrance.begin()
-            await self.hall.begin()
+            async with asyncio.TaskGroup() as beginning:  # beside each other: each may wait for a while
+                beginning.create_task(self._external.settled())
+                beginning.create_task(self.entrance.begin())
+                beginning.create_task(self.hall.begin())
             group.create_task(self.router.run())
             group.create_task(self.controller.run())
 

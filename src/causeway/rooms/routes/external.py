@@ -4,14 +4,19 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
+import structlog
 
 from causeway.kube.ingresses import Secret
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
+from causeway.rooms.routes import certificates
 from causeway.rooms.routes.parts import Barred
-from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+from causeway.rooms.routes.secrets import PATIENCE, Secrets, SourceOfSecret
+
+log = structlog.get_logger()
 
 _TYPE = "kubernetes.io/tls"
+_LONGEST = 317  # characters of a namespace, a slash and a name, each as long as it may be
 
 
 class ExternalCertificates:
@@ -42,10 +47,14 @@ class ExternalCertificates:
         self._news.set()
 
     async def settled(self) -> None:
-        """Wait until no Route waits for what its Secret is; needs ``run`` meanwhile."""
-        while self._waiting:
-            self._news.clear()
-            await self._news.wait()
+        """Wait until no Route waits for what its Secret is, or ``PATIENCE`` is over; needs ``run`` meanwhile."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self._waiting:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            log.warning("Routes are not served before their Secrets are known", routes=sorted(self._waiting))
 
     async def run(self) -> None:
         """Follow Secrets until cancelled."""
@@ -63,26 +72,32 @@ def filled(route: Route, secret: Secret | str) -> Route:
 
     ``secret`` is text if it cannot be had. Authorities are the Route's own: a Secret is not asked for any.
     """
-    tls, wrong = route.spec.tls, ""
+    tls, wrong, name = route.spec.tls, "", secret_of(route)[:_LONGEST]
     if tls is None:
         return route
+    certificate = key = ""
     if tls.certificate or tls.key:
         wrong = "stands beside a certificate or key of the route's own: leave one of them out"
     elif tls.termination == "passthrough":
         wrong = "passthrough termination does not support certificates"
     elif isinstance(secret, str):
-        wrong = f"Secret {secret_of(route)} {secret}"
+        wrong = f"Secret {name} {secret}"
     elif secret.type != _TYPE:
-        wrong = f"Secret {secret_of(route)} is of type {secret.type}, not {_TYPE}"
+        wrong = f"Secret {name} is of type {secret.type}, not {_TYPE}"
     elif not (secret.data.get("tls.crt") and secret.data.get("tls.key")):
-        wrong = f"Secret {secret_of(route)} has no tls.crt, or no tls.key"
-    if wrong or isinstance(secret, str):
+        wrong = f"Secret {name} has no tls.crt, or no tls.key"
+    else:
+        certificate, key = (secret.data[each].decode(errors="replace") for each in ("tls.crt", "tls.key"))
+        try:
+            certificates.chain_with_key(certificate, key, "")
+        except certificates.Unusable as error:
+            wrong = f"Secret {name}: {error}"
+    if wrong:
         return Barred(
             metadata=route.metadata,
             spec=route.spec,
             status=route.status,
             wrong=f"spec.tls.externalCertificate: {wrong}",
         )
-    certificate, key = (secret.data[name].decode(errors="replace") for name in ("tls.crt", "tls.key"))
     own = msgspec.structs.replace(tls, certificate=certificate, key=key, external_certificate=None)
     return msgspec.structs.replace(route, spec=msgspec.structs.replace(route.spec, tls=own))

@@ -1,6 +1,7 @@
 """Following Secrets, each by its name: no other is asked for, and the right to read those is enough."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -12,6 +13,11 @@ from causeway.kube.store import Store
 
 SourceOfSecret = Callable[[str], Source[Secret]]
 """Returns where the Secret of a key comes from."""
+PATIENCE = 60.0
+"""Seconds in which a router that begins waits for Secrets of which nothing is known."""
+_LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)  # a DNS subdomain name
+_IMPOSSIBLE = "cannot exist: its name is no DNS subdomain name of at most 253 characters"
 _PASSING = frozenset({401, 408, 410, 429})  # refusals that have nothing to do with the Secret
 _LASTING = 60.0  # seconds: an API server that starts may refuse for a moment, which takes no certificate away
 
@@ -36,6 +42,8 @@ class Secrets:
             self._owners.setdefault(key, set()).add(owner)
             if key not in self._followed:
                 self._followed[key] = _Followed(self._source(key), partial(self._tell, key))
+                if not _possible(key):
+                    self._followed[key].denied = _IMPOSSIBLE
                 self._start(key)
         for key in before - keys:
             self._owners[key].discard(owner)
@@ -62,12 +70,17 @@ class Secrets:
             await asyncio.get_running_loop().create_future()  # until cancelled
 
     def _start(self, key: str) -> None:
-        if self._group is not None:
+        if self._group is not None and _possible(key):
             self._tasks[key] = self._group.create_task(self._followed[key].run())
 
     def _tell(self, key: str) -> None:
         for owner in list(self._owners.get(key, ())):
             self._told(owner)
+
+
+def _possible(key: str) -> bool:
+    """Return whether there can be a Secret of a key: another name would be more than one in a request."""
+    return _NAME.fullmatch(key.partition("/")[2]) is not None
 
 
 class _Followed:

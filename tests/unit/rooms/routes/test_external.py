@@ -1,9 +1,10 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.unit.rooms.routes.examples import route
+from tests.unit.rooms.routes.examples import certificate, route
 
 from causeway.kube.client import Listing, WatchEvent
 from causeway.kube.ingresses import Secret
@@ -12,10 +13,13 @@ from causeway.rooms.routes.compiling import Offer, compile_route
 from causeway.rooms.routes.external import ExternalCertificates, filled, secret_of
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import Barred
+from causeway.rooms.routes.secrets import PATIENCE
 
 DEADLINE = 60.0
 EXTERNAL = {"termination": "edge", "externalCertificate": {"name": "cert"}}
-PAIR = {"tls.crt": b"certificate", "tls.key": b"key"}
+CHAIN, KEY = certificate("www.apps.example")
+PAIR = {"tls.crt": CHAIN.encode(), "tls.key": KEY.encode()}
+OTHER = certificate("other.example")[1].encode()
 
 
 def secret(data: dict[str, bytes] = PAIR, kind: str = "kubernetes.io/tls") -> Secret:
@@ -28,7 +32,7 @@ def test_a_route_has_the_certificate_of_its_secret_and_authorities_of_its_own() 
     whole = filled(asking, secret())
     assert whole.spec.tls is not None
     assert not isinstance(whole, Barred)
-    assert (whole.spec.tls.certificate, whole.spec.tls.key) == ("certificate", "key")
+    assert (whole.spec.tls.certificate, whole.spec.tls.key) == (CHAIN, KEY)
     assert whole.spec.tls.ca_certificate == "authorities"
     assert whole.spec.tls.external_certificate is None
     assert secret_of(route(tls={"termination": "edge"})) == secret_of(route()) == ""
@@ -40,6 +44,9 @@ def test_a_route_has_the_certificate_of_its_secret_and_authorities_of_its_own() 
         ({}, "does not exist", "Secret one/cert does not exist"),
         ({}, secret(kind="Opaque"), "is of type Opaque, not kubernetes.io/tls"),
         ({}, secret({"tls.crt": b"certificate"}), "has no tls.crt, or no tls.key"),
+        ({}, secret(PAIR | {"tls.crt": b"\xff\0"}), "Secret one/cert: certificate: cannot be read"),
+        ({}, secret(PAIR | {"tls.key": b"garbage"}), "Secret one/cert: key: no private key"),
+        ({}, secret(PAIR | {"tls.key": OTHER}), "Secret one/cert: key: is not that of the certificate"),
         ({"certificate": "own"}, secret(), "the route's own"),
         ({"termination": "passthrough"}, secret(), "passthrough"),
     ],
@@ -52,6 +59,13 @@ def test_a_route_is_refused_whose_certificate_cannot_be_had(
     assert refusal.reason == "ExternalCertificateValidationFailed"
     assert refusal.message.startswith("spec.tls.externalCertificate: ")
     assert why in refusal.message
+
+
+def test_a_name_that_is_too_long_is_not_repeated_whole() -> None:
+    asking = route(tls={"termination": "edge", "externalCertificate": {"name": "a" * 100_000}})
+    barred = filled(asking, "cannot exist")
+    assert isinstance(barred, Barred)
+    assert len(barred.wrong) < 400
 
 
 class Late:
@@ -84,6 +98,25 @@ async def test_a_route_waits_until_it_is_known_what_its_secret_is() -> None:
         assert external.fill(asking) == filled(asking, secret())
         await settled
     running.cancel()
+
+
+def test_a_secret_of_which_nothing_is_ever_heard_keeps_the_others_waiting_for_a_minute(
+    in_virtual_time: Callable[[Coroutine[Any, Any, None]], None],
+) -> None:
+    async def waiting() -> None:
+        place, news = Late(), asyncio.Event()
+        external = ExternalCertificates(lambda _: place, lambda _: news.set())
+        asking, now = route(tls=EXTERNAL), asyncio.get_running_loop().time
+        assert external.fill(asking) is None
+        running = asyncio.create_task(external.run())
+        await external.settled()
+        assert now() == PATIENCE == 60
+        place.there.set()
+        await news.wait()
+        assert external.fill(asking) == filled(asking, secret())
+        running.cancel()
+
+    in_virtual_time(waiting())
 
 
 async def test_nobody_waits_for_a_route_that_has_gone() -> None:

@@ -205,16 +205,33 @@ async def test_one_that_may_be_listed_and_not_watched_is_had_anyhow() -> None:
 @pytest.mark.parametrize("status", [400, 404, 405, 422, 401, 410, 429, 500, 503])
 async def test_one_that_can_never_be_read_is_known_and_one_that_cannot_now_is_not(status: int) -> None:
     world = World()
-    world.place("one/a=b").fault = error_from("secrets", status, b"no such field")
+    world.place("one/cert").fault = error_from("secrets", status, b"no such field")
     with world.running():
-        world.secrets.want("one/shop", frozenset({"one/a=b"}))
+        world.secrets.want("one/shop", frozenset({"one/cert"}))
         if status in (400, 404, 405, 422):
             await world.until(lambda: "one/shop" in world.told)
             assert world.secrets.known("one/shop")
-            assert world.secrets.get("one/a=b") == "cannot be read: no such field"
+            assert world.secrets.get("one/cert") == "cannot be read: no such field"
         else:
-            await world.until(lambda: world.place("one/a=b").asked == 2)
+            await world.until(lambda: world.place("one/cert").asked == 2)
             assert not world.secrets.known("one/shop")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a=b", "a,metadata.namespace=two", "a/b", "../two/a", "A", "a.", "a\n", "a" * 254]
+)
+@pytest.mark.parametrize("running", [True, False])
+async def test_nobody_is_asked_for_what_can_be_no_name(name: str, running: bool) -> None:
+    world, key = World(), f"one/{name}"
+    if not running:  # it is wanted before
+        world.secrets.want("one/shop", frozenset({key, "one/" + "a" * 253}))
+    with world.running():
+        world.secrets.want("one/shop", frozenset({key, "one/" + "a" * 253}))
+        await world.until(lambda: world.secrets.known("one/shop"))
+        assert world.place("one/" + "a" * 253).asked == 1
+        assert world.place(key).asked == 0
+        assert "no DNS subdomain name" in str(world.secrets.get(key))
+        world.secrets.want("one/shop", frozenset())
 
 
 def test_a_secret_never_shows_what_is_in_it() -> None:
