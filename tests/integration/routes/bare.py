@@ -14,6 +14,7 @@ from tests.ports import free_port
 from causeway.host.haproxy import Haproxy
 from causeway.kube.objects import EndpointSlice
 from causeway.kube.routes import Route
+from causeway.rooms.routes.admission import Rules
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.router import Router
@@ -31,6 +32,7 @@ class Bare(FrontDoor):
     directory: Path
     further: int = field(default_factory=free_port)
     log: str = ""
+    proxy_protocol: bool = False
     applications: dict[str, Sequence[Application]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -45,9 +47,10 @@ class Bare(FrontDoor):
             connections=1000,
             threads=1,
             log=self.log,
+            proxy_protocol=self.proxy_protocol,
             ports=(f"127.0.0.1:{self.further}",),
         )
-        offer = Offer(directory=self.directory)
+        offer = Offer(directory=self.directory, rules=Rules(wildcards=True))
         self.router = Router(self.haproxy, offer, front, self._slices, spares=16, told=lambda _key: None)
 
     def _slices(self, _namespace: str, service: str) -> list[EndpointSlice]:
