@@ -80,8 +80,8 @@ class Entrance:
     async def begin(self) -> None:
         """Put all parts there are to the router; returns once it is known what their Secrets are.
 
-        Needs ``run`` meanwhile. A router that began earlier would take certificates from a HAProxy that runs. It
-        waits for so long and no longer: then it begins without Ingresses that wait.
+        Needs ``run`` meanwhile. A router that began earlier would take certificates from a HAProxy that runs.
+        It waits for so long and no longer: then it begins without Ingresses that wait.
         """
         for each in (self._ingresses, self._classes, self._services):
             await each.synced.wait()

@@ -47,7 +47,7 @@ class ExternalCertificates:
         self._news.set()
 
     async def settled(self) -> None:
-        """Wait until no Route waits for what its Secret is, or ``PATIENCE`` is over; needs ``run`` meanwhile."""
+        """Wait until no Route waits for what its Secret is, at most ``PATIENCE``; needs ``run`` meanwhile."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while self._waiting:
