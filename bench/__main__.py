@@ -15,8 +15,9 @@ import structlog
 import typer
 from rich.console import Console
 
-from bench import names, network, router, scale, volumes
+from bench import names, network, scale, volumes
 from bench.result import Case, save, show
+from bench.router import measuring
 from causeway.kit.errors import Problem
 from causeway.lab.settings import from_environment
 
@@ -98,9 +99,9 @@ def measure_router(
     output: Annotated[Path, typer.Option(help="Where the record is written.")] = RESULTS / "router.json",
 ) -> None:
     """Measure the router beside regular expressions and reloads, on the same HAProxy."""
-    plan = router.Plan(_numbers(routes), seconds, changes)
+    plan = measuring.Plan(_numbers(routes), seconds, changes)
     with _recorded(output, "router") as cases, _scratch() as directory, _interruptible():
-        asyncio.run(router.run(directory, port, plan, console, cases))
+        asyncio.run(measuring.run(directory, port, plan, console, cases))
 
 
 @contextlib.contextmanager

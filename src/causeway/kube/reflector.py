@@ -45,6 +45,13 @@ class Source(Protocol[T]):
         ...
 
 
+async def close(events: AsyncIterator[object]) -> None:
+    """End a watch of which no more is wanted."""
+    end = getattr(events, "aclose", None)
+    if end is not None:
+        await end()
+
+
 class ApiSource(Generic[T]):
     """All objects of a resource that selectors match, in one namespace or in all."""
 
@@ -126,11 +133,11 @@ class Reflector(Generic[T]):
                     self._failures = 0
                 if not came and now() - started < 1:
                     await self._wait("the watch ended at once")
-            except Gone:
+            except Gone as error:
                 version = None
                 self._count("expired")
                 if self._failures:
-                    await self._wait("the version asked for is no longer kept")
+                    await self._wait(str(error))
                 else:
                     self._failures = 1  # once is ordinary
             except (ApiError, TimeoutError) as error:
@@ -150,9 +157,7 @@ class Reflector(Generic[T]):
                     self._take(event.type == "DELETED", event.object)
                 yield event.resource_version
         finally:
-            close = getattr(events, "aclose", None)
-            if close is not None:
-                await close()
+            await close(events)
 
     def _take(self, deleted: bool, thing: T) -> None:
         key = key_of(thing)

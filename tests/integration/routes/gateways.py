@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tests.integration.routes.front_door import until
 from tests.integration.routes.ingresses import Ingresses
-from tests.integration.routes.stage import until
 
 from causeway.kube.gateways import (
     GATEWAY_CLASSES,

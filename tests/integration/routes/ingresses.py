@@ -4,7 +4,8 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from tests.integration.routes.stage import Application, Site, until
+from tests.integration.routes.front_door import until
+from tests.integration.routes.stage import Application, Site
 
 from causeway.kube.ingresses import INGRESSES
 from causeway.kube.resource import EVENTS, ROLE_BINDINGS, ROLES

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.integration.kube_api import KubeApi, child, controllers
-from tests.integration.routes.stage import DEADLINE
+from tests.integration.routes.front_door import DEADLINE
 
 from causeway.host.command import run, succeeds
 from causeway.kube.client import Client

@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from tests.integration.kube_api import Authority
+from tests.integration.routes.front_door import DEADLINE, FrontDoor, until
 from tests.ports import free_port
 
 from causeway.host.haproxy import Haproxy
@@ -25,7 +24,6 @@ from causeway.kube.errors import AlreadyExists
 from causeway.kube.resource import ENDPOINT_SLICES, NAMESPACES
 from causeway.kube.routes import ROUTES
 
-DEADLINE = 120.0
 NAME = "test"
 SUFFIX = "apps.example"
 LOCAL = f"198.51.100.{1 + os.getpid() % 254}"
@@ -33,14 +31,6 @@ LOCAL = f"198.51.100.{1 + os.getpid() % 254}"
 
 Another one than that of tests beside these.
 """
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    """Wait for a condition; the time it takes is nobody's business below the deadline."""
-    end = time.monotonic() + DEADLINE
-    while not await condition():
-        assert time.monotonic() < end, f"in vain: {what}"
-        await asyncio.sleep(0.01)
 
 
 class Application:
@@ -62,7 +52,7 @@ class Application:
 
     async def start(self) -> "Application":
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOCAL, 0, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, LOCAL, self.port, ssl_context=self._tls).start()
         self.port = self._runner.addresses[0][1]
         return self
 
@@ -97,7 +87,7 @@ class Greeter(Application):
     """An application that speaks first, and then repeats what it hears: it says no HTTP."""
 
     async def start(self) -> "Greeter":
-        self._server = await asyncio.start_server(self._greet, LOCAL, 0)
+        self._server = await asyncio.start_server(self._greet, LOCAL, 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -114,27 +104,12 @@ class Greeter(Application):
 
 
 @dataclass
-class Answer:
-    """An answer with what the application behind it said of the request."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: dict[str, Any]
-
-    @property
-    def application(self) -> str:
-        return str(self.body.get("application", ""))
-
-
-@dataclass
-class Router:
-    """The process, its HAProxy, and ways to ask it."""
+class Router(FrontDoor):
+    """The process and its HAProxy."""
 
     directory: Path
     kubeconfig: Path
     settings: dict[str, str] = field(default_factory=dict)
-    http: int = field(default_factory=free_port)
-    https: int = field(default_factory=free_port)
     health: int = field(default_factory=free_port)
     further: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
     process: "subprocess.Popen[bytes] | None" = None
@@ -203,57 +178,12 @@ class Router:
         """Return the worker's process: another one after every reload."""
         return (await self.haproxy.about())["Pid"]
 
-    async def get(
-        self,
-        host: str,
-        path: str = "/",
-        *,
-        tls: bool = False,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        context: ssl.SSLContext | None = None,
-        port: int = 0,
-    ) -> Answer:
-        if context is None:
-            context = ssl.create_default_context()
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        connector = aiohttp.TCPConnector(ssl=context, force_close=True)
-        scheme, usual = ("https", self.https) if tls else ("http", self.http)
-        jar = aiohttp.DummyCookieJar()
-        async with (
-            aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session,
-            session.request(
-                method,
-                f"{scheme}://127.0.0.1:{port or usual}{path}",
-                headers={"Host": host, **(headers or {})},
-                server_hostname=host if tls else None,
-                allow_redirects=False,
-            ) as answer,
-        ):
-            text = await answer.text()
-            body = json.loads(text) if "json" in answer.headers.get("content-type", "") else {}
-            return Answer(answer.status, answer.headers, body)
 
-    async def certificate(self, host: str) -> bytes:
-        """Return the certificate shown to who asks for ``host``, as DER."""
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        _, writer = await asyncio.open_connection("127.0.0.1", self.https, ssl=context, server_hostname=host)
-        shown: bytes = writer.get_extra_info("ssl_object").getpeercert(True)
-        writer.close()
-        return shown
-
-    async def answers(self, host: str, application: str, path: str = "/", *, tls: bool = False) -> Answer:
-        """Wait until ``application`` answers for ``host``; return that answer."""
-        found: list[Answer] = []
-
-        async def asked() -> bool:
-            found[:] = [await self.get(host, path, tls=tls)]
-            return found[0].application == application
-
-        await until(asked, f"{application} answers for {host}{path}")
-        return found[0]
+def serving(authority: Authority, file: str) -> ssl.SSLContext:
+    """Return what a server needs that shows a certificate of the authority's."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.path(f"{file}.crt"), authority.path(f"{file}.key"))
+    return context
 
 
 @dataclass
@@ -324,8 +254,3 @@ class Site:
 
     def pem(self, file: str) -> str:
         return Path(self.authority.path(file)).read_text()
-
-    def serving(self, file: str) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.authority.path(f"{file}.crt"), self.authority.path(f"{file}.key"))
-        return context

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.stage import Site, until
+from tests.integration.routes.front_door import trusting, until
+from tests.integration.routes.stage import Site
 
 from causeway.kube.resource import NAMESPACES
 from causeway.kube.routes import ROUTES
@@ -35,7 +36,7 @@ async def test_clients_show_certificates_which_applications_are_told(
     async def refused() -> bool:
         """Whether who has no certificate is not served, which in TLS 1.3 he learns of only by reading."""
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", site.router.https, ssl=_trusting(), server_hostname=host
+            "127.0.0.1", site.router.https, ssl=trusting(), server_hostname=host
         )
         writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         try:
@@ -50,7 +51,7 @@ async def test_clients_show_certificates_which_applications_are_told(
     await site.route("t-clients", "more", host="more.apps.example", tls=EDGE)
     await site.told("t-clients", "more", "True")
     await until(site.router.ready, "the router is ready")
-    known = _trusting()
+    known = trusting()
     known.load_cert_chain(site.authority.path("alice.crt"), site.authority.path("alice.key"))
     answer = await site.router.get(host, tls=True, context=known, headers={"X-SSL-Client-CN": "root"})
     told = answer.body["headers"]
@@ -110,21 +111,6 @@ def _version(host: str, port: int) -> str:
     return done.stdout
 
 
-async def test_who_asks_too_often_is_turned_away(site: Site, application: StartApplication) -> None:
-    await site.namespace("t-often")
-    await site.endpoints("t-often", "shop", [await application("shop")])
-    host, limit = "often.apps.example", "haproxy.router.openshift.io/rate-limit-connections"
-    await site.route("t-often", "shop", host=host, annotations={limit: "true", f"{limit}.rate-tcp": "100000"})
-    await site.router.answers(host, "shop")
-    await site.route("t-often", "shop", host=host, annotations={limit: "true", f"{limit}.rate-http": "2"})
-
-    async def turned_away() -> bool:
-        answers = [await _asked(site, host) for _ in range(10)]
-        return not any(" 200 " in each.partition("\r\n")[0] for each in answers[-3:])
-
-    await until(turned_away, "too many requests are not answered")
-
-
 async def _asked(site: Site, host: str, first: str = "") -> str:
     """Return the whole answer, "" if the connection ends without one; ``first`` goes before the request."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.router.http)
@@ -171,9 +157,3 @@ async def test_a_shard_has_the_routes_its_labels_select(
     await gone("t-inside.apps.example")
     for namespace in both:
         await label(namespace, None)
-
-
-def _trusting() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context

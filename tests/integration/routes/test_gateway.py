@@ -14,9 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.integration.deployment import served
 from tests.integration.routes.conftest import StartApplication
+from tests.integration.routes.front_door import until
 from tests.integration.routes.gateway_api import definitions
 from tests.integration.routes.gateways import ALL, Gateways, backend, http_rule, listener
-from tests.integration.routes.stage import SUFFIX, Greeter, Site, until
+from tests.integration.routes.stage import SUFFIX, Greeter, Site, serving
 
 from causeway.kube.gateways import GATEWAY_CLASSES, GATEWAYS, GRANTS, HTTP_ROUTES, TCP_ROUTES, TLS_ROUTES
 from causeway.kube.resource import CRDS, ROLE_BINDINGS, ROLES, SECRETS, SERVICES
@@ -283,7 +284,7 @@ async def test_tls_is_passed_through_to_whom_the_name_leads(
     site: Site, gateways: Gateways, application: StartApplication
 ) -> None:
     site.authority.issue("bank", "bank")
-    await gateways.service("bank", await application("bank", site.serving("bank")))
+    await gateways.service("bank", await application("bank", serving(site.authority, "bank")))
     worker = await site.router.worker()
     passing = {"mode": "Passthrough"}
     await gateways.gateway("edge", listener("TLS", hostname="*.through.example", tls=passing))

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.integration.routes.conftest import StartApplication
+from tests.integration.routes.front_door import until
 from tests.integration.routes.ingresses import Ingresses, path, rule
-from tests.integration.routes.stage import Site, until
+from tests.integration.routes.stage import Site
 
 from causeway.kube.ingresses import INGRESSES
 from causeway.kube.resource import INGRESS_CLASSES, ROLE_BINDINGS, ROLES, SECRETS, SERVICES

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import aiohttp
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.stage import Router, Site, until
+from tests.integration.routes.front_door import until
+from tests.integration.routes.stage import Router, Site
 
 from causeway.kube.routes import ROUTES
 from causeway.rooms.routes.statuses import CONTESTED

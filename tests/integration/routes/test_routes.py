@@ -4,7 +4,8 @@ import asyncio
 
 import aiohttp
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.stage import SUFFIX, Site, until
+from tests.integration.routes.front_door import until
+from tests.integration.routes.stage import SUFFIX, Site
 
 from causeway.kube.routes import ROUTES
 

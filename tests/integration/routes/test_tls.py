@@ -1,9 +1,13 @@
 """Where TLS ends, whose certificate is shown, and who is trusted."""
 
+import asyncio
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.stage import Site, until
+from tests.integration.routes.front_door import until
+from tests.integration.routes.ingresses import Ingresses
+from tests.integration.routes.stage import Site, serving
 
 
 def _der(pem: str) -> bytes:
@@ -87,7 +91,7 @@ async def test_passthrough_shows_the_applications_own_certificate(
 ) -> None:
     await site.namespace("t-through")
     site.authority.issue("own", "own")
-    await site.endpoints("t-through", "bank", [await application("bank", site.serving("own"))])
+    await site.endpoints("t-through", "bank", [await application("bank", serving(site.authority, "own"))])
     worker, host = await site.router.worker(), "through.apps.example"
     tls = {"termination": "passthrough", "insecureEdgeTerminationPolicy": "Redirect"}
     await site.route("t-through", "bank", host=host, tls=tls)
@@ -105,7 +109,7 @@ async def test_passthrough_shows_the_applications_own_certificate(
 async def test_reencrypt_trusts_only_whom_the_route_names(site: Site, application: StartApplication) -> None:
     await site.namespace("t-reencrypt")
     site.authority.issue("inner", "inner")
-    await site.endpoints("t-reencrypt", "bank", [await application("bank", site.serving("inner"))])
+    await site.endpoints("t-reencrypt", "bank", [await application("bank", serving(site.authority, "inner"))])
     worker, host = await site.router.worker(), "reencrypt.apps.example"
     stranger = (site.router.haproxy.directory / "default.pem").read_text()
     stranger = stranger[stranger.index("-----BEGIN CERTIFICATE") :]
@@ -116,4 +120,46 @@ async def test_reencrypt_trusts_only_whom_the_route_names(site: Site, applicatio
     tls["destinationCACertificate"] = site.pem("ca.crt")
     await site.route("t-reencrypt", "bank", host=host, tls=tls)
     await site.router.answers(host, "bank", tls=True)
+    assert await site.router.worker() == worker
+
+
+async def test_a_certificate_of_a_secret_is_shown_that_the_router_may_read(
+    site: Site, application: StartApplication
+) -> None:
+    await site.namespace("t-external")
+    await site.endpoints("t-external", "shop", [await application("shop")])
+    written, host = Ingresses(site, "t-external"), "external.apps.example"
+    for number in (1, 2):
+        site.authority.issue(f"external{number}", host)
+    first = await written.certificate("cert", "external1")
+    worker = await site.router.worker()
+    tls = {"termination": "edge", "externalCertificate": {"name": "cert"}}
+    await site.route("t-external", "shop", host=host, tls=tls)
+
+    async def refused(why: str) -> None:
+        entry = await site.told("t-external", "shop", "False", "ExternalCertificateValidationFailed")
+        assert why in entry["conditions"][0]["message"]
+        assert (await site.router.get(host, tls=True)).status == 503
+
+    async def shown(wanted: bytes) -> None:
+        async def is_shown() -> bool:
+            return await site.router.certificate(host) == wanted
+
+        await until(is_shown, "the certificate is shown")
+        assert (await site.router.get(host, tls=True)).application == "shop"
+
+    await refused("may not be read")
+    await written.may_read("cert")
+    await shown(first)
+    await site.told("t-external", "shop", "True")
+    second = await written.certificate("cert", "external2")
+    await shown(second)
+    await site.router.kill()
+    start = asyncio.create_task(site.router.start())
+    while not start.done():
+        assert await site.router.certificate(host) == second
+    await start
+    await site.admin.request("DELETE", "/api/v1/namespaces/t-external/secrets/cert")
+    await refused("does not exist")
+    await shown(await written.certificate("cert", "external1"))
     assert await site.router.worker() == worker

@@ -36,8 +36,6 @@ def _check_tls(tls: RouteTLS) -> None:
     policy = tls.insecure_edge_termination_policy
     if policy not in _POLICIES or (passthrough and policy == "Allow"):
         raise Refused(f"spec.tls.insecureEdgeTerminationPolicy: {policy!r} is not possible here")
-    if tls.external_certificate is not None and tls.external_certificate.name:
-        raise Refused("spec.tls.externalCertificate: is not supported, put the certificate into the route")
     own = tls.certificate or tls.key or tls.ca_certificate or tls.destination_ca_certificate
     if passthrough and own:
         raise Refused("spec.tls: passthrough termination does not support certificates")

@@ -32,7 +32,7 @@ from causeway.rooms.routes.model import (
     Way,
     Wish,
 )
-from causeway.rooms.routes.parts import Opening, Part, Rule, Table, claim
+from causeway.rooms.routes.parts import Barred, Opening, Part, Rule, Table, claim
 from causeway.rooms.routes.ways import rewriting, ways
 
 _USUAL: set[MapName] = {"owner", "sticky"}
@@ -60,6 +60,8 @@ def compile_route(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refus
         return compile_opening(route)
     if isinstance(route, Table):
         return _holding(route, compile_table(route), offer)
+    if isinstance(route, Barred):
+        return Refusal("ExternalCertificateValidationFailed", route.wrong)
     try:
         return _holding(route, _Compiler(route, slices, offer).entry(), offer)
     except (Refused, annotations.Misread, certificates.Unusable) as error:
@@ -147,12 +149,11 @@ class _Compiler:
                 "stick-table type ip size 100k expire 30s store conn_cur,conn_rate(3s),http_req_rate(10s)",
                 "tcp-request content track-sc2 src",
             ]
-            bounds = [("src_conn_cur", limits.concurrent_tcp), ("src_conn_rate", limits.rate_tcp)]
+            # A connection is counted before it is judged, a request after.
+            bounds = [("src_conn_cur gt", limits.concurrent_tcp), ("src_conn_rate gt", limits.rate_tcp)]
             if self._mode == "http":
-                bounds.append(("src_http_req_rate", limits.rate_http))
-            lines += [
-                f"tcp-request content reject if {{ {what} ge {most} }}" for what, most in bounds if most
-            ]
+                bounds.append(("src_http_req_rate ge", limits.rate_http))
+            lines += [f"tcp-request content reject if {{ {what} {most} }}" for what, most in bounds if most]
         actions = self._spec.http_headers.actions if self._spec.http_headers else None
         if actions is not None and self._mode == "http":
             lines += [header_line("request", each) for each in actions.request]

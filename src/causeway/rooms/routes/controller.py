@@ -20,6 +20,7 @@ from causeway.rooms.routes.admission import generated_host
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.entrance import Entrance
+from causeway.rooms.routes.external import ExternalCertificates
 from causeway.rooms.routes.gateway.hall import Hall
 from causeway.rooms.routes.gateway.listeners import Offered
 from causeway.rooms.routes.model import Refusal
@@ -41,7 +42,7 @@ class Selection(msgspec.Struct, frozen=True):
 class Room:
     """Follows routes and their endpoints, holds HAProxy to them and writes what came of it.
 
-    ``secret`` is where a Secret comes from that an Ingress or a Gateway names.
+    ``secret`` is where a Secret comes from that a Route, an Ingress or a Gateway names.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Room:
             self._namespaces.follow(self._namespace_changed)
         self.controller = Controller("routes", self, workers=4, kind="route")
         self.router = Router(proxy, offer, front, self._slices_of, spares=spares, told=self._tell)
+        self._external = ExternalCertificates(secret, self._secret_changed)
         self.entrance = Entrance(
             client,
             informers,
@@ -99,10 +101,13 @@ class Room:
             for route in self._routes.store.all():
                 self._take(route)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._external.run())
             group.create_task(self.entrance.run())
             group.create_task(self.hall.run())
-            await self.entrance.begin()
-            await self.hall.begin()
+            async with asyncio.TaskGroup() as beginning:  # beside each other: each may wait for a while
+                beginning.create_task(self._external.settled())
+                beginning.create_task(self.entrance.begin())
+                beginning.create_task(self.hall.begin())
             group.create_task(self.router.run())
             group.create_task(self.controller.run())
 
@@ -126,14 +131,18 @@ class Room:
         return self._namespaces is None or self._namespaces.store.get(namespace) is not None
 
     def _take(self, route: Route) -> None:
-        if self._allowed(route.metadata.namespace):
-            self.router.put(route)
-        else:
-            self.router.remove(key_of(route))
+        if not self._allowed(route.metadata.namespace):
+            self._forget(key_of(route))
+        elif (whole := self._external.fill(route)) is not None:
+            self.router.put(whole)
+
+    def _forget(self, key: str) -> None:
+        self._external.forget(key)
+        self.router.remove(key)
 
     def _route_changed(self, change: Change[Route]) -> None:
         if change.new is None:
-            self.router.remove(change.key)
+            self._forget(change.key)
             return
         old, new = change.old, change.new
         annotations_and_spec = (new.spec, new.metadata.annotations, new.metadata.uid)
@@ -141,6 +150,11 @@ class Room:
             self._take(new)
         else:
             self.controller.queue.add(change.key)  # somebody may have written over our part of its status
+
+    def _secret_changed(self, key: str) -> None:
+        route = self._routes.store.get(key)
+        if route is not None:
+            self._take(route)
 
     def _slice_changed(self, change: Change[EndpointSlice]) -> None:
         for part in (change.old, change.new):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 
 from causeway.engine.controller import Controller
 from causeway.engine.reconciler import DONE, Result
@@ -22,8 +23,10 @@ from causeway.rooms.routes.endings import secrets_of
 from causeway.rooms.routes.ingresses import Derived, derive
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.router import Router
-from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+from causeway.rooms.routes.secrets import PATIENCE, Secrets, SourceOfSecret
 from causeway.rooms.routes.statuses import Written
+
+log = structlog.get_logger()
 
 
 class Objects(Protocol):
@@ -42,7 +45,8 @@ class Entrance:
     """Ingresses that are ours, as parts among the routes of ``router``.
 
     ``allowed`` says of a namespace whether its Ingresses may be ours; ``canonical`` is the name or the
-    address to point DNS at, "" if it is not known.
+    address to point DNS at, "" if it is not known; ``patience`` is how many seconds all Ingresses wait at the
+    beginning for one whose Secrets are not known.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class Entrance:
         labels: str | None,
         allowed: Callable[[str], bool],
         canonical: str,
+        patience: float = PATIENCE,
     ) -> None:
+        self._patience = patience
         self._client, self._recorder, self._router = client, recorder, router
         self._allowed, self._canonical = allowed, canonical
         self._ingresses = informers.ingresses(labels)
@@ -77,12 +83,18 @@ class Entrance:
         """Put all parts there are to the router; returns once it is known what their Secrets are.
 
         Needs ``run`` meanwhile. A router that began earlier would take certificates from a HAProxy that runs.
+        It waits for so long and no longer: then it begins without Ingresses that wait.
         """
         for each in (self._ingresses, self._classes, self._services):
             await each.synced.wait()
         self._begun = True
         self.look_at_all()
-        await self._nobody_waits.wait()
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._nobody_waits.wait()
+        except TimeoutError:
+            waiting = sorted(self._waiting)
+            log.warning("Ingresses are not served before their Secrets are known", ingresses=waiting)
 
     async def run(self) -> None:
         """Follow Secrets and write what came of Ingresses, until cancelled."""

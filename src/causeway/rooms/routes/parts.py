@@ -31,6 +31,12 @@ class Part(Route, gc=False, frozen=True, kw_only=True):
     wrong: str = ""
 
 
+class Barred(Route, gc=False, frozen=True, kw_only=True):
+    """A Route that holds its host and is not served, for what is ``wrong`` with the certificate it names."""
+
+    wrong: str
+
+
 class Target(msgspec.Struct, frozen=True):
     """A service's key, the name of the port of its endpoints (None for the only one), and its share."""
 

@@ -184,10 +184,20 @@ def test_annotations_become_options() -> None:
 
 
 def test_what_only_the_configuration_can_say_makes_a_kind() -> None:
-    limits = {f"{HAPROXY}rate-limit-connections": "true", f"{HAPROXY}rate-limit-connections.rate-http": "5"}
+    limit = f"{HAPROXY}rate-limit-connections"
+    limits = {
+        limit: "true",
+        f"{limit}.rate-http": "5",
+        f"{limit}.rate-tcp": "4",
+        f"{limit}.concurrent-tcp": "3",
+    }
     kind = behind(entry(route(annotations=limits | {"router.openshift.io/cookie_name": "mine"}))).kind
     assert kind.cookie == "mine"
-    assert "tcp-request content reject if { src_http_req_rate ge 5 }" in kind.lines
+    assert kind.lines[-3:] == (  # by when HAProxy counts
+        "tcp-request content reject if { src_conn_cur gt 3 }",
+        "tcp-request content reject if { src_conn_rate gt 4 }",
+        "tcp-request content reject if { src_http_req_rate ge 5 }",
+    )
     headers = {"actions": {"request": [{"name": "X-A", "action": {"type": "Set", "set": {"value": "it's"}}}]}}
     assert behind(entry(route(httpHeaders=headers))).kind.lines == (
         "http-request set-header 'X-A' 'it'\\''s'",
@@ -215,7 +225,6 @@ def test_cookies_can_be_done_without() -> None:
         ({"tls": {"termination": "passthrough", "certificate": "x"}}, "does not support certificates"),
         ({"tls": {"termination": "passthrough"}, "path": "/a"}, "does not support paths"),
         ({"tls": {"termination": "edge", "destinationCACertificate": "x"}}, "destination certificates"),
-        ({"tls": {"termination": "edge", "externalCertificate": {"name": "x"}}}, "externalCertificate"),
         ({"tls": {"termination": "edge", "key": KEY}}, "no certificate"),
         ({"tls": {"termination": "edge", "certificate": "x", "key": KEY}}, "certificate: cannot be read"),
         ({"tls": {"termination": "edge", "certificate": CERTIFICATE}}, "no private key"),

@@ -17,7 +17,7 @@ from tests.unit.rooms.routes.ingress_examples import NGINX, class_of, ingress, p
 from tests.unit.rooms.routes.test_router import FRONT
 
 from causeway.kube.client import Listing
-from causeway.kube.errors import Forbidden, Object
+from causeway.kube.errors import Forbidden, Object, Unavailable
 from causeway.kube.events import Recorder
 from causeway.kube.ingresses import INGRESSES, Ingress, Secret
 from causeway.kube.objects import Meta
@@ -29,6 +29,7 @@ from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.entrance import Entrance, addresses
 from causeway.rooms.routes.parts import ingress_of
 from causeway.rooms.routes.router import Router
+from causeway.rooms.routes.secrets import PATIENCE
 
 TLS = [{"hosts": ["www.apps.example"], "secretName": "cert"}]
 OURS = {"ingressClassName": "causeway"}
@@ -36,11 +37,13 @@ NAME = "router.example"
 
 
 class Hidden(Feed[Secret]):
-    """A Secret that may be read or not."""
+    """A Secret that may be read or not, of an API that answers or not."""
 
-    allowed = True
+    allowed, answers = True, True
 
     async def list(self) -> Listing[Secret]:
+        if not self.answers:
+            raise Unavailable("secrets", "is failing", status=503)
         if not self.allowed:
             raise Forbidden("secrets", "may not")
         return await super().list()
@@ -57,6 +60,7 @@ class World:
         self.writes: list[float] = []
         self.contested = False
         self.allowed = {"one", "two"}
+        self.patience = PATIENCE
         self.model = HaproxyModel(directory)
         self.classes.put(class_of("causeway", CONTROLLER))
         self.services.put(msgspec.structs.replace(service(), metadata=Meta("shop", "one")))
@@ -77,6 +81,7 @@ class World:
             labels=None,
             allowed=lambda namespace: namespace in self.allowed,
             canonical=NAME,
+            patience=self.patience,
         )
 
     def _told(self, key: str) -> None:
@@ -212,6 +217,21 @@ async def test_who_comes_back_takes_no_certificate_away(world: World) -> None:
     changes = [each for each in world.model.commands if each.startswith(("add", "del", "set", "new"))]
     assert changes == []
     assert world.model.loads == 1
+
+
+async def test_a_secret_that_is_never_known_keeps_nobody_else_waiting(world: World) -> None:
+    world.patience = 0.2
+    world.begin()
+    place = world.secrets.setdefault("one/cert", Hidden())
+    place.answers = False
+    place.put(secret())
+    world.ingresses.put(ingress(tls=TLS, **OURS))
+    world.ingresses.put(ingress("beside", rules=[rule("b.example")], **OURS))
+    async with world.running():
+        await until(lambda: set(world.hosts()) == {"pb.example/"})
+        place.answers = True
+        await until(lambda: "swww.apps.example/" in world.hosts())
+        assert len(world.certificates()) == 1
 
 
 async def test_what_is_not_served_is_told_and_has_no_address(world: World) -> None:

@@ -27,12 +27,11 @@ from causeway.rooms.routes.gateway.telling import Seen, Teller, is_ours, version
 from causeway.rooms.routes.gateway.writing import Objects
 from causeway.rooms.routes.parts import Rule
 from causeway.rooms.routes.router import Router
-from causeway.rooms.routes.secrets import Secrets, SourceOfSecret
+from causeway.rooms.routes.secrets import PATIENCE, Secrets, SourceOfSecret
 
 log = structlog.get_logger()
 
 _TOGETHER = 0.02  # seconds in which changes come that are taken in together
-_PATIENCE = 60.0  # seconds in which everything waits for Secrets of which nothing is known
 
 
 class Hall:
@@ -53,7 +52,7 @@ class Hall:
         labels: str | None,
         allowed: Callable[[str], bool],
         offered: Offered,
-        patience: float = _PATIENCE,
+        patience: float = PATIENCE,
     ) -> None:
         self._router, self._allowed, self._offered = router, allowed, offered
         self._patience = patience

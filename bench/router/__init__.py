@@ -1,0 +1,1 @@
+"""Routes: measured beside a configuration in the style of OpenShift's router."""
