@@ -200,6 +200,25 @@ class KubeApi:
             argv, self.directory / "apiserver.log", f"https://127.0.0.1:{port}/readyz", context=context
         )
 
+    def controllers(self, *names: str) -> Program:
+        """Return Kubernetes' own controllers of these names, not started yet."""
+        port = free_port()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it makes its certificate itself
+        argv = [
+            str(self.binaries["kube-controller-manager"]),
+            f"--kubeconfig={self.kubeconfig}",
+            f"--controllers={','.join(names)}",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--cert-dir={self.directory}",
+            "--authorization-always-allow-paths=/healthz",
+            f"--authentication-kubeconfig={self.kubeconfig}",
+            f"--authorization-kubeconfig={self.kubeconfig}",
+        ]
+        return Program(argv, self.directory / "controllers.log", f"https://127.0.0.1:{port}/healthz", context)
+
     def start(self) -> None:
         self.etcd.start()
         self.server.start()
@@ -224,6 +243,15 @@ class KubeApi:
             "clusters": [{"name": "test", "cluster": cluster}],
             "users": [{"name": "admin", "user": user}],
         }
+
+    def person(self, name: str) -> Path:
+        """Return the kubeconfig of somebody whom a certificate names."""
+        self._authority.issue(name, name)
+        key = {"client-certificate": self._authority.path(f"{name}.crt")}
+        key |= {"client-key": self._authority.path(f"{name}.key")}
+        path = self.directory / f"{name}.kubeconfig"
+        path.write_text(yaml.safe_dump(self.config(f"https://127.0.0.1:{self.port}", key)))
+        return path
 
     def trusting(self) -> ssl.SSLContext:
         """Return what a client needs to trust this API, without being anybody."""

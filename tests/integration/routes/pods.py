@@ -8,16 +8,14 @@ import asyncio
 import base64
 import contextlib
 import fcntl
-import ssl
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import IO, Any
 
-from tests.integration.kube_api import KubeApi, Program, child
+from tests.integration.kube_api import KubeApi, child
 from tests.integration.routes.stage import DEADLINE
-from tests.ports import free_port
 
 from causeway.host.command import run, succeeds
 from causeway.kube.client import Client
@@ -39,26 +37,6 @@ _CONTROLLERS = (
 )
 
 Object = dict[str, Any]
-
-
-def controllers(api: KubeApi, directory: Path) -> Program:
-    """Return Kubernetes' own controllers, not started yet."""
-    port = free_port()
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it makes its certificate itself
-    argv = [
-        str(api.binaries["kube-controller-manager"]),
-        f"--kubeconfig={api.kubeconfig}",
-        f"--controllers={','.join(_CONTROLLERS)}",
-        "--leader-elect=false",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={port}",
-        f"--cert-dir={directory}",
-        "--authorization-always-allow-paths=/healthz",
-        f"--authentication-kubeconfig={api.kubeconfig}",
-        f"--authorization-kubeconfig={api.kubeconfig}",
-    ]
-    return Program(argv, directory / "controllers.log", f"https://127.0.0.1:{port}/healthz", context)
 
 
 class Pods:
@@ -219,7 +197,7 @@ def _locked() -> IO[str]:
 async def _running(api: KubeApi, admin: Client, echo: Path, directory: Path) -> AsyncIterator[None]:
     _remove_leftovers()
     run("ip", "link", "add", BRIDGE, "type", "bridge")
-    program, pods = controllers(api, directory), Pods(admin, echo, directory)
+    program, pods = api.controllers(*_CONTROLLERS), Pods(admin, echo, directory)
     try:
         run("ip", "address", "add", str(HOME), "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")
