@@ -8,20 +8,27 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from causeway.cloud.designate import Designate, RecordSet
 from causeway.cloud.designate import Zone as CloudZone
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Finding
 from causeway.kube.client import Client
+from causeway.kube.defined import WhereDefined
+from causeway.kube.gateways import GATEWAYS, HTTP_ROUTES, TLS_ROUTES, Gateway, HTTPRoute, TLSRoute
 from causeway.kube.ingresses import INGRESSES, Ingress
-from causeway.kube.objects import Node, Service
-from causeway.kube.resource import NODES, SERVICES
+from causeway.kube.objects import Cached, Namespace, Node, Service
+from causeway.kube.reflector import ApiSource
+from causeway.kube.resource import NAMESPACES, NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
+from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import Desired, Note, Planned, Record, Setting, Wish
 from causeway.rooms.names.plan import Zone, plan
+
+T = TypeVar("T", bound=Cached)
 
 _QUIET = ("ACTIVE", "PENDING")
 
@@ -38,6 +45,7 @@ class Facts:
     nodes: tuple[Node, ...] = ()
     routes: tuple[Route, ...] = ()
     ingresses: tuple[Ingress, ...] = ()
+    gateways: Gateways = NONE
     controller: Finding | None = None  # what is wrong with the controller itself
 
 
@@ -45,11 +53,12 @@ async def gather(
     kube: Client, designate: Designate, *, setting: Setting, zone: str, controller: Finding | None
 ) -> Facts:
     """Read all facts about one zone; raises ``CloudError``."""
-    services, nodes, routes, ingresses, found = await asyncio.gather(
+    services, nodes, routes, ingresses, gateways, found = await asyncio.gather(
         kube.list(SERVICES, of=Service),
         kube.list(NODES, of=Node),
         kube.list(ROUTES, of=Route),
         kube.list(INGRESSES, of=Ingress),
+        _gateways(kube),
         designate.find_zone(zone),
     )
     sets = await designate.list_record_sets(found.id) if found is not None else []
@@ -62,8 +71,24 @@ async def gather(
         tuple(nodes.items),
         tuple(routes.items),
         tuple(ingresses.items),
+        gateways,
         controller,
     )
+
+
+async def _gateways(kube: Client) -> Gateways:
+    http, tls, gateways, namespaces = await asyncio.gather(
+        _defined(kube, HTTP_ROUTES, HTTPRoute),
+        _defined(kube, TLS_ROUTES, TLSRoute),
+        _defined(kube, GATEWAYS, Gateway),
+        kube.list(NAMESPACES, of=Namespace),
+    )
+    return Gateways.of([*http, *tls], gateways, namespaces.items)
+
+
+async def _defined(kube: Client, resource: Resource, of: type[T]) -> list[T]:
+    """Return the objects of a kind, none where it is not defined."""
+    return (await WhereDefined(ApiSource(kube, resource, of)).list()).items
 
 
 def explain_zone(facts: Facts) -> Explanation:
@@ -116,7 +141,9 @@ def explain_name(facts: Facts, name: str) -> Explanation:
 
 
 def _planned(facts: Facts) -> tuple[Desired, Zone, Planned]:
-    wanted = desired(facts.services, facts.nodes, facts.setting, facts.routes, facts.ingresses)
+    wanted = desired(
+        facts.services, facts.nodes, facts.setting, facts.routes, facts.ingresses, gateways=facts.gateways
+    )
     zone = Zone(facts.name, facts.sets, facts.setting)
     return wanted, zone, plan(wanted, zone, facts.setting)
 

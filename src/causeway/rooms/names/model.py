@@ -10,7 +10,16 @@ KIND = "name"
 """The ``causeway-kind`` of every record set this room makes."""
 
 SERVICE, NODE, ROUTE, INGRESS, PLATFORM = "service", "node", "route", "ingress", "platform"
-RANKS: Mapping[str, int] = {PLATFORM: 0, NODE: 1, SERVICE: 2, ROUTE: 2, INGRESS: 2}
+HTTP_ROUTE, TLS_ROUTE = "httproute", "tlsroute"
+RANKS: Mapping[str, int] = {
+    PLATFORM: 0,
+    NODE: 1,
+    SERVICE: 2,
+    ROUTE: 2,
+    INGRESS: 2,
+    HTTP_ROUTE: 2,
+    TLS_ROUTE: 2,
+}
 """Kinds of who may want names; the lower one has a name both want. Records of other kinds are not ours."""
 
 TYPES = ("A", "AAAA", "CNAME")

@@ -9,14 +9,34 @@ from typing import Any, Literal
 import msgspec
 from tests.models.designate import ModelDesignate
 from tests.models.feeds import Feed, informers
-from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, ingress, node, route, service
+from tests.unit.rooms.names.examples import (
+    OWNER,
+    SETTING,
+    ZONE,
+    attached,
+    claim,
+    gateway,
+    ingress,
+    node,
+    route,
+    service,
+)
 
 from causeway.cloud import errors
 from causeway.kube.events import Recorder
+from causeway.kube.gateways import (
+    GATEWAYS,
+    HTTP_ROUTES,
+    AllowedRoutes,
+    FromNamespaces,
+    Gateway,
+    Listener,
+)
 from causeway.kube.ingresses import INGRESSES, Ingress
-from causeway.kube.objects import Meta, Node, Service
-from causeway.kube.resource import NODES, SERVICES, Resource
+from causeway.kube.objects import LabelSelector, Meta, Namespace, Node, Service
+from causeway.kube.resource import NAMESPACES, NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
+from causeway.rooms.names.attached import Attached
 from causeway.rooms.names.controller import Names
 from causeway.rooms.names.model import Setting
 
@@ -53,6 +73,9 @@ class Platform:
         self.nodes: Feed[Node] = Feed()
         self.routes: Feed[Route] = Feed()
         self.ingresses: Feed[Ingress] = Feed()
+        self.gateways: Feed[Gateway] = Feed()
+        self.http_routes: Feed[Attached] = Feed()
+        self.namespaces: Feed[Namespace] = Feed()
         self.told = Told()
         self.zone = self.designate.zone(ZONE).id if zone else ""
 
@@ -60,7 +83,15 @@ class Platform:
     async def at_work(self) -> AsyncIterator[None]:
         """Run the room; can be done again and again, as after a restart."""
         followed = informers(
-            {SERVICES: self.services, NODES: self.nodes, ROUTES: self.routes, INGRESSES: self.ingresses}
+            {
+                SERVICES: self.services,
+                NODES: self.nodes,
+                ROUTES: self.routes,
+                INGRESSES: self.ingresses,
+                GATEWAYS: self.gateways,
+                HTTP_ROUTES: self.http_routes,
+                NAMESPACES: self.namespaces,
+            }
         )
         self.room = Names(self.setting, self.designate, self.told, sources=followed)  # type: ignore[arg-type]
         tasks = [asyncio.create_task(each) for each in (followed.run(), self.room.run())]
@@ -136,6 +167,51 @@ def test_an_ingress_has_names_where_it_is_served(in_virtual_time: Run) -> None:
             here.ingresses.put(ingress("web", "192.0.2.7", hosts=("www.example.net",)))
             await asyncio.sleep(0.2)
             assert here.answers() == {}
+
+    in_virtual_time(run())
+
+
+def test_a_route_of_gateway_api_has_names_while_it_is_attached(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        async with here.at_work():
+            await asyncio.sleep(1)
+            here.http_routes.put(attached("www.example.org", name="web"))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+            here.gateways.put(gateway("192.0.2.7"))
+            await asyncio.sleep(0.2)
+            text = claim("httproute/one/web", OWNER, "causeway=marked")
+            assert here.answers() == {(f"a-{WWW}", "TXT"): (text,), (WWW, "A"): ("192.0.2.7",)}
+            here.gateways.put(gateway("192.0.2.8"))
+            await asyncio.sleep(0.2)
+            assert here.answers()[WWW, "A"] == ("192.0.2.8",)
+            here.http_routes.put(attached("www.example.org", name="web", hostname="www.example.net"))
+            await asyncio.sleep(0.2)
+            assert here.told.events == [("web", "NotInZone")]
+            here.http_routes.put(attached("www.example.org", name="web", accepted=False))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+
+    in_virtual_time(run())
+
+
+def test_a_namespace_that_a_gateway_takes_routes_of_by_its_labels_may_come_to_have_them(
+    in_virtual_time: Run,
+) -> None:
+    async def run() -> None:
+        here = Platform()
+        chosen = AllowedRoutes(FromNamespaces("Selector", LabelSelector({"team": "shop"})))
+        edge = gateway("192.0.2.7", listeners=[Listener("http", 80, "HTTP", allowed_routes=chosen)])
+        async with here.at_work():
+            here.gateways.put(edge)
+            here.http_routes.put(attached("www.example.org"))
+            here.namespaces.put(Namespace(Meta("one")))
+            await asyncio.sleep(2)
+            assert here.answers() == {}
+            here.namespaces.put(Namespace(Meta("one", labels={"team": "shop"})))
+            await asyncio.sleep(0.2)
+            assert here.answers()[WWW, "A"] == ("192.0.2.7",)
 
     in_virtual_time(run())
 

@@ -1,0 +1,48 @@
+"""What all kinds of objects have in common that want names. Pure."""
+
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
+
+from causeway.kube.objects import Meta
+from causeway.rooms.names.annotations import Annotations, record_type
+from causeway.rooms.names.model import Note, Setting, Source, Wish
+
+
+def source_from(kind: str, meta: Meta) -> Source:
+    """Return an object as a source of wishes."""
+    return Source(kind, meta.namespace, meta.name, meta.uid, meta.creation_timestamp or "")
+
+
+def unread(who: Source, said: Annotations) -> Iterator[Note]:
+    """Yield what of its annotations cannot be read."""
+    for each in said.errors:
+        yield Note(who, "BadAnnotation", each, "Correct the annotation; the rest of it is followed.")
+
+
+def wishes(
+    names: Iterable[str], targets: Iterable[str], who: Source, ttl: int | None, first: int = 0
+) -> Iterator[Wish]:
+    """Yield the records by which names lead to targets; ``first`` is the place of the first name."""
+    by_type: dict[str, set[str]] = {}
+    for target in targets:
+        kind = record_type(target)
+        by_type.setdefault(kind, set()).add(target if kind == "CNAME" else str(ip_address(target)))
+    for order, name in enumerate(names, first):
+        for kind, found in sorted(by_type.items()):
+            yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
+
+
+def places_of(name: str, places: Iterable[str], setting: Setting) -> list[str]:
+    """Return to which of the places of its application a name has to lead by a record of its own.
+
+    One that the platform's own wildcard leads there already needs none.
+    """
+    return [each for each in places if each != name and not _answered(name, each, setting)]
+
+
+def _answered(name: str, place: str, setting: Setting) -> bool:
+    """Return whether the platform's own wildcard leads a name to a place: an address, or a router's name."""
+    wildcard = f"*.{name.partition('.')[2]}"
+    return wildcard in setting.fixed and (
+        place == setting.fixed[wildcard] or wildcard == f"*.{place.partition('.')[2]}"
+    )
