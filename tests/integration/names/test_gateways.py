@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import yaml
-from tests.integration.deployment import served
 from tests.integration.names.conftest import Doors, Room, ZoneOfTest
 from tests.integration.names.test_names import PREFIX, answers, make
-from tests.integration.routes.gateway_api import definitions
+from tests.integration.routes.gateway_api import install
 
 from causeway.kube.gateways import GATEWAYS, HTTP_ROUTES, TLS_ROUTES
-from causeway.kube.resource import CRDS, Resource
+from causeway.kube.resource import Resource
 from causeway.lab.settings import Settings
 
 RULES = {"rules": [{"backendRefs": [{"name": "safe", "port": 443}]}]}
@@ -23,10 +21,7 @@ async def test_a_route_of_gateway_api_has_its_hosts_where_its_gateway_is(
     room.start()
     await make(doors, "before", "192.0.2.7", hostname=f"before.{zone.name}")
     await answers(zone, "before", "192.0.2.7")
-    for file in definitions(lab.cache, tmp_path / "definitions.log"):
-        definition = yaml.safe_load(file.read_text())
-        await doors.kube.create(CRDS, definition)
-        await served(doors.kube, definition["spec"])
+    await install(doors.kube, lab.cache, tmp_path / "definitions.log")
     domain = zone.name.rstrip(".")
     listeners = [
         {"name": "http", "protocol": "HTTP", "port": 80, "hostname": f"*.{domain}"},
