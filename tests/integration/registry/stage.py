@@ -26,7 +26,7 @@ from tests.unit.rooms.platforms.examples import PKI, platform
 
 from causeway.kube.client import Client
 from causeway.kube.errors import Object
-from causeway.kube.resource import LEASES, NAMESPACES, ROLE_BINDINGS, SERVICE_ACCOUNTS
+from causeway.kube.resource import LEASES, NAMESPACES, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
 from causeway.lab.images.oci import Entry, write_archive, write_layer
 from causeway.rooms.platforms import addons, registering
 from causeway.rooms.platforms.addons import Settings
@@ -108,9 +108,9 @@ class Stage:
             for name, text in files.items():
                 (place / name).write_text(text)
         served = [str(self.program), "serve", str(config / "config.yml")]
-        self._run(served, self._environment("Deployment", "registry"))
+        self._run(served, await self._environment("Deployment", "registry"))
         environment = {
-            **self._environment("Deployment", "tokens"),
+            **await self._environment("Deployment", "tokens"),
             "KUBECONFIG": await self._account("causeway-registry"),
             "CAUSEWAY_REGISTRY_KEYS": str(keys),
             "CAUSEWAY_REGISTRY_AUTH_PORT": str(self._tokens),
@@ -134,7 +134,7 @@ class Stage:
     async def collector(self, *, untagged: str = "keep", lasts: float = gate.LASTS) -> Process:
         """Start the collector with the shipped settings; its Lease lasts for some seconds."""
         environment = {
-            **self._environment("CronJob", "collect"),
+            **await self._environment("CronJob", "collect"),
             "KUBECONFIG": await self._account("causeway-registry-collector"),
             "CAUSEWAY_REGISTRY_POD": COLLECTOR,
             "CAUSEWAY_REGISTRY_UNTAGGED": untagged,
@@ -167,7 +167,7 @@ class Stage:
         ended = await asyncio.create_subprocess_exec(
             *(str(self.program), "garbage-collect", "--dry-run", *words),
             str(self.directory / "config/config.yml"),
-            env={**os.environ, **self._environment("Deployment", "registry")},
+            env={**os.environ, **await self._environment("Deployment", "registry")},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -214,7 +214,7 @@ class Stage:
                 told[name] = told[name].replace(here, there)
         return told
 
-    def _environment(self, kind: str, container: str) -> dict[str, str]:
+    async def _environment(self, kind: str, container: str) -> dict[str, str]:
         """Return the environment that the shipped manifests give a container."""
         (spec,) = (
             template["spec"]
@@ -231,9 +231,15 @@ class Stage:
                     "/etc/causeway/registry", str(self.directory / "keys")
                 )
             elif "secretKeyRef" in each["valueFrom"]:
-                assert each["valueFrom"]["secretKeyRef"]["name"] == registering.NAME
-                found[each["name"]] = self.made.files[each["valueFrom"]["secretKeyRef"]["key"]]
+                found[each["name"]] = await self._secret(**each["valueFrom"]["secretKeyRef"])
         return found
+
+    async def _secret(self, name: str, key: str) -> str:
+        """Return a value of the registry's Secret, or of one that its user has made."""
+        if name == registering.NAME:
+            return self.made.files[key]
+        data = (await self.admin.get(SECRETS, name, "kube-system"))["data"]
+        return base64.b64decode(data[key]).decode()
 
     def _run(self, argv: list[str], environment: Mapping[str, str]) -> None:
         with (self.directory / "log").open("ab") as sink:
@@ -310,9 +316,9 @@ class Stage:
         path = SERVICE_ACCOUNTS.path(namespace, account, "token")
         return str(json.loads(await self.admin.request("POST", path, body=body | spec))["status"]["token"])
 
-    def image(self, name: str) -> tuple[str, str]:
-        """Return an archive of a small image, and its digest."""
-        layer = write_layer([Entry("what", os.urandom(100_000))], self.directory / f"{name}.layer")
+    def image(self, name: str, size: int = 100_000) -> tuple[str, str]:
+        """Return an archive of an image with one layer of some bytes, and its digest."""
+        layer = write_layer([Entry("what", os.urandom(size))], self.directory / f"{name}.layer")
         path = self.directory / f"{name}.tar"
         return f"oci-archive:{path}", write_archive(f"localhost/{name}:1", [layer], {}, path)
 
