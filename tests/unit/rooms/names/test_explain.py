@@ -3,9 +3,10 @@
 from typing import Any
 
 from tests.models.designate import ModelDesignate
-from tests.unit.rooms.names.examples import SETTING, ZONE, claim, route, service
+from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gateway, route, service
 
 from causeway.kit.errors import Finding
+from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.explain import Facts, explain_name, explain_zone
 
 WWW = "www.example.org."
@@ -92,3 +93,11 @@ def test_a_routes_name_is_explained_as_a_services_is() -> None:
     found = explain_name(Facts(SETTING, ZONE, model.zone(ZONE), routes=(shop,)), WWW)
     assert found.desired == {"wanted by": ["route/one/shop"], "records": ["CNAME router.example.net."]}
     assert found.remaining
+
+
+def test_so_is_that_of_a_route_of_gateway_api() -> None:
+    model = ModelDesignate()
+    around = Gateways.of([attached("www.example.org")], [gateway("192.0.2.7")], [])
+    found = explain_name(Facts(SETTING, ZONE, model.zone(ZONE), gateways=around), WWW)
+    assert found.desired == {"wanted by": ["httproute/one/shop"], "records": ["A 192.0.2.7"]}
+    assert len(found.remaining) == 2
