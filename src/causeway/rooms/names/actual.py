@@ -52,6 +52,7 @@ class Known:
     listed: bool = False
     trouble: errors.CloudError | None = None
     due: float = 0.0
+    earliest: float = 0.0  # that it may be listed again, whatever we change
     pause: float = _QUICK_FIRST
 
 
@@ -86,8 +87,9 @@ class Zones:
             for each, when in known.touched.items()
             if each in late or (each in fresh and fresh[each].status == _PENDING)
         }
-        took = self._now() - started
-        known.due = self._now() + max(_SHARE * took, known.pause if known.touched else SLOW)
+        now = self._now()
+        known.earliest = now + _SHARE * (now - started)
+        known.due = max(known.earliest, now + (known.pause if known.touched else SLOW))
         known.pause = min(_QUICK_LAST, known.pause * _GROWTH) if known.touched else _QUICK_FIRST
         if news:
             self._wake(name)
@@ -125,8 +127,9 @@ class Zones:
             await self.refresh(name)
         except errors.CloudError as error:
             pause = getattr(error, "retry_after", _AFTER_FAILURE)
-            self._known[name].due = self._now() + pause
-            self._known[name].trouble = error
+            known = self._known[name]
+            known.due = known.earliest = self._now() + pause
+            known.trouble = error
             self._wake(name)
             _log.warning("zone not listed", zone=name, cause=str(error), again_in=pause)
 
@@ -140,7 +143,7 @@ class Zones:
         known, now = self._known[name], self._now()
         known.touched[identifier] = now
         known.pause = _QUICK_FIRST
-        known.due = min(known.due, now + _QUICK_FIRST)
+        known.due = min(known.due, max(known.earliest, now + _QUICK_FIRST))
         self._kick.set()
 
     def _now(self) -> float:

@@ -71,8 +71,10 @@ def _holding(route: Route, entry: Entry, offer: Offer) -> Entry:
     host = host_of(route, offer.rules)
     if is_wildcard(route):
         host = f"{'**' if is_deep(route) else '*'}.{domain_of(host)}"
-    text: tuple[MapName, str, str] = ("held", host or "*", route.metadata.namespace)
-    return msgspec.structs.replace(entry, texts=(*entry.texts, text))
+    texts: list[tuple[MapName, str, str]] = [("held", host or "*", route.metadata.namespace)]
+    if is_deep(route):
+        texts.append(("held", "**", "-"))
+    return msgspec.structs.replace(entry, texts=(*entry.texts, *texts))
 
 
 class _Compiler:

@@ -50,7 +50,10 @@ OPTIONS: tuple[MapName, ...] = (
 RULES: tuple[MapName, ...] = ("place", "filter")
 """The maps about rules of Gateway API: which backend one has, and what its filters do."""
 HOLDERS: tuple[MapName, ...] = ("held",)
-"""The map of whose a host is: namespaces by host, by a domain after ``*.`` or ``**.``, by ``*`` for all."""
+"""The map of whose a host is: namespaces by host, by a domain after ``*.`` or ``**.``, by ``*`` for all.
+
+``**`` alone is there while any host begins with ``**.``: others need not be looked for label by label.
+"""
 MAPS = ROUTING + OPTIONS + RULES + HOLDERS
 
 

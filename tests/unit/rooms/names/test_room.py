@@ -23,6 +23,7 @@ from tests.unit.rooms.names.examples import (
 )
 
 from causeway.cloud import errors
+from causeway.cloud.designate import RecordSet, Zone
 from causeway.kube.events import Recorder
 from causeway.kube.gateways import (
     GATEWAYS,
@@ -246,6 +247,53 @@ def test_a_thousand_names_cost_their_writes_and_a_few_listings(in_virtual_time: 
         assert len(here.answers()) == 600
         assert len(here.designate.writes) == 600
         assert len(here.designate.calls) - 600 < 30
+
+    in_virtual_time(run())
+
+
+def test_a_large_zone_is_listed_seldom_also_while_names_keep_coming(
+    in_virtual_time: Run,
+) -> None:
+    class Large(ModelDesignate):
+        async def list_record_sets(self, zone_id: str) -> list[RecordSet]:
+            await asyncio.sleep(2)
+            return await super().list_record_sets(zone_id)
+
+    async def run() -> None:
+        here = Platform()
+        here.designate = Large()
+        here.zone = here.designate.zone(ZONE).id
+        async with here.at_work():
+            for number in range(100):
+                here.ask(f"s{number}", hostname=f"s{number}.example.org")
+                await asyncio.sleep(1)
+        assert len(here.answers()) == 200
+        assert here.designate.calls.count("list") == 3
+
+    in_virtual_time(run())
+
+
+def test_a_cloud_that_asks_for_patience_is_left_alone_while_names_keep_coming(in_virtual_time: Run) -> None:
+    class Busy(ModelDesignate):
+        looks = 0
+
+        async def find_zone(self, name: str) -> Zone | None:
+            self.looks += 1
+            if self.looks > 1:
+                raise errors.RateLimited("dns", "too many requests", retry_after=60)
+            return await super().find_zone(name)
+
+    async def run() -> None:
+        here = Platform()
+        here.designate = busy = Busy()
+        here.zone = busy.zone(ZONE).id
+        async with here.at_work():
+            for number in range(50):
+                await asyncio.sleep(1)
+                here.ask(f"s{number}", hostname=f"s{number}.example.org")
+            await asyncio.sleep(1)
+        assert len(here.answers()) == 100
+        assert busy.looks == 2
 
     in_virtual_time(run())
 

@@ -75,6 +75,7 @@ def test_whose_a_host_is_stands_in_a_map() -> None:
         ("held", "*.apps.example", "one"),
         ("held", "*", "two"),
         ("held", "**.apps.example", "one"),
+        ("held", "**", "-"),
     ]
 
 
