@@ -34,21 +34,35 @@ Attached = HTTPRoute | TLSRoute
 
 @dataclass(frozen=True)
 class Gateways:
-    """What of Gateway API there is: routes, by their keys what they attach to, and labels of namespaces."""
+    """What of Gateway API there is: routes, by their keys what they attach to, and labels of namespaces.
+
+    ``known`` are the kinds of whose routes all are here, with all they attach to.
+    """
 
     routes: Iterable[Attached] = ()
     gateways: Mapping[str, Gateway] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, routes: Iterable[Attached], gateways: Iterable[Gateway], namespaces: Iterable[Namespace]
+        cls,
+        routes: Mapping[str, Iterable[Attached] | None],
+        gateways: Iterable[Gateway] | None,
+        namespaces: Iterable[Namespace],
     ) -> "Gateways":
-        """Return them as they are found."""
+        """Return them as they are found, routes by kind; None stands for what could not be listed.
+
+        Without Gateways nobody knows where routes lead, so that no route is known either.
+        """
+        if gateways is None:
+            return NONE
+        listed = {kind: tuple(each) for kind, each in routes.items() if each is not None}
         return cls(
-            tuple(routes),
+            tuple(route for each in listed.values() for route in each),
             {key_of(each): each for each in gateways},
             {each.metadata.name: each.metadata.labels for each in namespaces},
+            frozenset(listed),
         )
 
 

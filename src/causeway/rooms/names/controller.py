@@ -18,7 +18,7 @@ from causeway.engine.reconciler import DONE, Result
 from causeway.engine.steps import doing
 from causeway.kube.events import Recorder
 from causeway.kube.gateways import HTTP_ROUTES, TLS_ROUTES, Gateway, HTTPRoute, TLSRoute
-from causeway.kube.informers import Informer, Lister
+from causeway.kube.informers import Informer, Lister, OptionalInformer
 from causeway.kube.ingresses import INGRESSES, Ingress
 from causeway.kube.objects import Cached, Meta, Namespace, Node, Service
 from causeway.kube.resource import NODES, SERVICES
@@ -86,16 +86,16 @@ class Sources(Protocol):
         ...
 
     @property
-    def http_routes(self) -> Informer[HTTPRoute]:
+    def http_routes(self) -> OptionalInformer[HTTPRoute]:
         """All HTTPRoutes; like all of Gateway API none as long as it is not installed."""
         ...
 
     @property
-    def tls_routes(self) -> Informer[TLSRoute]:
+    def tls_routes(self) -> OptionalInformer[TLSRoute]:
         """All TLSRoutes."""
         ...
 
-    def gateways(self, labels: str | None) -> Informer[Gateway]:
+    def gateways(self, labels: str | None) -> OptionalInformer[Gateway]:
         """Return those Gateways that ``labels`` select."""
         ...
 
@@ -116,9 +116,8 @@ class Names:
         routes, ingresses = sources.routes(None), sources.ingresses(None)
         self._services, self._nodes = sources.services.store, sources.nodes.store
         self._routes, self._ingresses = routes.store, ingresses.store
-        gateways = sources.gateways(None)
-        self._http_routes, self._tls_routes = sources.http_routes.store, sources.tls_routes.store
-        self._gateways, self._namespaces = gateways.store, sources.namespaces.store
+        self._gateways, self._namespaces = sources.gateways(None), sources.namespaces.store
+        self._http_routes, self._tls_routes = sources.http_routes, sources.tls_routes
         self.controller = Controller("names", self, workers=2, kind="Zone")
         self.zones = Zones(designate, setting.zones, self.controller.queue.add)
         self.controller.watch(sources.services, self._where(reading.of_service))
@@ -127,8 +126,10 @@ class Names:
         self.controller.watch(ingresses, self._where(reading.of_ingress))
         self.controller.watch(sources.http_routes, self._where(reading.of_attached))
         self.controller.watch(sources.tls_routes, self._where(reading.of_attached))
-        self.controller.watch(gateways, self._where(reading.of_gateway))
+        self.controller.watch(self._gateways, self._where(reading.of_gateway))
         self.controller.watch(sources.namespaces, self._where(reading.of_namespace))
+        for each in (sources.http_routes, sources.tls_routes, self._gateways):
+            each.when_defined(self._all)
         self._hands = Hands(designate, self.zones, setting)
         self._addresses = Addresses(setting, designate, self._hands)
         self._pace = Pace()
@@ -202,8 +203,8 @@ class Names:
             self._routes.all(),
             self._ingresses.all(),
             gateways=Gateways.of(
-                [*self._http_routes.all(), *self._tls_routes.all()],
-                self._gateways.all(),
+                {HTTP_ROUTE: _defined(self._http_routes), TLS_ROUTE: _defined(self._tls_routes)},
+                _defined(self._gateways),
                 self._namespaces.all(),
             ),
         )
@@ -228,13 +229,18 @@ class Names:
             NODE: self._nodes,
             ROUTE: self._routes,
             INGRESS: self._ingresses,
-            HTTP_ROUTE: self._http_routes,
-            TLS_ROUTE: self._tls_routes,
+            HTTP_ROUTE: self._http_routes.store,
+            TLS_ROUTE: self._tls_routes.store,
         }
         store = stores.get(source.kind)
         key = f"{source.namespace}/{source.name}" if source.namespace else source.name
         found = store.get(key) if store is not None else None
         return found.metadata if found is not None else None
+
+    def _all(self) -> None:
+        """Plan every zone: deleting has waited for a kind to be known."""
+        for zone in self._setting.zones:
+            self.controller.queue.add(zone)
 
     def _where(self, read: Callable[[T], object]) -> Callable[[Change[T]], Iterable[str]]:
         """Return what tells the zones to plan again: all, where ``read`` finds another thing than before."""
@@ -244,6 +250,10 @@ class Names:
             return self._setting.zones if old != new else ()
 
         return keys
+
+
+def _defined(informer: OptionalInformer[T]) -> list[T] | None:
+    return informer.store.all() if informer.defined else None
 
 
 def _zone_missing(wanted: Desired, zone: str, setting: Setting) -> list[Note]:

@@ -1,7 +1,8 @@
 """Objects of Kubernetes -> the records they want. Pure.
 
 Another kind of object that is reached by name joins here: a function of it that yields wishes and notes, and
-its kind in ``model.RANKS``, which also lets this room take over its records from external-dns.
+its kind in ``model.RANKS``. Its place in ``Desired.known`` lets this room delete its records, also those
+taken over from external-dns.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from causeway.kube.routes import Route, RouteIngress
 from causeway.rooms.names.annotations import absolute, read, record_type
 from causeway.rooms.names.attached import NONE, Gateways, of_attached
 from causeway.rooms.names.model import (
+    ALWAYS_KNOWN,
     INGRESS,
     NODE,
     PLATFORM,
@@ -67,6 +69,7 @@ def desired(
         tuple(each for each in wanted if setting.zone_of(each.name) is not None),
         tuple(dict.fromkeys([*notes, *outside])),
         frozenset(source_of(each).resource for each in services if _published_elsewhere(each)),
+        ALWAYS_KNOWN | gateways.known,
     )
 
 

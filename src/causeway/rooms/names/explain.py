@@ -25,7 +25,7 @@ from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
 from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import Desired, Note, Planned, Record, Setting, Wish
+from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Desired, Note, Planned, Record, Setting, Wish
 from causeway.rooms.names.plan import Zone, plan
 
 T = TypeVar("T", bound=Cached)
@@ -83,12 +83,13 @@ async def _gateways(kube: Client) -> Gateways:
         _defined(kube, GATEWAYS, Gateway),
         kube.list(NAMESPACES, of=Namespace),
     )
-    return Gateways.of([*http, *tls], gateways, namespaces.items)
+    return Gateways.of({HTTP_ROUTE: http, TLS_ROUTE: tls}, gateways, namespaces.items)
 
 
-async def _defined(kube: Client, resource: Resource, of: type[T]) -> list[T]:
-    """Return the objects of a kind, none where it is not defined."""
-    return (await WhereDefined(ApiSource(kube, resource, of)).list()).items
+async def _defined(kube: Client, resource: Resource, of: type[T]) -> list[T] | None:
+    """Return the objects of a kind, None where it is not defined, or not for us."""
+    listing = await WhereDefined(ApiSource(kube, resource, of)).list()
+    return listing.items if listing.defined else None
 
 
 def explain_zone(facts: Facts) -> Explanation:

@@ -20,7 +20,9 @@ RANKS: Mapping[str, int] = {
     HTTP_ROUTE: 2,
     TLS_ROUTE: 2,
 }
-"""Kinds of who may want names; the lower one has a name both want. Records of other kinds are not ours."""
+"""Kinds of who may want names; the lower one has a name both want."""
+ALWAYS_KNOWN = frozenset({PLATFORM, NODE, SERVICE, ROUTE, INGRESS})
+"""Kinds that are defined in every platform; nothing is planned before all their objects are listed."""
 
 TYPES = ("A", "AAAA", "CNAME")
 """Types of record sets this room makes."""
@@ -96,12 +98,14 @@ class Note:
 class Desired:
     """What all want together.
 
+    ``known`` are the kinds of whom everybody is known who wants names: what others have stays as it is.
     ``untouched`` are resources that have names in a way this room does not know: theirs stay as they are.
     """
 
     wishes: tuple[Wish, ...] = ()
     notes: tuple[Note, ...] = ()
     untouched: frozenset[str] = frozenset()
+    known: frozenset[str] = ALWAYS_KNOWN
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def gateway(
     places = [
         {"type": "Hostname" if each[-1].isalpha() else "IPAddress", "value": each} for each in addresses
     ]
-    meta = Meta(name, "one", annotations={OLD + key: value for key, value in said.items()})
+    meta = Meta(name, namespace, annotations={OLD + key: value for key, value in said.items()})
     return Gateway(meta, GatewaySpec("any", tuple(listeners)), {"addresses": places})
 
 

@@ -21,15 +21,17 @@ from causeway.kube.gateways import (
 from causeway.kube.objects import LabelSelector, Meta, Namespace
 from causeway.rooms.names.attached import Attached, Gateways
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import Desired
+from causeway.rooms.names.model import ALWAYS_KNOWN, HTTP_ROUTE, TLS_ROUTE, Desired
 
 TEAM = Namespace(Meta("two", labels={"team": "shop"}))
 PASSED = Listener("tls", 443, "TLS")
+NOTHING = Desired(known=ALWAYS_KNOWN | {HTTP_ROUTE, TLS_ROUTE})
 
 
 def wanted(routes: Sequence[Attached], *gateways: Gateway, **fixed: str) -> Desired:
     names = {f"{name}.example.org.": address for name, address in fixed.items()}
-    around = Gateways.of(routes, gateways, [TEAM])
+    http, tls = ([each for each in routes if isinstance(each, kind)] for kind in (HTTPRoute, TLSRoute))
+    around = Gateways.of({HTTP_ROUTE: http, TLS_ROUTE: tls}, gateways, [TEAM])
     return desired([], [], dataclasses.replace(SETTING, fixed=names), gateways=around)
 
 
@@ -108,8 +110,8 @@ def test_a_route_that_is_not_attached_has_no_names() -> None:
         elsewhere,
         leaving,
     ):
-        assert wanted([route], edge, gateway("192.0.2.8", name="former")) == Desired()
-    assert wanted([attached("www.example.org")], gateway()) == Desired()  # at no address yet
+        assert wanted([route], edge, gateway("192.0.2.8", name="former")) == NOTHING
+    assert wanted([attached("www.example.org")], gateway()) == NOTHING  # at no address yet
 
 
 @pytest.mark.parametrize(
@@ -188,3 +190,12 @@ def test_several_gateways_answer_for_a_route_together() -> None:
     )
     found = wanted([route], gateway("192.0.2.7"), gateway("192.0.2.8", name="other"))
     assert short(found) == [("www", "A", ("192.0.2.7", "192.0.2.8"))]
+
+
+def test_no_route_is_known_without_gateways_and_none_counts_before_all_are_known() -> None:
+    route, edge = attached("www.example.org"), gateway("192.0.2.7")
+    passed_on = attached("safe.example.org", kind=TLSRoute)
+    assert desired([], [], SETTING, gateways=Gateways.of({HTTP_ROUTE: [route]}, None, [])) == Desired()
+    routes = {HTTP_ROUTE: None, TLS_ROUTE: [passed_on]}
+    found = desired([], [], SETTING, gateways=Gateways.of(routes, [edge], []))
+    assert found == Desired(known=ALWAYS_KNOWN | {TLS_ROUTE})

@@ -8,6 +8,7 @@ from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gate
 from causeway.kit.errors import Finding
 from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.explain import Facts, explain_name, explain_zone
+from causeway.rooms.names.model import HTTP_ROUTE
 
 WWW = "www.example.org."
 
@@ -97,7 +98,7 @@ def test_a_routes_name_is_explained_as_a_services_is() -> None:
 
 def test_so_is_that_of_a_route_of_gateway_api() -> None:
     model = ModelDesignate()
-    around = Gateways.of([attached("www.example.org")], [gateway("192.0.2.7")], [])
+    around = Gateways.of({HTTP_ROUTE: [attached("www.example.org")]}, [gateway("192.0.2.7")], [])
     found = explain_name(Facts(SETTING, ZONE, model.zone(ZONE), gateways=around), WWW)
     assert found.desired == {"wanted by": ["httproute/one/shop"], "records": ["A 192.0.2.7"]}
     assert len(found.remaining) == 2

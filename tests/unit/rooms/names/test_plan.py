@@ -12,7 +12,7 @@ from tests.models.designate import ModelDesignate
 from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, carry_out, claim, source, zone_of
 
 from causeway.cloud.designate import RecordSet
-from causeway.rooms.names.model import Desired, Setting, Wish
+from causeway.rooms.names.model import ALWAYS_KNOWN, Desired, Setting, Wish
 from causeway.rooms.names.plan import plan
 from causeway.rooms.names.registry import Affixes
 
@@ -205,6 +205,19 @@ def test_what_it_published_of_services_this_room_does_not_publish_stays() -> Non
     assert cloud.steps() == [[f"delete A {WWW}", f"delete TXT a-{WWW}"]]
 
 
+@pytest.mark.parametrize("resource", ["httproute/one/shop", "tlsroute/one/shop"])
+def test_what_a_kind_has_stays_until_all_of_it_are_known(resource: str) -> None:
+    cloud = Cloud()
+    cloud.put(WWW, "A", "192.0.2.1")
+    cloud.put(f"a-{WWW}", "TXT", claim(resource))
+    assert not cloud.steps()
+    assert not cloud.steps(wish())
+    assert f"belongs to {resource}" in cloud.plan(wish()).notes[0].cause
+    known = Desired(known=ALWAYS_KNOWN | {resource.partition("/")[0]})
+    (chain,) = plan(known, zone_of(cloud.model, cloud.id), SETTING).chains
+    assert [str(step) for step in chain] == [f"delete A {WWW}", f"delete TXT a-{WWW}"]
+
+
 def test_who_has_a_name_keeps_it_and_the_next_gets_it_then() -> None:
     cloud = Cloud()
     late, early = wish(created="2"), wish(WWW, "192.0.2.9", of="other", namespace="else", created="1")
@@ -285,7 +298,7 @@ def test_an_error_is_told_and_left_to_designate() -> None:
 # What others may have put into a zone, and what objects may want of it: few names, so that they meet.
 NAMES = st.sampled_from([WWW, f"a-{WWW}", "*.example.org.", "wildcard.example.org.", "db.example.org.", ZONE])
 TARGETS = st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "far.example.net.", "far.example.com."])
-RESOURCES = st.sampled_from(["service/shop/web", "service/else/web", "node/w1", "ingress/shop/web", ""])
+RESOURCES = st.sampled_from(["service/shop/web", "service/else/web", "node/w1", "httproute/shop/web", ""])
 AFFIXES = st.sampled_from([Affixes(), Affixes("txt-"), Affixes("%{record_type}-x."), Affixes("", "-txt")])
 
 
