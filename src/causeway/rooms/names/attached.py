@@ -27,7 +27,7 @@ from causeway.kube.objects import Namespace, key_of
 from causeway.kube.resource import Resource
 from causeway.rooms.names.annotations import GATEWAY_HOSTS, Annotations, absolute, read, target
 from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Note, Setting, Source, Wish
-from causeway.rooms.names.wishes import places_of, source_from, unread, wishes
+from causeway.rooms.names.wishes import source_from, unread, wishes_at
 
 Attached = HTTPRoute | TLSRoute
 
@@ -93,7 +93,7 @@ def of_attached(route: Attached, around: Gateways, setting: Setting) -> Iterator
         for name in _names(route, said, listeners, setting):
             places.setdefault(name, {}).update(dict.fromkeys(told.targets or addresses(gateway)))
     for order, (name, found) in enumerate(places.items()):
-        yield from wishes([name], places_of(name, found, setting), who, said.ttl, first=order)
+        yield from wishes_at(name, found, setting, who, ttl=said.ttl, order=order)
 
 
 def source_of_attached(route: Attached) -> Source:

@@ -196,6 +196,7 @@ class Names:
         return Result(requeue_after=_REVERSE_AGAIN)
 
     def _desired(self) -> Desired:
+        http, tls = _defined(self._http_routes), _defined(self._tls_routes)
         return desired(
             self._services.all(),
             self._nodes.all(),
@@ -203,7 +204,7 @@ class Names:
             self._routes.all(),
             self._ingresses.all(),
             gateways=Gateways.of(
-                {HTTP_ROUTE: _defined(self._http_routes), TLS_ROUTE: _defined(self._tls_routes)},
+                {HTTP_ROUTE: http, TLS_ROUTE: tls},
                 _defined(self._gateways),
                 self._namespaces.all(),
             ),
@@ -269,7 +270,8 @@ def _zone_silent(error: errors.CloudError, wanted: Desired, zone: str, setting: 
 
 
 def _sources(wanted: Desired, zone: str, setting: Setting) -> list[Source]:
-    return sorted({each.source for each in wanted.wishes if setting.zone_of(each.name) == zone})
+    wishes = [each for each in wanted.wishes if each.targets and setting.zone_of(each.name) == zone]
+    return sorted({each.source for each in wishes})
 
 
 def _failed(error: errors.CloudError, chain: Chain) -> list[Note]:

@@ -25,7 +25,7 @@ from causeway.rooms.names.model import (
     Source,
     Wish,
 )
-from causeway.rooms.names.wishes import places_of, source_from, unread, wishes
+from causeway.rooms.names.wishes import source_from, unread, wishes, wishes_at
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
@@ -142,7 +142,7 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     """Yield the names of a route, aliases of the routers that admitted it.
 
     Its host counts only in a zone of ours: whoever has a host elsewhere has a zone for it, too. A host that
-    the router's wildcard answers for needs nothing of its own.
+    the router's wildcard answers for needs no record of its own.
     """
     said, source = read(route.metadata.annotations), source_of_route(route)
     if route.metadata.deletion_timestamp or not said.ours:
@@ -156,8 +156,10 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     hosts = dict.fromkeys(host for each in admitted if (host := _name_of(each)) is not None)
     names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
     for order, name in enumerate(names):
-        targets = said.targets or places_of(name, aliases, setting)
-        yield from wishes([name], targets, source, said.ttl, first=order)
+        if said.targets:
+            yield from wishes([name], said.targets, source, said.ttl, first=order)
+        else:
+            yield from wishes_at(name, aliases, setting, source, ttl=said.ttl, order=order)
 
 
 def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
@@ -175,8 +177,10 @@ def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
     names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
     places = _balanced(ingress.status.load_balancer)
     for order, name in enumerate(names):
-        targets = said.targets or places_of(name, places, setting)
-        yield from wishes([name], targets, source, said.ttl, first=order)
+        if said.targets:
+            yield from wishes([name], said.targets, source, said.ttl, first=order)
+        else:
+            yield from wishes_at(name, places, setting, source, ttl=said.ttl, order=order)
 
 
 def _admitted(ingress: RouteIngress) -> bool:

@@ -114,7 +114,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     wanted, zone, planned = _planned(facts)
     wishes = [each for each in wanted.wishes if each.name == name]
     sources = {each.source for each in wishes}
-    places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes)}
+    places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes if each.targets)}
     records = [each for each in planned.records if each.name == name]
     remaining = tuple(
         str(step) for chain in planned.chains if any(each.name in places for each in chain) for step in chain
@@ -130,7 +130,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
         f"name {name}",
         {
             "wanted by": sorted({each.source.resource for each in wishes}) or "nobody",
-            "records": [_shown(each) for each in records] or "none",
+            "records": [_shown(each) for each in records] or _none(wishes),
         },
         {
             "record sets": [_found(each) for each in zone.at(name)] or "none",
@@ -163,7 +163,8 @@ def _causes(facts: Facts, notes: Iterable[Note], *, unfinished: bool) -> Iterato
 
 
 def _count(wishes: Iterable[Wish], facts: Facts) -> dict[str, list[str]]:
-    found = Counter(each.source.kind for each in wishes if facts.setting.zone_of(each.name) == facts.name)
+    written = [each for each in wishes if each.targets]
+    found = Counter(each.source.kind for each in written if facts.setting.zone_of(each.name) == facts.name)
     return {f"{kind}s": [f"{number}"] for kind, number in found.items()}
 
 
@@ -182,6 +183,10 @@ def _whole(facts: Facts, zone: Zone) -> dict[str, object]:
 def _owners(zone: Zone, name: str) -> list[str]:
     found = [zone.holding(name, each.type) for each in zone.at(name)]
     return sorted({f"{each.claim.owner} ({each.claim.resource or 'no resource'})" for each in found if each})
+
+
+def _none(wishes: Iterable[Wish]) -> str:
+    return "none of its own: a wildcard answers" if any(not each.targets for each in wishes) else "none"
 
 
 def _shown(record: Record) -> str:

@@ -1,6 +1,6 @@
 """What all kinds of objects have in common that want names. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from ipaddress import ip_address
 
 from causeway.kube.objects import Meta
@@ -32,12 +32,17 @@ def wishes(
             yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
 
 
-def places_of(name: str, places: Iterable[str], setting: Setting) -> list[str]:
-    """Return to which of the places of its application a name has to lead by a record of its own.
+def wishes_at(
+    name: str, places: Collection[str], setting: Setting, who: Source, *, ttl: int | None, order: int
+) -> Iterator[Wish]:
+    """Yield the records by which a name leads to the places of its application.
 
-    One that the platform's own wildcard leads there already needs none.
+    One that the platform's own wildcard leads there already needs none, but is its source's as others are.
     """
-    return [each for each in places if each != name and not _answered(name, each, setting)]
+    needed = [each for each in places if each != name and not _answered(name, each, setting)]
+    yield from wishes([name], needed, who, ttl, first=order)
+    if not needed and name not in setting.fixed and any(_answered(name, each, setting) for each in places):
+        yield Wish(name, "", (), who, None, order)
 
 
 def _answered(name: str, place: str, setting: Setting) -> bool:
