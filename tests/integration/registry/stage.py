@@ -26,13 +26,21 @@ from tests.unit.rooms.platforms.examples import PKI, platform
 
 from causeway.kube.client import Client
 from causeway.kube.errors import Object
-from causeway.kube.resource import LEASES, NAMESPACES, ROLE_BINDINGS, SECRETS, SERVICE_ACCOUNTS
+from causeway.kube.resource import (
+    LEASES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SUBJECT_ACCESS_REVIEWS,
+)
 from causeway.lab.images.oci import Entry, write_archive, write_layer
 from causeway.rooms.platforms import addons, registering
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.registering import Registering
 from causeway.rooms.registry import gate
+from causeway.rooms.registry.scopes import GROUP, RESOURCE
 
 SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
 DEADLINE = 120.0
@@ -88,6 +96,7 @@ class Stage:
         self.made: Registering = made
         self.address = f"{made.address}:{free_port()}"
         self._plain, self._tokens = free_port(), free_port()
+        self._bound: dict[tuple[str, str], dict[str, str]] = {}
         self._running: list[subprocess.Popen[bytes]] = []
         self._trust = directory / "trust"
         self._trust.mkdir()
@@ -305,9 +314,29 @@ class Stage:
             "subjects": [dict(subject)],
         }
         await self.admin.apply(body, manager="t")
+        self._bound[namespace, role] = dict(subject)
+        await self._until(True, namespace, role, subject)
 
     async def unbind(self, namespace: str, role: str) -> None:
+        """Take a role in a namespace away from who was given it and has no other that lets him so much."""
         await self.admin.delete(ROLE_BINDINGS, role, namespace)
+        await self._until(False, namespace, role, self._bound.pop((namespace, role)))
+
+    async def _until(self, given: bool, namespace: str, role: str, subject: Mapping[str, str]) -> None:
+        """Wait until the API server's authorizer, which watches, knows that a role was given or taken."""
+        name = subject["name"]
+        account = f"system:serviceaccount:{subject.get('namespace')}:{name}"
+        who: dict[str, Any] = {"User": {"user": name}, "Group": {"groups": [name]}}.get(
+            subject["kind"], {"user": account}
+        )
+        review = {"metadata": {}, "spec": {**who, "resourceAttributes": _right(namespace, role)}}
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            answer = await self.admin.create(SUBJECT_ACCESS_REVIEWS, review)
+            if bool(answer["status"].get("allowed")) is given:
+                return
+            assert time.monotonic() < deadline, f"{role} of {name} in {namespace}: {answer['status']}"
+            await asyncio.sleep(0.05)
 
     async def token(self, namespace: str, account: str, *audiences: str) -> str:
         """Return a token of a service account, as ``kubectl create token`` does."""
@@ -343,3 +372,10 @@ class Stage:
         said, _ = await ended.communicate()
         assert ended.returncode is not None
         return ended.returncode, said.decode()
+
+
+def _right(namespace: str, role: str) -> dict[str, str]:
+    """Return something a role lets do in a namespace, as an access review asks for it."""
+    verb = "get" if role.endswith("-puller") else "update"
+    group, resource = (GROUP, RESOURCE) if role.startswith("causeway-") else ("", "configmaps")
+    return {"namespace": namespace, "group": group, "resource": resource, "verb": verb}
