@@ -14,6 +14,7 @@ import msgspec
 
 from causeway.kube.attaching import KINDS, hosts_at, lets_in, parent_of
 from causeway.kube.gateways import (
+    GATEWAYS,
     GROUP,
     HTTP_ROUTES,
     TLS_ROUTES,
@@ -84,7 +85,7 @@ def of_attached(route: Attached, around: Gateways, setting: Setting) -> Iterator
         if gateway is None:
             continue
         told = read(gateway.metadata.annotations)
-        yield from unread(who, Annotations(errors=told.errors))
+        yield from unread(who, told, f"{GATEWAYS.kind} {key_of(gateway)}")
         listeners = [
             each.hostname.lower()
             for each in gateway.spec.listeners

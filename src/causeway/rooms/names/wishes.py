@@ -13,10 +13,12 @@ def source_from(kind: str, meta: Meta) -> Source:
     return Source(kind, meta.namespace, meta.name, meta.uid, meta.creation_timestamp or "")
 
 
-def unread(who: Source, said: Annotations) -> Iterator[Note]:
-    """Yield what of its annotations cannot be read."""
+def unread(who: Source, said: Annotations, at: str = "") -> Iterator[Note]:
+    """Yield what of its annotations cannot be read, or of those ``at`` another object it goes by."""
     for each in said.errors:
-        yield Note(who, "BadAnnotation", each, "Correct the annotation; the rest of it is followed.")
+        cause = f"{each}, at {at}" if at else each
+        remedy = f"Correct the annotation{f' of {at}' if at else ''}; the rest of it is followed."
+        yield Note(who, "BadAnnotation", cause, remedy)
 
 
 def wishes(

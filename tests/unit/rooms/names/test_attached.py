@@ -159,7 +159,12 @@ def test_annotations_of_the_route_add_names_and_that_of_the_gateway_says_where_t
         ("shop", "A", ("198.51.100.1",)),
     ]
     told = wanted([attached("www.example.org", ttl="soon")], gateway("192.0.2.7", target="a b"))
-    assert sorted(each.cause.split()[0] for each in told.notes) == ["target", "ttl"]
+    ours, gateways = sorted(told.notes, key=lambda each: each.cause, reverse=True)
+    assert ours.cause.startswith("ttl 'soon'")
+    assert ours.remedy.startswith("Correct the annotation;")
+    assert gateways.cause.startswith("target 'a b'")
+    assert gateways.cause.endswith(", at Gateway one/edge")
+    assert gateways.remedy.startswith("Correct the annotation of Gateway one/edge;")
     assert short(told) == [("www", "A", ("192.0.2.7",))]
 
 
