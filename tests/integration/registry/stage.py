@@ -326,9 +326,9 @@ class Stage:
         """Wait until the API server's authorizer, which watches, knows that a role was given or taken."""
         name = subject["name"]
         account = f"system:serviceaccount:{subject.get('namespace')}:{name}"
-        who: dict[str, Any] = {"User": {"user": name}, "Group": {"groups": [name]}}.get(
-            subject["kind"], {"user": account}
-        )
+        who: dict[str, Any] = {"user": account if subject["kind"] == "ServiceAccount" else name}
+        if subject["kind"] == "Group":
+            who = {"groups": [name]}
         review = {"metadata": {}, "spec": {**who, "resourceAttributes": _right(namespace, role)}}
         deadline = time.monotonic() + DEADLINE
         while True:

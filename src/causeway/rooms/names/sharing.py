@@ -7,7 +7,7 @@ the place of, somebody else's application. Whoever a wildcard answers for has hi
 record has it.
 """
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 
 from causeway.rooms.names.model import RANKS, Note, Record, Source, Wish
 
@@ -23,7 +23,7 @@ def together(
     notes: list[Note] = []
     for name, wanted in by_name.items():
         holding = holders(name) & {each.source.resource for each in wanted}
-        holding = holding or {each.source.resource for each in wanted if not each.targets}
+        holding = holding or frozenset(each.source.resource for each in wanted if not each.targets)
         first = min((each.source for each in wanted), key=lambda each: _precedence(each, holding))
         granted = [each for each in wanted if _side(each.source) == _side(first)]
         written = [each for each in granted if each.targets]
@@ -38,7 +38,7 @@ def together(
     return records, notes
 
 
-def _precedence(source: Source, holding: Set[str]) -> tuple[int, bool, str, str]:
+def _precedence(source: Source, holding: frozenset[str]) -> tuple[int, bool, str, str]:
     return RANKS[source.kind], source.resource not in holding, source.created, source.resource
 
 
