@@ -5,8 +5,10 @@ import json
 from openstack.connection import Connection
 
 from causeway.kit.progress import Progress
+from causeway.lab import settings
 from demo.commands import CommandEnded, Kubectl, causeway, http_json
 from demo.path import Demo
+from demo.resolver import ask
 from demo.waiting import until
 
 
@@ -118,6 +120,26 @@ def test_status_shows_every_node_ready(demo: Demo) -> None:
 
     with Progress().phase("status") as phase:
         until(phase, "all nodes ready", lambda: ready() == [True] * 5, seconds=300)
+
+
+def test_the_zones_name_server_tells_the_api_and_every_node(demo: Demo, kubectl: Kubectl) -> None:
+    server = settings.from_environment().address
+    status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
+    wanted = {f"api.{demo.zone}": (str(status["addresses"]["api"]),)}
+    for node in kubectl.json("get", "nodes")["items"]:
+        addresses = [each for each in node["status"]["addresses"] if "." in each["address"]]
+        outside, inside = (
+            tuple(sorted(each["address"] for each in addresses if each["type"] == kind))
+            for kind in ("ExternalIP", "InternalIP")
+        )
+        wanted[f"{node['metadata']['name']}.nodes.{demo.zone}"] = outside or inside
+    with Progress().phase("names of the platform") as phase:
+        for name, found in wanted.items():
+
+            def told(name: str = name, found: tuple[str, ...] = found) -> bool:
+                return ask(server, name).records == found
+
+            until(phase, f"{name} to be {', '.join(found)}", told, seconds=300)
 
 
 def test_the_application_survived_all_this(demo: Demo, url: str) -> None:

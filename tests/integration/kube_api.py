@@ -200,6 +200,25 @@ class KubeApi:
             argv, self.directory / "apiserver.log", f"https://127.0.0.1:{port}/readyz", context=context
         )
 
+    def controllers(self, *names: str) -> Program:
+        """Return Kubernetes' own controllers of these names, not started yet."""
+        port = free_port()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it makes its certificate itself
+        argv = [
+            str(self.binaries["kube-controller-manager"]),
+            f"--kubeconfig={self.kubeconfig}",
+            f"--controllers={','.join(names)}",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--cert-dir={self.directory}",
+            "--authorization-always-allow-paths=/healthz",
+            f"--authentication-kubeconfig={self.kubeconfig}",
+            f"--authorization-kubeconfig={self.kubeconfig}",
+        ]
+        return Program(argv, self.directory / "controllers.log", f"https://127.0.0.1:{port}/healthz", context)
+
     def start(self) -> None:
         self.etcd.start()
         self.server.start()
@@ -225,6 +244,15 @@ class KubeApi:
             "users": [{"name": "admin", "user": user}],
         }
 
+    def person(self, name: str) -> Path:
+        """Return the kubeconfig of somebody whom a certificate names."""
+        self._authority.issue(name, name)
+        key = {"client-certificate": self._authority.path(f"{name}.crt")}
+        key |= {"client-key": self._authority.path(f"{name}.key")}
+        path = self.directory / f"{name}.kubeconfig"
+        path.write_text(yaml.safe_dump(self.config(f"https://127.0.0.1:{self.port}", key)))
+        return path
+
     def trusting(self) -> ssl.SSLContext:
         """Return what a client needs to trust this API, without being anybody."""
         return ssl.create_default_context(cafile=self._authority.path("ca.crt"))
@@ -234,26 +262,6 @@ class KubeApi:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self._authority.path("server.crt"), self._authority.path("server.key"))
         return context
-
-
-def controllers(api: KubeApi, directory: Path, *names: str) -> Program:
-    """Return those of Kubernetes' own controllers, in a program that is not started yet."""
-    port = free_port()
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it makes its certificate itself
-    argv = [
-        str(api.binaries["kube-controller-manager"]),
-        f"--kubeconfig={api.kubeconfig}",
-        f"--controllers={','.join(names)}",
-        "--leader-elect=false",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={port}",
-        f"--cert-dir={directory}",
-        "--authorization-always-allow-paths=/healthz",
-        f"--authentication-kubeconfig={api.kubeconfig}",
-        f"--authorization-kubeconfig={api.kubeconfig}",
-    ]
-    return Program(argv, directory / "controllers.log", f"https://127.0.0.1:{port}/healthz", context)
 
 
 @pytest.fixture(scope="session")

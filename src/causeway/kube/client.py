@@ -30,10 +30,11 @@ _PATCH_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
-    """What a list returned, with the version a watch goes on from."""
+    """What a list returned, with the version a watch goes on from; ``defined``: the API knows the kind."""
 
     items: list[T]
     resource_version: str
+    defined: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Definitions of Gateway API are installed by whoever runs the cluster, before or after us, or never. Where we
 may not list them our rights are an older release's: Kubernetes looks at rights before it looks for the kind,
-and everything else must not wait for it.
+and everything else must not wait for it. That such a kind has no objects is not known: ``Listing.defined``
+says which of the two it is.
 """
 
 import asyncio
@@ -34,14 +35,14 @@ class WhereDefined(Generic[T]):
         try:
             return await self._source.list()
         except (NotFound, Forbidden):
-            return Listing([], _UNDEFINED)
+            return Listing([], _UNDEFINED, defined=False)
 
     async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[T]]:
         """Yield the changes after a version; raises ``Gone`` when the kind is defined, or no longer is."""
         try:
             while resource_version == _UNDEFINED:
                 await asyncio.sleep(self._look)
-                if (await self.list()).resource_version != _UNDEFINED:
+                if (await self.list()).defined:
                     raise Gone(str(self), "is defined now")
                 yield WatchEvent("BOOKMARK", None, _UNDEFINED)  # the watch lives
             async for event in self._source.watch(resource_version):

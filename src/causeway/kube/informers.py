@@ -5,7 +5,7 @@ to be told of changes by; who is told first is nobody's to rely on.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, Protocol, Self, TypeVar
 
@@ -88,6 +88,19 @@ class Informer(Protocol[T]):
 
     def follow(self, handler: Handler[T]) -> None:
         """Tell ``handler`` of every change, after it is in the store."""
+        ...
+
+
+class OptionalInformer(Informer[T], Protocol[T]):
+    """The objects of a kind that need not be defined: without ``defined`` nothing is known of it."""
+
+    @property
+    def defined(self) -> bool:
+        """Whether the kind is defined at present, and all its objects are in the store."""
+        ...
+
+    def when_defined(self, call: Callable[[], None]) -> None:
+        """Call each time ``defined`` comes true."""
         ...
 
 

@@ -97,7 +97,8 @@ class ApiSource(Generic[T]):
 class Reflector(Generic[T]):
     """Fills ``store`` from ``source`` and tells ``handlers`` of every change, one after another.
 
-    ``synced`` is set after the first complete list. ``silence`` is how many seconds without any event, not
+    ``synced`` is set after the first complete list. ``defined`` is whether the latest list found the kind
+    defined, and the store has all it found. ``silence`` is how many seconds without any event, not
     even a bookmark, mean that the watch is dead (bookmarks come about every minute).
     """
 
@@ -107,6 +108,8 @@ class Reflector(Generic[T]):
         self._failures = 0
         self.store = store
         self.handlers: list[Handler[T]] = []
+        self._when_defined: list[Callable[[], None]] = []
+        self.defined = False
         self.synced = asyncio.Event()
 
     def follow(self, handler: Handler[T]) -> None:
@@ -114,6 +117,10 @@ class Reflector(Generic[T]):
         for thing in self.store.all():
             handler(Change(key_of(thing), None, thing))
         self.handlers.append(handler)
+
+    def when_defined(self, call: Callable[[], None]) -> None:
+        """Call each time ``defined`` comes true."""
+        self._when_defined.append(call)
 
     async def run(self) -> None:
         """Reflect until cancelled."""
@@ -123,10 +130,11 @@ class Reflector(Generic[T]):
             try:
                 if version is None:
                     listing = await self._source.list()
+                    self.defined = self.defined and listing.defined  # comes true once the store has all
                     async for change in in_turns(self.store.replace(listing.items)):
                         self._tell(change)
                     version = listing.resource_version
-                    self.synced.set()
+                    self._complete(listing.defined)
                 started, came = now(), False
                 async for reached in self._watch(version):
                     version, came = reached, True
@@ -171,6 +179,13 @@ class Reflector(Generic[T]):
         change = self.store.remove(key) if deleted else self.store.put(thing)
         if change is not None:
             self._tell(Change(key, thing, None) if deleted else change)
+
+    def _complete(self, defined: bool) -> None:
+        news = defined and not self.defined
+        self.defined = defined
+        self.synced.set()
+        for call in self._when_defined if news else ():
+            call()
 
     def _tell(self, change: Change[T]) -> None:
         for handler in self.handlers:

@@ -9,6 +9,7 @@ from tests.integration.access.stage import Site, Stage
 from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.projects import project
+from tests.integration.routes.gateway_api import install
 
 from causeway.kit.progress import Progress
 from causeway.kube.access import from_kubeconfig
@@ -53,6 +54,8 @@ def sidecar_binaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
 async def stage(site: Site, api: KubeApi) -> AsyncIterator[Stage]:
     async with Client(from_kubeconfig(api.kubeconfig)) as admin:
         await deploy(admin)
+        # Without its definitions nobody watches Gateway API, though it may.
+        await install(admin, from_environment().cache, api.directory / "definitions.log")
         made = Stage(site, api, admin)
         yield made
         for program in made.programs:

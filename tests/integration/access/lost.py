@@ -3,7 +3,6 @@
 from typing import Any
 
 from tests.integration.access.storage import ATTACHMENTS, NAMESPACE, Storing
-from tests.integration.kube_api import controllers
 
 from causeway.kube.resource import NODES, PODS, SERVICE_ACCOUNTS
 
@@ -19,7 +18,7 @@ async def lost(storing: Storing, claim: str, volume: str, handle: str) -> None:
     """
     stage, node = storing.stage, storing.account
     cloud, admin = stage.site.project.cloud, stage.admin
-    attacher = controllers(stage.api, stage.site.directory, ATTACHER)
+    attacher = stage.api.controllers(ATTACHER)
     attacher.start()
     try:
         managed = {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}

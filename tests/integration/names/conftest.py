@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from tests.faults.doors import token_of
 from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.projects import CLOUD, Project, project, until
@@ -67,7 +69,7 @@ def zone(lab: Settings, tenant: Project) -> ZoneOfTest:
 class Room:
     """The names room in a process of its own."""
 
-    def __init__(self, directory: Path, zone: ZoneOfTest, kube: KubeApi) -> None:
+    def __init__(self, directory: Path, zone: ZoneOfTest, kubeconfig: Path) -> None:
         self._file = directory / "settings.json"
         self._figures = directory / "figures.json"
         self.log = directory / "room.log"
@@ -75,7 +77,7 @@ class Room:
         self._settings = {
             "cloud": CLOUD,
             "clouds": str(zone.project.clouds),
-            "kubeconfig": str(kube.kubeconfig),
+            "kubeconfig": str(kubeconfig),
             "cluster": zone.cluster,
             "zone": zone.name,
             "owner": self.owner,
@@ -114,15 +116,6 @@ def _ends_with_us() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-@pytest.fixture
-def room(tmp_path: Path, zone: ZoneOfTest, kube_api: KubeApi) -> Iterator[Room]:
-    """The room, not started yet."""
-    made = Room(tmp_path, zone, kube_api)
-    yield made
-    made.kill()
-    print(made.log.read_text() if made.log.exists() else "never started")  # pytest shows it of what failed
-
-
 @dataclass
 class Doors:
     """The test's own way to look at what the room did, and to make what it works for."""
@@ -146,6 +139,18 @@ async def doors(zone: ZoneOfTest, kube_api: KubeApi) -> AsyncIterator[Doors]:
     ):
         await deploy(kube)
         yield Doors(Designate(cloud), kube, zone)
+
+
+@pytest.fixture
+async def room(tmp_path: Path, zone: ZoneOfTest, kube_api: KubeApi, doors: Doors) -> AsyncIterator[Room]:
+    """The room, not started yet; it has the shipped rights and no others."""
+    user = {"token": await token_of(doors.kube, "causeway-controller")}
+    kubeconfig = tmp_path / "room.kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(kube_api.config(f"https://127.0.0.1:{kube_api.port}", user)))
+    made = Room(tmp_path, zone, kubeconfig)
+    yield made
+    made.kill()
+    print(made.log.read_text() if made.log.exists() else "never started")  # pytest shows it of what failed
 
 
 @pytest.fixture

@@ -26,13 +26,21 @@ from tests.unit.rooms.platforms.examples import PKI, platform
 
 from causeway.kube.client import Client
 from causeway.kube.errors import Object
-from causeway.kube.resource import LEASES, NAMESPACES, ROLE_BINDINGS, SERVICE_ACCOUNTS
+from causeway.kube.resource import (
+    LEASES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    SUBJECT_ACCESS_REVIEWS,
+)
 from causeway.lab.images.oci import Entry, write_archive, write_layer
 from causeway.rooms.platforms import addons, registering
 from causeway.rooms.platforms.addons import Settings
 from causeway.rooms.platforms.image_store import ImageStore
 from causeway.rooms.platforms.registering import Registering
 from causeway.rooms.registry import gate
+from causeway.rooms.registry.scopes import GROUP, RESOURCE
 
 SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
 DEADLINE = 120.0
@@ -88,6 +96,7 @@ class Stage:
         self.made: Registering = made
         self.address = f"{made.address}:{free_port()}"
         self._plain, self._tokens = free_port(), free_port()
+        self._bound: dict[tuple[str, str], dict[str, str]] = {}
         self._running: list[subprocess.Popen[bytes]] = []
         self._trust = directory / "trust"
         self._trust.mkdir()
@@ -108,9 +117,9 @@ class Stage:
             for name, text in files.items():
                 (place / name).write_text(text)
         served = [str(self.program), "serve", str(config / "config.yml")]
-        self._run(served, self._environment("Deployment", "registry"))
+        self._run(served, await self._environment("Deployment", "registry"))
         environment = {
-            **self._environment("Deployment", "tokens"),
+            **await self._environment("Deployment", "tokens"),
             "KUBECONFIG": await self._account("causeway-registry"),
             "CAUSEWAY_REGISTRY_KEYS": str(keys),
             "CAUSEWAY_REGISTRY_AUTH_PORT": str(self._tokens),
@@ -134,7 +143,7 @@ class Stage:
     async def collector(self, *, untagged: str = "keep", lasts: float = gate.LASTS) -> Process:
         """Start the collector with the shipped settings; its Lease lasts for some seconds."""
         environment = {
-            **self._environment("CronJob", "collect"),
+            **await self._environment("CronJob", "collect"),
             "KUBECONFIG": await self._account("causeway-registry-collector"),
             "CAUSEWAY_REGISTRY_POD": COLLECTOR,
             "CAUSEWAY_REGISTRY_UNTAGGED": untagged,
@@ -167,7 +176,7 @@ class Stage:
         ended = await asyncio.create_subprocess_exec(
             *(str(self.program), "garbage-collect", "--dry-run", *words),
             str(self.directory / "config/config.yml"),
-            env={**os.environ, **self._environment("Deployment", "registry")},
+            env={**os.environ, **await self._environment("Deployment", "registry")},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -214,7 +223,7 @@ class Stage:
                 told[name] = told[name].replace(here, there)
         return told
 
-    def _environment(self, kind: str, container: str) -> dict[str, str]:
+    async def _environment(self, kind: str, container: str) -> dict[str, str]:
         """Return the environment that the shipped manifests give a container."""
         (spec,) = (
             template["spec"]
@@ -231,9 +240,15 @@ class Stage:
                     "/etc/causeway/registry", str(self.directory / "keys")
                 )
             elif "secretKeyRef" in each["valueFrom"]:
-                assert each["valueFrom"]["secretKeyRef"]["name"] == registering.NAME
-                found[each["name"]] = self.made.files[each["valueFrom"]["secretKeyRef"]["key"]]
+                found[each["name"]] = await self._secret(**each["valueFrom"]["secretKeyRef"])
         return found
+
+    async def _secret(self, name: str, key: str) -> str:
+        """Return a value of the registry's Secret, or of one that its user has made."""
+        if name == registering.NAME:
+            return self.made.files[key]
+        data = (await self.admin.get(SECRETS, name, "kube-system"))["data"]
+        return base64.b64decode(data[key]).decode()
 
     def _run(self, argv: list[str], environment: Mapping[str, str]) -> None:
         with (self.directory / "log").open("ab") as sink:
@@ -299,9 +314,29 @@ class Stage:
             "subjects": [dict(subject)],
         }
         await self.admin.apply(body, manager="t")
+        self._bound[namespace, role] = dict(subject)
+        await self._until(True, namespace, role, subject)
 
     async def unbind(self, namespace: str, role: str) -> None:
+        """Take a role in a namespace away from who was given it and has no other that lets him so much."""
         await self.admin.delete(ROLE_BINDINGS, role, namespace)
+        await self._until(False, namespace, role, self._bound.pop((namespace, role)))
+
+    async def _until(self, given: bool, namespace: str, role: str, subject: Mapping[str, str]) -> None:
+        """Wait until the API server's authorizer, which watches, knows that a role was given or taken."""
+        name = subject["name"]
+        account = f"system:serviceaccount:{subject.get('namespace')}:{name}"
+        who: dict[str, Any] = {"user": account if subject["kind"] == "ServiceAccount" else name}
+        if subject["kind"] == "Group":
+            who = {"groups": [name]}
+        review = {"metadata": {}, "spec": {**who, "resourceAttributes": _right(namespace, role)}}
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            answer = await self.admin.create(SUBJECT_ACCESS_REVIEWS, review)
+            if bool(answer["status"].get("allowed")) is given:
+                return
+            assert time.monotonic() < deadline, f"{role} of {name} in {namespace}: {answer['status']}"
+            await asyncio.sleep(0.05)
 
     async def token(self, namespace: str, account: str, *audiences: str) -> str:
         """Return a token of a service account, as ``kubectl create token`` does."""
@@ -310,9 +345,9 @@ class Stage:
         path = SERVICE_ACCOUNTS.path(namespace, account, "token")
         return str(json.loads(await self.admin.request("POST", path, body=body | spec))["status"]["token"])
 
-    def image(self, name: str) -> tuple[str, str]:
-        """Return an archive of a small image, and its digest."""
-        layer = write_layer([Entry("what", os.urandom(100_000))], self.directory / f"{name}.layer")
+    def image(self, name: str, size: int = 100_000) -> tuple[str, str]:
+        """Return an archive of an image with one layer of some bytes, and its digest."""
+        layer = write_layer([Entry("what", os.urandom(size))], self.directory / f"{name}.layer")
         path = self.directory / f"{name}.tar"
         return f"oci-archive:{path}", write_archive(f"localhost/{name}:1", [layer], {}, path)
 
@@ -337,3 +372,10 @@ class Stage:
         said, _ = await ended.communicate()
         assert ended.returncode is not None
         return ended.returncode, said.decode()
+
+
+def _right(namespace: str, role: str) -> dict[str, str]:
+    """Return something a role lets do in a namespace, as an access review asks for it."""
+    verb = "get" if role.endswith("-puller") else "update"
+    group, resource = (GROUP, RESOURCE) if role.startswith("causeway-") else ("", "configmaps")
+    return {"namespace": namespace, "group": group, "resource": resource, "verb": verb}

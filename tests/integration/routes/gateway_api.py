@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import yaml
+from tests.integration.deployment import served
+
+from causeway.kube.client import Client
 from causeway.kube.gateways import (
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -25,3 +29,11 @@ def definitions(cache: Path, log: Path) -> list[Path]:
     """
     home = Toolchain(cache, log).published(MODULE, VERSION).directory / "config" / "crd" / "standard"
     return [home / f"{GROUP}_{each.plural}.yaml" for each in FOLLOWED]
+
+
+async def install(admin: Client, cache: Path, log: Path) -> None:
+    """Install these definitions, or leave them as they are; return when the API serves them."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for each in [yaml.load(file.read_text(), loader) for file in definitions(cache, log)]:
+        await admin.apply(each, manager="test")
+        await served(admin, each["spec"])

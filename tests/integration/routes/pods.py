@@ -14,7 +14,7 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import IO, Any
 
-from tests.integration.kube_api import KubeApi, child, controllers
+from tests.integration.kube_api import KubeApi, child
 from tests.integration.routes.front_door import DEADLINE
 
 from causeway.host.command import run, succeeds
@@ -197,7 +197,7 @@ def _locked() -> IO[str]:
 async def _running(api: KubeApi, admin: Client, echo: Path, directory: Path) -> AsyncIterator[None]:
     _remove_leftovers()
     run("ip", "link", "add", BRIDGE, "type", "bridge")
-    program, pods = controllers(api, directory, *_CONTROLLERS), Pods(admin, echo, directory)
+    program, pods = api.controllers(*_CONTROLLERS), Pods(admin, echo, directory)
     try:
         run("ip", "address", "add", str(HOME), "dev", BRIDGE)
         run("ip", "link", "set", BRIDGE, "up")

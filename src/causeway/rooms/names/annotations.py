@@ -12,7 +12,7 @@ from ipaddress import ip_address
 PREFIXES = ("external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/")
 HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL = "hostname", "internal-hostname", "target", "ttl"
 CONTROLLER, _OURS = "controller", "dns-controller"
-HOSTS = "ingress-hostname-source"
+HOSTS, GATEWAY_HOSTS = "ingress-hostname-source", "gateway-hostname-source"
 _ONLY = {"annotation-only": (True, False), "defined-hosts-only": (False, True)}
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -28,8 +28,8 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 class Annotations:
     """What an object says of its names; ``errors`` are sentences about what cannot be read.
 
-    Without ``ours`` another controller is meant. Of an Ingress ``hostnames`` are left out if only its hosts
-    count, ``hosts`` says whether these do.
+    Without ``ours`` another controller is meant. ``hostnames`` are left out if only the object's own hosts
+    count, ``hosts`` says whether these do. Without ``inherits`` an object without hosts has none of others'.
     """
 
     ours: bool = True
@@ -39,6 +39,7 @@ class Annotations:
     ttl: int | None = None
     errors: tuple[str, ...] = ()
     hosts: bool = True
+    inherits: bool = True
 
     @property
     def given(self) -> bool:
@@ -51,16 +52,20 @@ def relevant(annotations: Mapping[str, str]) -> dict[str, str]:
     return {
         key: annotations[prefix + key]
         for prefix in reversed(PREFIXES)
-        for key in (CONTROLLER, HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL, HOSTS)
+        for key in (CONTROLLER, HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL, HOSTS, GATEWAY_HOSTS)
         if prefix + key in annotations
     }
 
 
-def read(annotations: Mapping[str, str]) -> Annotations:
-    """Return what annotations say; what cannot be read is left out and told."""
+def read(annotations: Mapping[str, str], chosen_by: str = HOSTS) -> Annotations:
+    """Return what annotations say; what cannot be read is left out and told.
+
+    ``chosen_by`` is the one that says which hosts count.
+    """
     found = relevant(annotations)
     errors: list[str] = []
-    annotated, hosts = _ONLY.get(found.get(HOSTS, "").lower(), (True, True))
+    choice = found.get(chosen_by, "").lower()
+    annotated, hosts = _ONLY.get(choice, (True, True))
     return Annotations(
         found.get(CONTROLLER, _OURS) == _OURS,
         tuple(_names(found, HOSTNAME, errors)) if annotated else (),
@@ -69,6 +74,7 @@ def read(annotations: Mapping[str, str]) -> Annotations:
         _ttl(found, errors),
         tuple(errors),
         hosts,
+        choice not in _ONLY,
     )
 
 
@@ -76,6 +82,15 @@ def absolute(name: str) -> str | None:
     """Return a name in lower case with the dot at its end, None if it is none."""
     name = f"{name.strip().rstrip('.').lower()}."
     return name if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) else None
+
+
+def target(text: str) -> str | None:
+    """Return where a name can lead, an address or an absolute name, None if it is neither."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        name = absolute(text)
+    return None if name is None or name.startswith("*") else name
 
 
 def record_type(target: str) -> str:
@@ -100,14 +115,11 @@ def _names(found: Mapping[str, str], key: str, errors: list[str]) -> list[str]:
 def _targets(found: Mapping[str, str], errors: list[str]) -> list[str]:
     targets: list[str] = []
     for text in _listed(found.get(TARGET, "")):
-        try:
-            target: str | None = str(ip_address(text))
-        except ValueError:
-            target = absolute(text)
-        if target is None or target.startswith("*"):
+        place = target(text)
+        if place is None:
             errors.append(f"{TARGET} {text!r} is neither an address nor a host name")
-        elif target not in targets:
-            targets.append(target)
+        elif place not in targets:
+            targets.append(place)
     return targets
 
 

@@ -5,8 +5,8 @@ is planned as a whole: who gets a name depends on all who want it.
 """
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -17,22 +17,26 @@ from causeway.engine.pace import Pace
 from causeway.engine.reconciler import DONE, Result
 from causeway.engine.steps import doing
 from causeway.kube.events import Recorder
-from causeway.kube.informers import Informer, Lister
+from causeway.kube.gateways import HTTP_ROUTES, TLS_ROUTES, Gateway, HTTPRoute, TLSRoute
+from causeway.kube.informers import Informer, Lister, OptionalInformer
 from causeway.kube.ingresses import INGRESSES, Ingress
-from causeway.kube.objects import Meta, Node, Service
+from causeway.kube.objects import Cached, Meta, Namespace, Node, Service
 from causeway.kube.resource import NODES, SERVICES
 from causeway.kube.routes import ROUTES, Route
 from causeway.kube.store import Change
+from causeway.rooms.names import reading
 from causeway.rooms.names.actual import Zones
 from causeway.rooms.names.addresses import Addresses
-from causeway.rooms.names.annotations import relevant
 from causeway.rooms.names.apply import Hands
+from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import (
+    HTTP_ROUTE,
     INGRESS,
     NODE,
     ROUTE,
     SERVICE,
+    TLS_ROUTE,
     Chain,
     Desired,
     Note,
@@ -42,11 +46,20 @@ from causeway.rooms.names.model import (
 )
 from causeway.rooms.names.plan import Zone, plan
 
+T = TypeVar("T", bound=Cached)
+
 _log = structlog.get_logger(__name__)
 
 REVERSE = "reverse"
 _REVERSE_AGAIN = 300.0  # seconds between two looks at reverse records nothing is known to have changed of
-_RESOURCES = {SERVICE: SERVICES, NODE: NODES, ROUTE: ROUTES, INGRESS: INGRESSES}
+_RESOURCES = {
+    SERVICE: SERVICES,
+    NODE: NODES,
+    ROUTE: ROUTES,
+    INGRESS: INGRESSES,
+    HTTP_ROUTE: HTTP_ROUTES,
+    TLS_ROUTE: TLS_ROUTES,
+}
 _PASSING = (errors.Fenced, errors.RateLimited, errors.Conflict)
 """Nobody is told of these: they are over at the next attempt, or the next plan tells more."""
 
@@ -72,6 +85,25 @@ class Sources(Protocol):
         """Return those Ingresses that ``labels`` select."""
         ...
 
+    @property
+    def http_routes(self) -> OptionalInformer[HTTPRoute]:
+        """All HTTPRoutes; like all of Gateway API none as long as it is not installed."""
+        ...
+
+    @property
+    def tls_routes(self) -> OptionalInformer[TLSRoute]:
+        """All TLSRoutes."""
+        ...
+
+    def gateways(self, labels: str | None) -> OptionalInformer[Gateway]:
+        """Return those Gateways that ``labels`` select."""
+        ...
+
+    @property
+    def namespaces(self) -> Informer[Namespace]:
+        """All namespaces."""
+        ...
+
 
 class Names:
     """The room at work: give ``run`` to the process that holds the lease."""
@@ -84,12 +116,20 @@ class Names:
         routes, ingresses = sources.routes(None), sources.ingresses(None)
         self._services, self._nodes = sources.services.store, sources.nodes.store
         self._routes, self._ingresses = routes.store, ingresses.store
+        self._gateways, self._namespaces = sources.gateways(None), sources.namespaces.store
+        self._http_routes, self._tls_routes = sources.http_routes, sources.tls_routes
         self.controller = Controller("names", self, workers=2, kind="Zone")
         self.zones = Zones(designate, setting.zones, self.controller.queue.add)
-        self.controller.watch(sources.services, self._keys_of_service)
-        self.controller.watch(sources.nodes, self._keys_of_node)
-        self.controller.watch(routes, self._keys_of_route)
-        self.controller.watch(ingresses, self._keys_of_ingress)
+        self.controller.watch(sources.services, self._where(reading.of_service))
+        self.controller.watch(sources.nodes, self._where(reading.of_node))
+        self.controller.watch(routes, self._where(reading.of_route))
+        self.controller.watch(ingresses, self._where(reading.of_ingress))
+        self.controller.watch(sources.http_routes, self._where(reading.of_attached))
+        self.controller.watch(sources.tls_routes, self._where(reading.of_attached))
+        self.controller.watch(self._gateways, self._where(reading.of_gateway))
+        self.controller.watch(sources.namespaces, self._where(reading.of_namespace))
+        for each in (sources.http_routes, sources.tls_routes, self._gateways):
+            each.when_defined(self._all)
         self._hands = Hands(designate, self.zones, setting)
         self._addresses = Addresses(setting, designate, self._hands)
         self._pace = Pace()
@@ -156,12 +196,18 @@ class Names:
         return Result(requeue_after=_REVERSE_AGAIN)
 
     def _desired(self) -> Desired:
+        http, tls = _defined(self._http_routes), _defined(self._tls_routes)
         return desired(
             self._services.all(),
             self._nodes.all(),
             self._setting,
             self._routes.all(),
             self._ingresses.all(),
+            gateways=Gateways.of(
+                {HTTP_ROUTE: http, TLS_ROUTE: tls},
+                _defined(self._gateways),
+                self._namespaces.all(),
+            ),
         )
 
     async def _tell(self, zone: str, notes: Iterable[Note]) -> None:
@@ -184,62 +230,31 @@ class Names:
             NODE: self._nodes,
             ROUTE: self._routes,
             INGRESS: self._ingresses,
+            HTTP_ROUTE: self._http_routes.store,
+            TLS_ROUTE: self._tls_routes.store,
         }
         store = stores.get(source.kind)
         key = f"{source.namespace}/{source.name}" if source.namespace else source.name
         found = store.get(key) if store is not None else None
         return found.metadata if found is not None else None
 
-    def _keys_of_service(self, change: Change[Service]) -> Iterable[str]:
-        return self._setting.zones if _read_service(change.old) != _read_service(change.new) else ()
+    def _all(self) -> None:
+        """Plan every zone: deleting has waited for a kind to be known."""
+        for zone in self._setting.zones:
+            self.controller.queue.add(zone)
 
-    def _keys_of_node(self, change: Change[Node]) -> Iterable[str]:
-        return self._setting.zones if _read_node(change.old) != _read_node(change.new) else ()
+    def _where(self, read: Callable[[T], object]) -> Callable[[Change[T]], Iterable[str]]:
+        """Return what tells the zones to plan again: all, where ``read`` finds another thing than before."""
 
-    def _keys_of_route(self, change: Change[Route]) -> Iterable[str]:
-        return self._setting.zones if _read_route(change.old) != _read_route(change.new) else ()
+        def keys(change: Change[T]) -> Iterable[str]:
+            old, new = (read(each) if each is not None else None for each in (change.old, change.new))
+            return self._setting.zones if old != new else ()
 
-    def _keys_of_ingress(self, change: Change[Ingress]) -> Iterable[str]:
-        return self._setting.zones if _read_ingress(change.old) != _read_ingress(change.new) else ()
-
-
-def _read_service(service: Service | None) -> object:
-    """Return what of a service this room reads."""
-    if service is None:
-        return None
-    meta, spec = service.metadata, service.spec
-    return (
-        (meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations)),
-        (spec.type, spec.cluster_ip, spec.cluster_ips, spec.external_name, spec.external_ips),
-        service.status.load_balancer,
-    )
+        return keys
 
 
-def _read_node(node: Node | None) -> object:
-    """Return what of a node this room reads; kubelets report much else."""
-    if node is None:
-        return None
-    return node.metadata.uid, relevant(node.metadata.annotations), node.status.addresses
-
-
-def _read_route(route: Route | None) -> object:
-    """Return what of a route this room reads; it has names only once a router admitted it."""
-    if route is None or not route.status.ingress:
-        return None
-    meta = route.metadata
-    return meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations), route.status.ingress
-
-
-def _read_ingress(ingress: Ingress | None) -> object:
-    """Return what of an Ingress this room reads."""
-    if ingress is None:
-        return None
-    meta, spec = ingress.metadata, ingress.spec
-    return (
-        (meta.uid, bool(meta.deletion_timestamp), relevant(meta.annotations)),
-        ([rule.host for rule in spec.rules], [each.hosts for each in spec.tls]),
-        ingress.status,
-    )
+def _defined(informer: OptionalInformer[T]) -> list[T] | None:
+    return informer.store.all() if informer.defined else None
 
 
 def _zone_missing(wanted: Desired, zone: str, setting: Setting) -> list[Note]:
@@ -255,7 +270,8 @@ def _zone_silent(error: errors.CloudError, wanted: Desired, zone: str, setting: 
 
 
 def _sources(wanted: Desired, zone: str, setting: Setting) -> list[Source]:
-    return sorted({each.source for each in wanted.wishes if setting.zone_of(each.name) == zone})
+    wishes = [each for each in wanted.wishes if each.targets and setting.zone_of(each.name) == zone]
+    return sorted({each.source for each in wishes})
 
 
 def _failed(error: errors.CloudError, chain: Chain) -> list[Note]:

@@ -1,17 +1,19 @@
 """Objects of Kubernetes -> the records they want. Pure.
 
 Another kind of object that is reached by name joins here: a function of it that yields wishes and notes, and
-its kind in ``model.RANKS``, which also lets this room take over its records from external-dns.
+its kind in ``model.RANKS``. Its place in ``Desired.known`` lets this room delete its records, also those
+taken over from external-dns.
 """
 
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_address
 
 from causeway.kube.ingresses import Ingress
-from causeway.kube.objects import LoadBalancerStatus, Meta, Node, Service, key_of
+from causeway.kube.objects import LoadBalancerStatus, Node, Service, key_of
 from causeway.kube.routes import Route, RouteIngress
-from causeway.rooms.names.annotations import Annotations, absolute, read, record_type
+from causeway.rooms.names.annotations import absolute, read, record_type
+from causeway.rooms.names.attached import NONE, Gateways, of_attached
 from causeway.rooms.names.model import (
+    ALWAYS_KNOWN,
     INGRESS,
     NODE,
     PLATFORM,
@@ -23,6 +25,7 @@ from causeway.rooms.names.model import (
     Source,
     Wish,
 )
+from causeway.rooms.names.wishes import source_from, unread, wishes, wishes_at
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
@@ -37,6 +40,8 @@ def desired(
     setting: Setting,
     routes: Iterable[Route] = (),
     ingresses: Iterable[Ingress] = (),
+    *,
+    gateways: Gateways = NONE,
 ) -> Desired:
     """Return what all want together."""
     services = [each for each in services if not each.metadata.deletion_timestamp]
@@ -46,8 +51,9 @@ def desired(
         *(each for node in nodes for each in of_node(node, setting)),
         *(each for route in routes for each in of_route(route, setting)),
         *(each for ingress in ingresses for each in of_ingress(ingress, setting)),
+        *(each for route in gateways.routes for each in of_attached(route, gateways, setting)),
     ]
-    wishes = [each for each in found if isinstance(each, Wish)]
+    wanted = [each for each in found if isinstance(each, Wish)]
     notes = [each for each in found if isinstance(each, Note)]
     outside = [
         Note(
@@ -56,34 +62,35 @@ def desired(
             f"{each.name} is in no zone of the platform",
             f"The platform writes into {', '.join(setting.zones)}; see spec.names in its file.",
         )
-        for each in wishes
+        for each in wanted
         if setting.zone_of(each.name) is None
     ]
     return Desired(
-        tuple(each for each in wishes if setting.zone_of(each.name) is not None),
+        tuple(each for each in wanted if setting.zone_of(each.name) is not None),
         tuple(dict.fromkeys([*notes, *outside])),
         frozenset(source_of(each).resource for each in services if _published_elsewhere(each)),
+        ALWAYS_KNOWN | gateways.known,
     )
 
 
 def source_of(service: Service) -> Source:
     """Return a service as a source of wishes."""
-    return _source(SERVICE, service.metadata)
+    return source_from(SERVICE, service.metadata)
 
 
 def source_of_node(node: Node) -> Source:
     """Return a node as a source of wishes."""
-    return _source(NODE, node.metadata)
+    return source_from(NODE, node.metadata)
 
 
 def source_of_route(route: Route) -> Source:
     """Return a route as a source of wishes."""
-    return _source(ROUTE, route.metadata)
+    return source_from(ROUTE, route.metadata)
 
 
 def source_of_ingress(ingress: Ingress) -> Source:
     """Return an Ingress as a source of wishes."""
-    return _source(INGRESS, ingress.metadata)
+    return source_from(INGRESS, ingress.metadata)
 
 
 def of_platform(setting: Setting) -> Iterator[Wish]:
@@ -100,7 +107,7 @@ def of_service(service: Service, setting: Setting) -> Iterator[Wish | Note]:
     said, source = read(service.metadata.annotations), source_of(service)
     if not said.ours:
         return
-    yield from _errors(source, said)
+    yield from unread(source, said)
     if _published_otherwise(service):
         kind = "headless" if service.spec.cluster_ip == _HEADLESS else service.spec.type
         remedy = "Use type LoadBalancer, or give the addresses in the annotation target."
@@ -110,9 +117,9 @@ def of_service(service: Service, setting: Setting) -> Iterator[Wish | Note]:
     if service.spec.type == _BALANCED and not said.given:
         default = absolute(f"{service.metadata.name}.{service.metadata.namespace}.{setting.zones[0]}")
         names = [default] if default else []
-    yield from _wishes(names, said.targets or _outside(service), source, said.ttl)
+    yield from wishes(names, said.targets or _outside(service), source, said.ttl)
     inside = _inside(service) if service.spec.type in (_BALANCED, _INSIDE) else ()
-    yield from _wishes(said.internal, inside, source, said.ttl, first=len(names))
+    yield from wishes(said.internal, inside, source, said.ttl, first=len(names))
     if service.spec.type == _INSIDE and said.hostnames and not said.targets:
         remedy = "Use internal-hostname for its address inside the cloud, or type LoadBalancer."
         yield Note(source, "NoAddress", f"service {key_of(service)} has no address outside", remedy)
@@ -123,24 +130,24 @@ def of_node(node: Node, setting: Setting) -> Iterator[Wish | Note]:
     said, source = read(node.metadata.annotations), source_of_node(node)
     if not said.ours:
         return
-    yield from _errors(source, said)
+    yield from unread(source, said)
     name = absolute(f"{node.metadata.name}.{NODES}.{setting.zones[0]}")
     outside = [each.address for each in node.status.addresses if each.type == "ExternalIP"]
     inside = [each.address for each in node.status.addresses if each.type == "InternalIP"]
     targets = said.targets or (*outside, *(each for each in inside if ":" in each or not outside))
-    yield from _wishes([name] if name else [], targets, source, said.ttl)
+    yield from wishes([name] if name else [], targets, source, said.ttl)
 
 
 def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     """Yield the names of a route, aliases of the routers that admitted it.
 
     Its host counts only in a zone of ours: whoever has a host elsewhere has a zone for it, too. A host that
-    the router's wildcard answers for needs nothing of its own.
+    the router's wildcard answers for needs no record of its own.
     """
     said, source = read(route.metadata.annotations), source_of_route(route)
     if route.metadata.deletion_timestamp or not said.ours:
         return
-    yield from _errors(source, said)
+    yield from unread(source, said)
     admitted = sorted(
         (each for each in route.status.ingress or () if _admitted(each)), key=lambda each: each.router_name
     )
@@ -149,10 +156,10 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     hosts = dict.fromkeys(host for each in admitted if (host := _name_of(each)) is not None)
     names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
     for order, name in enumerate(names):
-        targets = said.targets or [
-            each for each in aliases if each != name and not _answered(name, each, setting)
-        ]
-        yield from _wishes([name], targets, source, said.ttl, first=order)
+        if said.targets:
+            yield from wishes([name], said.targets, source, said.ttl, first=order)
+        else:
+            yield from wishes_at(name, aliases, setting, source, ttl=said.ttl, order=order)
 
 
 def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
@@ -163,17 +170,17 @@ def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
     said, source = read(ingress.metadata.annotations), source_of_ingress(ingress)
     if ingress.metadata.deletion_timestamp or not said.ours:
         return
-    yield from _errors(source, said)
+    yield from unread(source, said)
     spec = ingress.spec
     given = [*(rule.host for rule in spec.rules), *(host for each in spec.tls for host in each.hosts)]
     hosts = [name for host in given if (name := absolute(host)) is not None] if said.hosts else []
     names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
     places = _balanced(ingress.status.load_balancer)
     for order, name in enumerate(names):
-        targets = said.targets or [
-            each for each in places if each != name and not _answered(name, each, setting)
-        ]
-        yield from _wishes([name], targets, source, said.ttl, first=order)
+        if said.targets:
+            yield from wishes([name], said.targets, source, said.ttl, first=order)
+        else:
+            yield from wishes_at(name, places, setting, source, ttl=said.ttl, order=order)
 
 
 def _admitted(ingress: RouteIngress) -> bool:
@@ -184,18 +191,6 @@ def _name_of(ingress: RouteIngress) -> str | None:
     """Return the host a router serves; of a wildcard the name that stands for all."""
     host = ingress.host
     return absolute(f"*.{host.partition('.')[2]}" if ingress.wildcard_policy == "Subdomain" else host)
-
-
-def _answered(name: str, place: str, setting: Setting) -> bool:
-    """Return whether the platform's own wildcard leads a name to a place: an address, or a router's name."""
-    wildcard = f"*.{name.partition('.')[2]}"
-    return wildcard in setting.fixed and (
-        place == setting.fixed[wildcard] or wildcard == f"*.{place.partition('.')[2]}"
-    )
-
-
-def _source(kind: str, meta: Meta) -> Source:
-    return Source(kind, meta.namespace, meta.name, meta.uid, meta.creation_timestamp or "")
 
 
 def _published_otherwise(service: Service) -> bool:
@@ -210,11 +205,6 @@ def _published_elsewhere(service: Service) -> bool:
     said = read(service.metadata.annotations)
     inside = service.spec.type == _INSIDE and said.hostnames and not said.internal and not said.targets
     return _published_otherwise(service) or (said.ours and bool(inside))
-
-
-def _errors(source: Source, said: Annotations) -> Iterator[Note]:
-    for each in said.errors:
-        yield Note(source, "BadAnnotation", each, "Correct the annotation; the rest of it is followed.")
 
 
 def _outside(service: Service) -> tuple[str, ...]:
@@ -237,15 +227,3 @@ def _balanced(status: LoadBalancerStatus) -> tuple[str, ...]:
 def _inside(service: Service) -> tuple[str, ...]:
     addresses = service.spec.cluster_ips or (service.spec.cluster_ip,)
     return tuple(each for each in addresses if each and each != _HEADLESS)
-
-
-def _wishes(
-    names: Iterable[str], targets: Iterable[str], source: Source, ttl: int | None, first: int = 0
-) -> Iterator[Wish]:
-    by_type: dict[str, set[str]] = {}
-    for target in targets:
-        kind = record_type(target)
-        by_type.setdefault(kind, set()).add(target if kind == "CNAME" else str(ip_address(target)))
-    for order, name in enumerate(names, first):
-        for kind, found in sorted(by_type.items()):
-            yield Wish(name, kind, tuple(sorted(found)), source, ttl, order)

@@ -8,20 +8,27 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from causeway.cloud.designate import Designate, RecordSet
 from causeway.cloud.designate import Zone as CloudZone
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Finding
 from causeway.kube.client import Client
+from causeway.kube.defined import WhereDefined
+from causeway.kube.gateways import GATEWAYS, HTTP_ROUTES, TLS_ROUTES, Gateway, HTTPRoute, TLSRoute
 from causeway.kube.ingresses import INGRESSES, Ingress
-from causeway.kube.objects import Node, Service
-from causeway.kube.resource import NODES, SERVICES
+from causeway.kube.objects import Cached, Namespace, Node, Service
+from causeway.kube.reflector import ApiSource
+from causeway.kube.resource import NAMESPACES, NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
+from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import Desired, Note, Planned, Record, Setting, Wish
+from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Desired, Note, Planned, Record, Setting, Wish
 from causeway.rooms.names.plan import Zone, plan
+
+T = TypeVar("T", bound=Cached)
 
 _QUIET = ("ACTIVE", "PENDING")
 
@@ -38,6 +45,7 @@ class Facts:
     nodes: tuple[Node, ...] = ()
     routes: tuple[Route, ...] = ()
     ingresses: tuple[Ingress, ...] = ()
+    gateways: Gateways = NONE
     controller: Finding | None = None  # what is wrong with the controller itself
 
 
@@ -45,11 +53,12 @@ async def gather(
     kube: Client, designate: Designate, *, setting: Setting, zone: str, controller: Finding | None
 ) -> Facts:
     """Read all facts about one zone; raises ``CloudError``."""
-    services, nodes, routes, ingresses, found = await asyncio.gather(
+    services, nodes, routes, ingresses, gateways, found = await asyncio.gather(
         kube.list(SERVICES, of=Service),
         kube.list(NODES, of=Node),
         kube.list(ROUTES, of=Route),
         kube.list(INGRESSES, of=Ingress),
+        _gateways(kube),
         designate.find_zone(zone),
     )
     sets = await designate.list_record_sets(found.id) if found is not None else []
@@ -62,8 +71,25 @@ async def gather(
         tuple(nodes.items),
         tuple(routes.items),
         tuple(ingresses.items),
+        gateways,
         controller,
     )
+
+
+async def _gateways(kube: Client) -> Gateways:
+    http, tls, gateways, namespaces = await asyncio.gather(
+        _defined(kube, HTTP_ROUTES, HTTPRoute),
+        _defined(kube, TLS_ROUTES, TLSRoute),
+        _defined(kube, GATEWAYS, Gateway),
+        kube.list(NAMESPACES, of=Namespace),
+    )
+    return Gateways.of({HTTP_ROUTE: http, TLS_ROUTE: tls}, gateways, namespaces.items)
+
+
+async def _defined(kube: Client, resource: Resource, of: type[T]) -> list[T] | None:
+    """Return the objects of a kind, None where it is not defined, or not for us."""
+    listing = await WhereDefined(ApiSource(kube, resource, of)).list()
+    return listing.items if listing.defined else None
 
 
 def explain_zone(facts: Facts) -> Explanation:
@@ -88,7 +114,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     wanted, zone, planned = _planned(facts)
     wishes = [each for each in wanted.wishes if each.name == name]
     sources = {each.source for each in wishes}
-    places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes)}
+    places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes if each.targets)}
     records = [each for each in planned.records if each.name == name]
     remaining = tuple(
         str(step) for chain in planned.chains if any(each.name in places for each in chain) for step in chain
@@ -104,7 +130,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
         f"name {name}",
         {
             "wanted by": sorted({each.source.resource for each in wishes}) or "nobody",
-            "records": [_shown(each) for each in records] or "none",
+            "records": [_shown(each) for each in records] or _none(wishes),
         },
         {
             "record sets": [_found(each) for each in zone.at(name)] or "none",
@@ -116,7 +142,9 @@ def explain_name(facts: Facts, name: str) -> Explanation:
 
 
 def _planned(facts: Facts) -> tuple[Desired, Zone, Planned]:
-    wanted = desired(facts.services, facts.nodes, facts.setting, facts.routes, facts.ingresses)
+    wanted = desired(
+        facts.services, facts.nodes, facts.setting, facts.routes, facts.ingresses, gateways=facts.gateways
+    )
     zone = Zone(facts.name, facts.sets, facts.setting)
     return wanted, zone, plan(wanted, zone, facts.setting)
 
@@ -135,7 +163,8 @@ def _causes(facts: Facts, notes: Iterable[Note], *, unfinished: bool) -> Iterato
 
 
 def _count(wishes: Iterable[Wish], facts: Facts) -> dict[str, list[str]]:
-    found = Counter(each.source.kind for each in wishes if facts.setting.zone_of(each.name) == facts.name)
+    written = [each for each in wishes if each.targets]
+    found = Counter(each.source.kind for each in written if facts.setting.zone_of(each.name) == facts.name)
     return {f"{kind}s": [f"{number}"] for kind, number in found.items()}
 
 
@@ -154,6 +183,10 @@ def _whole(facts: Facts, zone: Zone) -> dict[str, object]:
 def _owners(zone: Zone, name: str) -> list[str]:
     found = [zone.holding(name, each.type) for each in zone.at(name)]
     return sorted({f"{each.claim.owner} ({each.claim.resource or 'no resource'})" for each in found if each})
+
+
+def _none(wishes: Iterable[Wish]) -> str:
+    return "none of its own: a wildcard answers" if any(not each.targets for each in wishes) else "none"
 
 
 def _shown(record: Record) -> str:

@@ -10,8 +10,19 @@ KIND = "name"
 """The ``causeway-kind`` of every record set this room makes."""
 
 SERVICE, NODE, ROUTE, INGRESS, PLATFORM = "service", "node", "route", "ingress", "platform"
-RANKS: Mapping[str, int] = {PLATFORM: 0, NODE: 1, SERVICE: 2, ROUTE: 2, INGRESS: 2}
-"""Kinds of who may want names; the lower one has a name both want. Records of other kinds are not ours."""
+HTTP_ROUTE, TLS_ROUTE = "httproute", "tlsroute"
+RANKS: Mapping[str, int] = {
+    PLATFORM: 0,
+    NODE: 1,
+    SERVICE: 2,
+    ROUTE: 2,
+    INGRESS: 2,
+    HTTP_ROUTE: 2,
+    TLS_ROUTE: 2,
+}
+"""Kinds of who may want names; the lower one has a name both want."""
+ALWAYS_KNOWN = frozenset({PLATFORM, NODE, SERVICE, ROUTE, INGRESS})
+"""Kinds that are defined in every platform; nothing is planned before all their objects are listed."""
 
 TYPES = ("A", "AAAA", "CNAME")
 """Types of record sets this room makes."""
@@ -62,6 +73,7 @@ class Source:
 class Wish:
     """Records somebody wants; names and targets that are names are absolute. ``ttl`` None: the zone's.
 
+    Without ``targets``, and a type, the name is to stay as it is: the platform's wildcard answers for it.
     ``order`` is the place of the name among those its source wants.
     """
 
@@ -87,12 +99,14 @@ class Note:
 class Desired:
     """What all want together.
 
+    ``known`` are the kinds of whom everybody is known who wants names: what others have stays as it is.
     ``untouched`` are resources that have names in a way this room does not know: theirs stay as they are.
     """
 
     wishes: tuple[Wish, ...] = ()
     notes: tuple[Note, ...] = ()
     untouched: frozenset[str] = frozenset()
+    known: frozenset[str] = ALWAYS_KNOWN
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from causeway.cloud.designate import RecordSet
 from causeway.cloud.ownership import owner_in
 from causeway.rooms.names.model import (
     KIND,
-    RANKS,
     TYPES,
     Chain,
     Create,
@@ -260,7 +259,7 @@ def _removals(
 
 def _ours_to_delete(claim: Claim, desired: Desired) -> bool:
     """Return whether this room knows that nobody wants what a claim speaks of."""
-    return claim.kind in RANKS and claim.resource not in desired.untouched
+    return claim.kind in desired.known and claim.resource not in desired.untouched
 
 
 def _ours_to_change(claim: Claim, desired: Desired) -> bool:

@@ -3,7 +3,8 @@
 The platform's own names and its nodes' are theirs. Else who has a name keeps it, and a free one goes to who
 asked first. What is in one namespace shares a name, as with external-dns (routes and Ingresses of different
 paths have the same host); of two namespaces one gets it alone, so that nobody can put himself beside, or in
-the place of, somebody else's application.
+the place of, somebody else's application. Whoever a wildcard answers for has his name by that, as long as no
+record has it.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,13 +22,17 @@ def together(
     records: list[Record] = []
     notes: list[Note] = []
     for name, wanted in by_name.items():
-        holding = holders(name)
+        holding = holders(name) & {each.source.resource for each in wanted}
+        holding = holding or frozenset(each.source.resource for each in wanted if not each.targets)
         first = min((each.source for each in wanted), key=lambda each: _precedence(each, holding))
         granted = [each for each in wanted if _side(each.source) == _side(first)]
-        for source in sorted({each.source for each in wanted if each not in granted}):
+        written = [each for each in granted if each.targets]
+        # A wildcard may answer for the hosts of several: they lose nothing before one has a record there.
+        losing = [each for each in wanted if each not in granted and (each.targets or written)]
+        for source in sorted({each.source for each in losing}):
             cause = f"{name} belongs to {first.resource}"
             notes.append(Note(source, "NameTaken", cause, "Choose another name, or take it from there."))
-        types, told = _compatible(name, granted)
+        types, told = _compatible(name, written)
         notes += told
         records += [_merged(name, each, first) for each in types]
     return records, notes

@@ -1,10 +1,22 @@
 """Objects that have names, as short as can be."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from tests.models.designate import ModelDesignate
 
 from causeway.cloud.designate import NewRecordSet
+from causeway.kube.gateways import (
+    Gateway,
+    GatewaySpec,
+    HTTPRoute,
+    HTTPRouteSpec,
+    Listener,
+    ParentReference,
+    TLSRoute,
+    TLSRouteSpec,
+)
 from causeway.kube.ingresses import Ingress, IngressRule, IngressSpec, IngressStatus, IngressTLS
 from causeway.kube.objects import (
     IngressAddress,
@@ -32,6 +44,7 @@ ZONE = "example.org."
 OWNER = "platform-1"
 SETTING = Setting("0d5b6bd2-9d7f-4d26-8f4e-5a8a63d3a001", (ZONE,), OWNER)
 OLD = "external-dns.alpha.kubernetes.io/"
+EDGE = ParentReference("edge")
 
 
 def service(
@@ -99,6 +112,42 @@ def ingress(
         IngressSpec(rules=tuple(map(IngressRule, hosts)), tls=(IngressTLS(tls),) if tls else ()),
         IngressStatus(LoadBalancerStatus(places)),
     )
+
+
+def gateway(
+    *addresses: str,
+    name: str = "edge",
+    namespace: str = "one",
+    listeners: Sequence[Listener] = (),
+    **said: str,
+) -> Gateway:
+    """Return a Gateway at addresses; without ``listeners`` it has one, HTTP for every host."""
+    listeners = listeners or (Listener("http", 80, "HTTP"),)
+    places = [
+        {"type": "Hostname" if each[-1].isalpha() else "IPAddress", "value": each} for each in addresses
+    ]
+    meta = Meta(name, namespace, annotations={OLD + key: value for key, value in said.items()})
+    return Gateway(meta, GatewaySpec("any", tuple(listeners)), {"addresses": places})
+
+
+def attached(
+    *hosts: str,
+    name: str = "shop",
+    namespace: str = "one",
+    kind: type[HTTPRoute] | type[TLSRoute] = HTTPRoute,
+    parent: ParentReference = EDGE,
+    accepted: bool = True,
+    **annotations: str,
+) -> HTTPRoute | TLSRoute:
+    """Return a route of Gateway API for hosts, which its parent accepted, or did not."""
+    said = {OLD + key.replace("_", "-"): value for key, value in annotations.items()}
+    meta = Meta(name, namespace, f"uid-{namespace}-{name}", annotations=said)
+    entry = {
+        "parentRef": msgspec.to_builtins(parent),
+        "conditions": [{"type": "Accepted", "status": str(accepted)}],
+    }
+    spec = HTTPRouteSpec if kind is HTTPRoute else TLSRouteSpec
+    return kind(meta, spec((parent,), hosts), {"parents": [entry]})  # type: ignore[arg-type]  # each its own
 
 
 def source(name: str = "web", namespace: str = "shop", created: str = "") -> Source:

@@ -180,7 +180,10 @@ def test_a_routes_annotations_give_targets_and_ttl_or_leave_it_to_another() -> N
 def test_what_the_routers_wildcard_answers_needs_no_record_of_its_own() -> None:
     apps = {"*.apps": "192.0.2.2"}
     inside = ("shop.apps.example.org", "router.apps.example.org")
-    assert not [each for each in short(routed(route("shop", inside), **apps)) if each[1] == "CNAME"]
+    own = ("*.apps", "A", ("192.0.2.2",))
+    assert short(routed(route("shop", inside), **apps)) == [own, ("shop.apps", "", ())]
+    all_of_it = route("all", ("x.apps.example.org", "router.apps.example.org"), policy="Subdomain")
+    assert short(routed(all_of_it, **apps)) == [own]
     other = ("shop.apps.example.org", "edge.example.net")
     found = short(routed(route("shop", other), **apps))
     assert ("shop.apps", "CNAME", ("edge.example.net.",)) in found
@@ -232,7 +235,7 @@ def test_an_ingress_below_the_routers_wildcard_needs_no_record_of_its_own() -> N
     own = ("*.apps", "A", ("192.0.2.2",))
     for place, kind in (("192.0.2.2", "A"), ("router.apps.example.org.", "CNAME")):
         found = ingress("shop", place, hosts=("shop.apps.example.org", "shop.example.org"))
-        assert short(let_in(found, **apps)) == [own, ("shop", kind, (place,))]
+        assert short(let_in(found, **apps)) == [own, ("shop.apps", "", ()), ("shop", kind, (place,))]
     elsewhere = ingress("shop", "192.0.2.3", hosts=("shop.apps.example.org",))
     assert short(let_in(elsewhere, **apps)) == [own, ("shop.apps", "A", ("192.0.2.3",))]
 
@@ -255,3 +258,13 @@ def test_a_service_of_another_namespace_does_not_take_a_routes_name() -> None:
     records, notes = together(wishes, lambda _: frozenset({"route/one/shop"}))
     assert [(each.type, each.resource) for each in records] == [("CNAME", "route/one/shop")]
     assert [(each.source.resource, each.reason) for each in notes] == [("service/two/web", "NameTaken")]
+
+
+def test_nor_one_that_the_routers_wildcard_answers() -> None:
+    setting = dataclasses.replace(SETTING, fixed={"*.apps.example.org.": "192.0.2.2"})
+    held = route("shop", ("a.apps.example.org", "router.apps.example.org"))
+    older = {"namespace": "evil", "created": "2020-01-01T00:00:00Z"}
+    thief = service("web", "192.0.2.7", annotations={"hostname": "a.apps.example.org"}, **older)
+    records, notes = together(desired([thief], [], setting, [held]).wishes, lambda _: frozenset())
+    assert [each.name for each in records] == ["*.apps.example.org."]
+    assert [(each.source.resource, each.reason) for each in notes] == [("service/evil/web", "NameTaken")]

@@ -1,12 +1,15 @@
 """What is said of a name and of a zone; the facts are a zone of the model."""
 
+import dataclasses
 from typing import Any
 
 from tests.models.designate import ModelDesignate
-from tests.unit.rooms.names.examples import SETTING, ZONE, claim, route, service
+from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gateway, route, service
 
 from causeway.kit.errors import Finding
+from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.explain import Facts, explain_name, explain_zone
+from causeway.rooms.names.model import HTTP_ROUTE
 
 WWW = "www.example.org."
 
@@ -92,3 +95,22 @@ def test_a_routes_name_is_explained_as_a_services_is() -> None:
     found = explain_name(Facts(SETTING, ZONE, model.zone(ZONE), routes=(shop,)), WWW)
     assert found.desired == {"wanted by": ["route/one/shop"], "records": ["CNAME router.example.net."]}
     assert found.remaining
+
+
+def test_of_a_name_that_a_wildcard_answers_is_told_whose_it_is() -> None:
+    setting = dataclasses.replace(SETTING, fixed={"*.apps.example.org.": "192.0.2.2"})
+    shop = route("shop", ("shop.apps.example.org", "router.apps.example.org"))
+    found = Facts(setting, ZONE, ModelDesignate().zone(ZONE), routes=(shop,))
+    told = explain_name(found, "shop.apps.example.org.")
+    assert told.desired["wanted by"] == ["route/one/shop"]
+    assert "wildcard" in str(told.desired["records"])
+    assert not (*told.remaining, *told.causes)
+    assert explain_zone(found).desired["wanted by"] == {"platforms": ["1"]}
+
+
+def test_so_is_that_of_a_route_of_gateway_api() -> None:
+    model = ModelDesignate()
+    around = Gateways.of({HTTP_ROUTE: [attached("www.example.org")]}, [gateway("192.0.2.7")], [])
+    found = explain_name(Facts(SETTING, ZONE, model.zone(ZONE), gateways=around), WWW)
+    assert found.desired == {"wanted by": ["httproute/one/shop"], "records": ["A 192.0.2.7"]}
+    assert len(found.remaining) == 2

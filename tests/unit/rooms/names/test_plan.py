@@ -12,7 +12,7 @@ from tests.models.designate import ModelDesignate
 from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, carry_out, claim, source, zone_of
 
 from causeway.cloud.designate import RecordSet
-from causeway.rooms.names.model import Desired, Setting, Wish
+from causeway.rooms.names.model import ALWAYS_KNOWN, Desired, Setting, Wish
 from causeway.rooms.names.plan import plan
 from causeway.rooms.names.registry import Affixes
 
@@ -205,6 +205,19 @@ def test_what_it_published_of_services_this_room_does_not_publish_stays() -> Non
     assert cloud.steps() == [[f"delete A {WWW}", f"delete TXT a-{WWW}"]]
 
 
+@pytest.mark.parametrize("resource", ["httproute/one/shop", "tlsroute/one/shop"])
+def test_what_a_kind_has_stays_until_all_of_it_are_known(resource: str) -> None:
+    cloud = Cloud()
+    cloud.put(WWW, "A", "192.0.2.1")
+    cloud.put(f"a-{WWW}", "TXT", claim(resource))
+    assert not cloud.steps()
+    assert not cloud.steps(wish())
+    assert f"belongs to {resource}" in cloud.plan(wish()).notes[0].cause
+    known = Desired(known=ALWAYS_KNOWN | {resource.partition("/")[0]})
+    (chain,) = plan(known, zone_of(cloud.model, cloud.id), SETTING).chains
+    assert [str(step) for step in chain] == [f"delete A {WWW}", f"delete TXT a-{WWW}"]
+
+
 def test_who_has_a_name_keeps_it_and_the_next_gets_it_then() -> None:
     cloud = Cloud()
     late, early = wish(created="2"), wish(WWW, "192.0.2.9", of="other", namespace="else", created="1")
@@ -215,6 +228,46 @@ def test_who_has_a_name_keeps_it_and_the_next_gets_it_then() -> None:
     assert cloud.model.answers(cloud.id)[f"a-{WWW}", "TXT"] == (
         claim("service/else/other", OWNER, "causeway=marked"),
     )
+
+
+def answered(of: str = "shop", namespace: str = "one", created: str = "2") -> Wish:
+    """Return what somebody wants for whom a wildcard answers."""
+    return Wish(WWW, "", (), source(of, namespace, created))
+
+
+def test_a_name_that_a_wildcard_answers_has_no_record_and_is_nobody_elses() -> None:
+    cloud = Cloud()
+    thief = wish(namespace="evil", created="1")
+    assert not cloud.steps(answered(), answered("twin", "two"))
+    assert not cloud.reasons(answered(), answered("twin", "two"))
+    assert not cloud.steps(answered(), thief)
+    (note,) = cloud.plan(thief, answered()).notes
+    assert (note.source, note.reason) == (thief.source, "NameTaken")
+    assert note.cause == f"{WWW} belongs to service/one/shop"
+
+
+def test_who_a_wildcard_answers_for_may_have_a_record_besides_and_so_may_his_namespace() -> None:
+    for namespace in ("one", "two"):
+        cloud = Cloud()
+        own = wish(of="shop", namespace="one") if namespace == "one" else wish(namespace="two")
+        wanted = (own, answered(namespace=namespace), wish(WWW, "192.0.2.9", namespace="evil", created="1"))
+        assert cloud.do(*wanted)[WWW, "A"] == ("192.0.2.7",)
+        assert cloud.reasons(*wanted) == [("web", "NameTaken")]
+
+
+def test_so_is_one_whose_record_goes() -> None:
+    cloud = Cloud()
+    thief = wish(WWW, "192.0.2.9", namespace="evil", created="1")
+    cloud.do(wish(namespace="one"), answered(), thief)
+    assert cloud.do(answered(), thief) == {}
+
+
+def test_who_has_a_record_keeps_it_from_one_a_wildcard_would_answer_for() -> None:
+    cloud = Cloud()
+    cloud.do(wish())
+    assert not cloud.steps(wish(), answered())
+    assert cloud.reasons(wish(), answered()) == [("shop", "NameTaken")]
+    assert cloud.do(answered()) == {}
 
 
 def test_a_free_name_goes_to_who_asked_first() -> None:
@@ -285,7 +338,7 @@ def test_an_error_is_told_and_left_to_designate() -> None:
 # What others may have put into a zone, and what objects may want of it: few names, so that they meet.
 NAMES = st.sampled_from([WWW, f"a-{WWW}", "*.example.org.", "wildcard.example.org.", "db.example.org.", ZONE])
 TARGETS = st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "far.example.net.", "far.example.com."])
-RESOURCES = st.sampled_from(["service/shop/web", "service/else/web", "node/w1", "ingress/shop/web", ""])
+RESOURCES = st.sampled_from(["service/shop/web", "service/else/web", "node/w1", "httproute/shop/web", ""])
 AFFIXES = st.sampled_from([Affixes(), Affixes("txt-"), Affixes("%{record_type}-x."), Affixes("", "-txt")])
 
 
@@ -348,7 +401,22 @@ def test_a_plan_ends_in_what_is_wanted_from_wherever_it_begins(
     # Every wish is served or somebody has been told why not.
     told = {each.source for each in planned.notes}
     served = {source for record in planned.records for source in record.sources}
-    assert {each.source for each in after} <= told | served
+    assert {each.source for each in after if each.targets} <= told | served
+
+
+@settings(max_examples=100)
+@given(st.lists(wishes(), max_size=6), st.sets(st.sampled_from(["shop", "else", "third"]), min_size=1))
+def test_what_a_wildcard_answers_makes_no_record_and_lets_no_other_namespace_have_it(
+    wanted: list[Wish], namespaces: set[str]
+) -> None:
+    cloud = Cloud()
+    claims = [answered(namespace=each) for each in namespaces]
+    cloud.do(*claims, *wanted)
+    planned = cloud.plan(*claims, *wanted)
+    for record in planned.records:
+        if record.name == WWW:
+            assert {each.namespace for each in record.sources} == {min(namespaces)}
+    assert cloud.do(*claims) == {}
 
 
 @settings(max_examples=50)

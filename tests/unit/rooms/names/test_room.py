@@ -4,23 +4,47 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
+import pytest
 from tests.models.designate import ModelDesignate
 from tests.models.feeds import Feed, informers
-from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, claim, ingress, node, route, service
+from tests.unit.rooms.names.examples import (
+    OWNER,
+    SETTING,
+    ZONE,
+    attached,
+    claim,
+    gateway,
+    ingress,
+    node,
+    route,
+    service,
+)
 
 from causeway.cloud import errors
 from causeway.cloud.designate import RecordSet, Zone
+from causeway.kube.client import Listing, WatchEvent
+from causeway.kube.errors import ApiError, Forbidden, NotFound
 from causeway.kube.events import Recorder
+from causeway.kube.gateways import (
+    GATEWAYS,
+    HTTP_ROUTES,
+    AllowedRoutes,
+    FromNamespaces,
+    Gateway,
+    Listener,
+)
 from causeway.kube.ingresses import INGRESSES, Ingress
-from causeway.kube.objects import Meta, Node, Service
-from causeway.kube.resource import NODES, SERVICES, Resource
+from causeway.kube.objects import Cached, LabelSelector, Meta, Namespace, Node, Service
+from causeway.kube.resource import NAMESPACES, NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
+from causeway.rooms.names.attached import Attached
 from causeway.rooms.names.controller import Names
 from causeway.rooms.names.model import Setting
 
+T = TypeVar("T", bound=Cached)
 Run = Callable[[Coroutine[Any, Any, None]], None]
 WWW = "www.example.org."
 
@@ -44,6 +68,28 @@ class Told(Recorder):
         self.events.append((about.name, reason))
 
 
+class Kind(Feed[T]):
+    """A kind that may be refused: not defined, or not for us."""
+
+    refusal: ApiError | None = None
+
+    def refuse(self, why: ApiError | None) -> None:
+        """Refuse it from now on, or no more."""
+        self.refusal = why
+        self._tell(WatchEvent("BOOKMARK", None, str(len(self.history) + 1)))  # whoever watches learns it
+
+    async def list(self) -> Listing[T]:
+        if self.refusal is not None:
+            raise self.refusal
+        return await super().list()
+
+    async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[T]]:
+        async for event in super().watch(resource_version):
+            if self.refusal is not None:
+                raise self.refusal
+            yield event
+
+
 class Platform:
     """The room with everything around it."""
 
@@ -54,6 +100,9 @@ class Platform:
         self.nodes: Feed[Node] = Feed()
         self.routes: Feed[Route] = Feed()
         self.ingresses: Feed[Ingress] = Feed()
+        self.gateways: Kind[Gateway] = Kind()
+        self.http_routes: Kind[Attached] = Kind()
+        self.namespaces: Feed[Namespace] = Feed()
         self.told = Told()
         self.zone = self.designate.zone(ZONE).id if zone else ""
 
@@ -61,7 +110,15 @@ class Platform:
     async def at_work(self) -> AsyncIterator[None]:
         """Run the room; can be done again and again, as after a restart."""
         followed = informers(
-            {SERVICES: self.services, NODES: self.nodes, ROUTES: self.routes, INGRESSES: self.ingresses}
+            {
+                SERVICES: self.services,
+                NODES: self.nodes,
+                ROUTES: self.routes,
+                INGRESSES: self.ingresses,
+                GATEWAYS: self.gateways,
+                HTTP_ROUTES: self.http_routes,
+                NAMESPACES: self.namespaces,
+            }
         )
         self.room = Names(self.setting, self.designate, self.told, sources=followed)  # type: ignore[arg-type]
         tasks = [asyncio.create_task(each) for each in (followed.run(), self.room.run())]
@@ -137,6 +194,125 @@ def test_an_ingress_has_names_where_it_is_served(in_virtual_time: Run) -> None:
             here.ingresses.put(ingress("web", "192.0.2.7", hosts=("www.example.net",)))
             await asyncio.sleep(0.2)
             assert here.answers() == {}
+
+    in_virtual_time(run())
+
+
+def test_a_route_of_gateway_api_has_names_while_it_is_attached(in_virtual_time: Run) -> None:
+    async def run() -> None:
+        here = Platform()
+        async with here.at_work():
+            await asyncio.sleep(1)
+            here.http_routes.put(attached("www.example.org", name="web"))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+            here.gateways.put(gateway("192.0.2.7"))
+            await asyncio.sleep(0.2)
+            text = claim("httproute/one/web", OWNER, "causeway=marked")
+            assert here.answers() == {(f"a-{WWW}", "TXT"): (text,), (WWW, "A"): ("192.0.2.7",)}
+            here.gateways.put(gateway("192.0.2.8"))
+            await asyncio.sleep(0.2)
+            assert here.answers()[WWW, "A"] == ("192.0.2.8",)
+            here.http_routes.put(attached("www.example.org", name="web", hostname="www.example.net"))
+            await asyncio.sleep(0.2)
+            assert here.told.events == [("web", "NotInZone")]
+            here.http_routes.put(attached("www.example.org", name="web", accepted=False))
+            await asyncio.sleep(0.2)
+            assert here.answers() == {}
+
+    in_virtual_time(run())
+
+
+REFUSALS = (NotFound("httproutes", "not defined"), Forbidden("httproutes", "not for this account"))
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_names_of_a_zone_that_was_taken_over_stay_until_all_are_listed_who_may_want_them(
+    in_virtual_time: Run, why: ApiError
+) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.http_routes.refuse(why)
+        taken = {(WWW, "A"): ("192.0.2.7",), (f"a-{WWW}", "TXT"): (claim("httproute/one/shop"),)}
+        for (name, kind), records in taken.items():
+            here.designate.put(here.zone, name, kind, *records)
+        async with here.at_work():
+            here.ask("other")
+            await asyncio.sleep(100)
+            assert here.answers().items() >= taken.items()
+            here.http_routes.refuse(None)
+            await asyncio.sleep(15)
+            assert not here.answers().keys() & taken.keys()
+
+    in_virtual_time(run())
+
+
+@pytest.mark.parametrize("late", ["gateways", "http_routes"])
+def test_names_stay_while_routes_and_gateways_are_listed_one_after_the_other(
+    in_virtual_time: Run, late: str
+) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.http_routes.put(attached("www.example.org"))
+        here.gateways.put(gateway("192.0.2.7"))
+        here.designate.put(here.zone, WWW, "A", "192.0.2.7")
+        here.designate.put(here.zone, f"a-{WWW}", "TXT", claim("httproute/one/shop"))
+        kind: Kind[Any] = getattr(here, late)
+        kind.refuse(REFUSALS[0])
+        async with here.at_work():
+            await asyncio.sleep(65)
+            kind.refuse(None)
+            await asyncio.sleep(65)
+            here.gateways.put(gateway("192.0.2.8"))
+            await asyncio.sleep(1)
+        assert here.designate.writes == [f"update A {WWW}"]
+        assert not here.told.events
+
+    in_virtual_time(run())
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+@pytest.mark.parametrize("which", ["gateways", "http_routes"])
+def test_names_outlive_a_kind_that_is_away_for_a_while(
+    in_virtual_time: Run, why: ApiError, which: str
+) -> None:
+    async def run() -> None:
+        here = Platform()
+        here.http_routes.put(attached("www.example.org"))
+        here.gateways.put(gateway("192.0.2.7"))
+        kind: Kind[Any] = getattr(here, which)
+        async with here.at_work():
+            await asyncio.sleep(2)
+            writes = [*here.designate.writes]
+            assert len(writes) == 2
+            kind.refuse(why)
+            await asyncio.sleep(65)
+            kind.refuse(None)
+            await asyncio.sleep(65)
+            assert here.designate.writes == writes
+            here.http_routes.drop("one/shop")
+            await asyncio.sleep(1)
+            assert here.answers() == {}
+
+    in_virtual_time(run())
+
+
+def test_a_namespace_that_a_gateway_takes_routes_of_by_its_labels_may_come_to_have_them(
+    in_virtual_time: Run,
+) -> None:
+    async def run() -> None:
+        here = Platform()
+        chosen = AllowedRoutes(FromNamespaces("Selector", LabelSelector({"team": "shop"})))
+        edge = gateway("192.0.2.7", listeners=[Listener("http", 80, "HTTP", allowed_routes=chosen)])
+        async with here.at_work():
+            here.gateways.put(edge)
+            here.http_routes.put(attached("www.example.org"))
+            here.namespaces.put(Namespace(Meta("one")))
+            await asyncio.sleep(2)
+            assert here.answers() == {}
+            here.namespaces.put(Namespace(Meta("one", labels={"team": "shop"})))
+            await asyncio.sleep(0.2)
+            assert here.answers()[WWW, "A"] == ("192.0.2.7",)
 
     in_virtual_time(run())
 

@@ -25,9 +25,10 @@ from tests.unit.rooms.routes.gateway_examples import (
 )
 from tests.unit.rooms.routes.gateway_examples import table as table_of
 
+from causeway.kube.attaching import hosts_at, within
 from causeway.kube.objects import key_of
 from causeway.rooms.routes.admission import Rules, admit
-from causeway.rooms.routes.gateway.binding import hosts_at, nearest, within
+from causeway.rooms.routes.gateway.binding import nearest
 from causeway.rooms.routes.gateway.compiling import compile_rule
 from causeway.rooms.routes.gateway.filters import filter_orders, timeout
 from causeway.rooms.routes.model import Refused

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from causeway.kube.gateways import GATEWAYS, GROUP, ParentReference
+from causeway.kube.attaching import hosts_at, within
+from causeway.kube.gateways import ParentReference
 from causeway.kube.objects import Namespace
 from causeway.rooms.routes.gateway.listeners import Judged
 from causeway.rooms.routes.model import Refusal
@@ -24,13 +25,6 @@ class Binding(NamedTuple):
     kind: str
     namespace: str
     hostnames: Sequence[str]
-
-
-def parent_of(reference: ParentReference, namespace: str) -> str:
-    """Return the key of the gateway a route in ``namespace`` names, "" if it names no gateway."""
-    if (reference.group or GROUP, reference.kind or GATEWAYS.kind) != (GROUP, GATEWAYS.kind):
-        return ""
-    return f"{reference.namespace or namespace}/{reference.name}"
 
 
 def bind(
@@ -60,28 +54,6 @@ def bind(
         return Refusal("NoMatchingListenerHostname", "no hostname is one of the listeners'")
     working = tuple(each for each in met if each.listener.wrong is None)
     return working or Refusal("NoMatchingParent", "the listeners of this name are not accepted")
-
-
-def hosts_at(hostnames: Iterable[str], listener: str) -> list[str]:
-    """Return the hosts of a route that are also a listener's; "" is every host."""
-    named = [each.lower() for each in hostnames] or [""]
-    return list(dict.fromkeys(host for each in named for host in _both(each, listener)))
-
-
-def _both(one: str, other: str) -> Iterable[str]:
-    if within(one, other):
-        yield one
-    elif within(other, one):
-        yield other
-
-
-def within(host: str, other: str) -> bool:
-    """Return whether all hosts that ``host`` means are among those ``other`` does."""
-    if host == other or not other:
-        return True
-    if not other.startswith("*."):
-        return False
-    return host.removeprefix("*").endswith(other[1:])
 
 
 def nearest(host: str, hosts: Iterable[str]) -> str | None:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from causeway.kube.attaching import parent_of
 from causeway.kube.gateways import AnyRoute, Gateway, ParentReference, TCPRoute
 from causeway.kube.objects import Meta, Namespace, key_of
 from causeway.kube.routes import RouteSpec, RouteTarget
 from causeway.rooms.routes.gateway.backends import ServiceOf
-from causeway.rooms.routes.gateway.binding import Binding, Bound, bind, nearest, parent_of
+from causeway.rooms.routes.gateway.binding import Binding, Bound, bind, nearest
 from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.gateway.listeners import Judged, Offered, SecretOf, judge, taken
 from causeway.rooms.routes.gateway.matching import Candidate, entries

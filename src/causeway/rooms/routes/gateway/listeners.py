@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from causeway.kube.attaching import KINDS, lets_in
 from causeway.kube.gateways import (
     GATEWAYS,
     GROUP,
@@ -16,7 +17,6 @@ from causeway.kube.gateways import (
 )
 from causeway.kube.ingresses import Secret
 from causeway.kube.objects import Namespace
-from causeway.kube.policies import matches
 from causeway.rooms.routes import certificates
 from causeway.rooms.routes.gateway.addresses import usable
 from causeway.rooms.routes.gateway.grants import Grants
@@ -25,7 +25,6 @@ from causeway.rooms.routes.model import Refusal
 SecretOf = Callable[[str], Secret | str]
 """Returns a Secret by its key, or why it cannot be had."""
 
-_KINDS = {"HTTP": "HTTPRoute", "HTTPS": "HTTPRoute", "TLS": "TLSRoute", "TCP": "TCPRoute"}
 _PORTS = {"HTTP": 80, "HTTPS": 443, "TLS": 443}
 _SCHEMES = {"HTTP": "p", "HTTPS": "s", "TLS": "t", "TCP": "c"}
 _LEADS = {"HTTP": "http", "HTTPS": "tls", "TLS": "tls", "TCP": "tcp"}
@@ -115,15 +114,9 @@ class Judged(msgspec.Struct, frozen=True):
         """Return whether routes of a kind in a namespace may attach."""
         if kind not in self.kinds:
             return False
-        allowed = self.listener.allowed_routes.namespaces
-        if allowed.origin == "All":
-            return True
-        if allowed.origin == "Same":
-            return namespace == self.gateway.partition("/")[0]
-        found = namespaces.get(namespace)
-        if allowed.origin != "Selector" or allowed.selector is None or found is None:
-            return False
-        return matches(allowed.selector, found.metadata.labels)
+        found, home = namespaces.get(namespace), self.gateway.partition("/")[0]
+        labels = found.metadata.labels if found is not None else None
+        return lets_in(self.listener.allowed_routes, home, namespace, labels)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -171,8 +164,8 @@ def judge(gateway: Gateway, secrets: SecretOf, grants: Grants, offered: Offered)
 
 def _wrong(listener: Listener, ports: frozenset[int]) -> Refusal | None:
     protocol, tls = listener.protocol, listener.tls
-    if protocol not in _KINDS:
-        return Refusal("UnsupportedProtocol", f"protocol {protocol} is none of {', '.join(_KINDS)}")
+    if protocol not in KINDS:
+        return Refusal("UnsupportedProtocol", f"protocol {protocol} is none of {', '.join(KINDS)}")
     if protocol == "TLS" and (tls is None or tls.mode != "Passthrough"):
         return Refusal("UnsupportedValue", "TLS is passed through: its mode must be Passthrough")
     if protocol == "HTTPS" and (tls is None or tls.mode != "Terminate"):
@@ -194,7 +187,7 @@ def taken(judged: Judged, before: Judged) -> Refusal | None:
 
 def _kinds(listener: Listener) -> tuple[tuple[str, ...], Refusal | None]:
     """Return the kinds of routes a listener takes, and what is wrong with those it names."""
-    ours = _KINDS.get(listener.protocol)
+    ours = KINDS.get(listener.protocol)
     named = listener.allowed_routes.kinds or ((KindReference(ours),) if ours else ())
     good = tuple(dict.fromkeys(each.kind for each in named if (each.group, each.kind) == (GROUP, ours)))
     bad = [each.kind for each in named if (each.group, each.kind) != (GROUP, ours)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from causeway.engine.controller import Controller
 from causeway.engine.reconciler import DONE, Result
+from causeway.kube.attaching import parent_of
 from causeway.kube.gateways import (
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -21,7 +22,6 @@ from causeway.kube.gateways import (
 from causeway.kube.informers import Informers
 from causeway.kube.objects import Cached
 from causeway.rooms.routes.classes import CONTROLLER
-from causeway.rooms.routes.gateway.binding import parent_of
 from causeway.rooms.routes.gateway.deriving import Derived
 from causeway.rooms.routes.gateway.listeners import Offered
 from causeway.rooms.routes.gateway.rules import kind_of

@@ -1,0 +1,55 @@
+"""What all kinds of objects have in common that want names. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator
+from ipaddress import ip_address
+
+from causeway.kube.objects import Meta
+from causeway.rooms.names.annotations import Annotations, record_type
+from causeway.rooms.names.model import Note, Setting, Source, Wish
+
+
+def source_from(kind: str, meta: Meta) -> Source:
+    """Return an object as a source of wishes."""
+    return Source(kind, meta.namespace, meta.name, meta.uid, meta.creation_timestamp or "")
+
+
+def unread(who: Source, said: Annotations, at: str = "") -> Iterator[Note]:
+    """Yield what of its annotations cannot be read, or of those ``at`` another object it goes by."""
+    for each in said.errors:
+        cause = f"{each}, at {at}" if at else each
+        remedy = f"Correct the annotation{f' of {at}' if at else ''}; the rest of it is followed."
+        yield Note(who, "BadAnnotation", cause, remedy)
+
+
+def wishes(
+    names: Iterable[str], targets: Iterable[str], who: Source, ttl: int | None, first: int = 0
+) -> Iterator[Wish]:
+    """Yield the records by which names lead to targets; ``first`` is the place of the first name."""
+    by_type: dict[str, set[str]] = {}
+    for target in targets:
+        kind = record_type(target)
+        by_type.setdefault(kind, set()).add(target if kind == "CNAME" else str(ip_address(target)))
+    for order, name in enumerate(names, first):
+        for kind, found in sorted(by_type.items()):
+            yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
+
+
+def wishes_at(
+    name: str, places: Collection[str], setting: Setting, who: Source, *, ttl: int | None, order: int
+) -> Iterator[Wish]:
+    """Yield the records by which a name leads to the places of its application.
+
+    One that the platform's own wildcard leads there already needs none, but is its source's as others are.
+    """
+    needed = [each for each in places if each != name and not _answered(name, each, setting)]
+    yield from wishes([name], needed, who, ttl, first=order)
+    if not needed and name not in setting.fixed and any(_answered(name, each, setting) for each in places):
+        yield Wish(name, "", (), who, None, order)
+
+
+def _answered(name: str, place: str, setting: Setting) -> bool:
+    """Return whether the platform's own wildcard leads a name to a place: an address, or a router's name."""
+    wildcard = f"*.{name.partition('.')[2]}"
+    return wildcard in setting.fixed and (
+        place == setting.fixed[wildcard] or wildcard == f"*.{place.partition('.')[2]}"
+    )
