@@ -61,6 +61,26 @@ async def test_it_has_nothing_until_it_is_defined_and_nothing_after() -> None:
         running.cancel()
 
 
+async def test_it_is_said_to_be_defined_only_while_all_its_objects_are_there() -> None:
+    kind = Kind()
+    reflector: Reflector[Namespace] = Reflector(WhereDefined(kind, look=0.001), Store())
+    told: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
+    reflector.follow(lambda each: told.put_nowait(("came" if each.new else "went", reflector.defined)))
+    reflector.when_defined(lambda: told.put_nowait(("all", reflector.defined)))
+    running = asyncio.create_task(reflector.run())
+    try:
+        async with asyncio.timeout(10):
+            for _ in range(2):
+                await kind.asked_often.wait()
+                assert told.empty()
+                kind.defined = True
+                assert [await told.get(), await told.get()] == [("came", False), ("all", True)]
+                kind.defined = False
+                assert await told.get() == ("went", False)
+    finally:
+        running.cancel()
+
+
 async def test_its_end_is_a_version_that_is_no_longer_kept() -> None:
     with pytest.raises(Gone):
         async for _ in WhereDefined(Kind()).watch("1"):
