@@ -116,18 +116,18 @@ def holds(device: Path) -> str:
     """
     try:
         never = never_was_xfs(_read_head(device))
-        found = run("blkid", "--probe", "--output", "export", "--", device)
+        facts, damaged = _probed(device), ""
+        if facts is None:  # blkid passes over what has a wrong checksum
+            damaged = run("wipefs", "--no-act", "--noheadings", "--output", "TYPE", device).strip()
     except (CommandFailed, OSError) as failure:
         said = failure.output.strip() if isinstance(failure, CommandFailed) else str(failure)
-        # It ends in the same way when it cannot look, but then it says so.
-        if isinstance(failure, CommandFailed) and failure.status == _NOTHING_FOUND and not said:
-            return _damaged(device)
         raise Problem.of(
             str(device),
             f"what is on it is not clear: {said or 'several file systems at once'}",
             "Look at it with blkid -p and wipefs -n; nothing is written to it.",
         ) from failure
-    facts = dict(line.partition("=")[::2] for line in found.splitlines())
+    if facts is None:
+        return f"damaged {damaged.split()[0]}" if damaged else ""
     if facts.get("TYPE") == "xfs" and never:
         return ""
     return facts.get("TYPE") or facts.get("PTTYPE") or "something unknown"
@@ -197,10 +197,16 @@ def _check(device: Path, *options: str) -> None:
             raise
 
 
-def _damaged(device: Path) -> str:
-    """Return what ``blkid`` passes over because its checksum is wrong, "" for nothing."""
-    found = run("wipefs", "--no-act", "--noheadings", "--output", "TYPE", device).split()
-    return f"damaged {found[0]}" if found else ""
+def _probed(device: Path) -> dict[str, str] | None:
+    """Return what ``blkid`` finds on a device, None for nothing; raises ``CommandFailed``."""
+    try:
+        found = run("blkid", "--probe", "--output", "export", "--", device)
+    except CommandFailed as failure:
+        # It ends in the same way when it cannot look, but then it says so.
+        if failure.status == _NOTHING_FOUND and not failure.output.strip():
+            return None
+        raise
+    return dict(line.partition("=")[::2] for line in found.splitlines())
 
 
 def _read_head(device: Path) -> bytes:

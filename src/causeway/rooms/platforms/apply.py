@@ -107,13 +107,15 @@ async def _carry_out(work: _Work, kept: State, joining: Joining | None) -> tuple
         asyncio.create_task(_start(work, begun, kept, masters_up)),
     )
     try:
-        live, kept = await asyncio.gather(*tasks)
+        live, (kept, lacking) = await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    await _name(work, begun, live, kept)
-    await _settle(work, live, kept)
+    lacking = await _name(work, begun, live, kept, lacking)
+    await _settle(work, live, kept, components=lacking is None)
+    if lacking is not None:  # not before all else is in force
+        raise Problem(lacking)
     if work.surveyed.plan.empty and kept.last_apply:
         return live, kept  # the figures of the last one that had something to do are worth more
     return live, replace(kept, last_apply=tuple(work.progress.timings))
@@ -173,8 +175,10 @@ async def _stack(work: _Work, begun: LiveStack, masters_up: asyncio.Event) -> Li
     return live
 
 
-async def _start(work: _Work, begun: LiveStack, kept: State, masters_up: asyncio.Event) -> State:
-    """Wait for the API, let nodes join, put the controllers in; return the facts to keep."""
+async def _start(
+    work: _Work, begun: LiveStack, kept: State, masters_up: asyncio.Event
+) -> tuple[State, Finding | None]:
+    """Wait for the API, let nodes join, put the controllers in; return what to keep and what is lacking."""
     surveyed, heat = work.surveyed, stack.heat_of(work.cloud)
     await masters_up.wait()
     with explained(f"stack {begun.name}"):
@@ -190,23 +194,25 @@ async def _start(work: _Work, begun: LiveStack, kept: State, masters_up: asyncio
         with work.progress.phase("settings and controllers") as phase:
             if surveyed.roles.keys() - await nodes.states(client):
                 await nodes.offer_token(client, kept.token)
-            await _furnish(work, live, client, phase)
-    return kept
+            lacking = await _furnish(work, live, client, phase)
+    return kept, lacking
 
 
-async def _name(work: _Work, begun: LiveStack, live: LiveStack, kept: State) -> None:
+async def _name(
+    work: _Work, begun: LiveStack, live: LiveStack, kept: State, lacking: Finding | None
+) -> Finding | None:
     """Tell the platform what its router's name leads to: Heat makes the router's load balancer last."""
     if work.surveyed.platform.spec.names is None or addons.addresses(begun.outputs) == addons.addresses(
         live.outputs
     ):
-        return
+        return lacking
     async with Client(access(work.surveyed.platform, kept, live)) as client:
         with work.progress.phase("names") as phase:
-            await _furnish(work, live, client, phase)
+            return await _furnish(work, live, client, phase)
 
 
-async def _settle(work: _Work, live: LiveStack, kept: State) -> None:
-    """Wait until the nodes are ready and the components work."""
+async def _settle(work: _Work, live: LiveStack, kept: State, *, components: bool) -> None:
+    """Wait until the nodes are ready and, if asked for, the components work."""
     surveyed = work.surveyed
     async with Client(access(surveyed.platform, kept, live)) as client:
         with work.progress.phase("nodes") as phase:
@@ -216,6 +222,8 @@ async def _settle(work: _Work, live: LiveStack, kept: State) -> None:
                 with explained(f"stack {live.name}"):
                     servers = server_ids(stack.resources(stack.heat_of(work.cloud), live), surveyed)
                 raise Problem(*causes.node_findings(work.cloud, servers, missing))
+        if not components:
+            return
         with work.progress.phase("components") as phase:
             outside = partial(_balancers, work.cloud, live.cluster_id)
             lame = await cluster.await_components(client, phase.waiting_for, outside)
@@ -250,8 +258,8 @@ async def _api(
     raise Problem(finding, *causes.node_findings(work.cloud, servers, masters))
 
 
-async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -> None:
-    """Put settings, credentials and controllers into the platform."""
+async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -> Finding | None:
+    """Put settings, credentials and controllers into the platform; return why routers stay as they are."""
     surveyed = work.surveyed
     namespaces = surveyed.platform.spec.networks.namespaces
     name = credential.name_of(surveyed.platform.name, surveyed.kept.cluster_id)
@@ -301,8 +309,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             work.progress.note(str(left))
     await forwarding.forward(client, names)
     await api_name.certify(client, names)
-    if lacking is not None:  # not before all else is in force
-        raise Problem(lacking)
+    return lacking
 
 
 async def _routing(work: _Work, client: Client) -> Routing | None:

@@ -93,10 +93,7 @@ def destroy(
             if live is None:
                 break
             with progress.phase("stack") as phase:
-                # Each whole, before Heat takes them apart: while the parts go one by one, the OVN provider
-                # can fall over what a health monitor tells it and forget a deletion, for which Heat waits
-                # for ever. What is not gone in time is left to Heat, lest it keep the servers.
-                _delete_load_balancers(cloud, partial(load_balancers, cloud, cluster_id), phase)
+                _take_balancers_ahead(cloud, cluster_id, phase)
                 stack.delete(heat, live)
                 left = asyncio.run(gone(heat, live, phase))
                 if left is not None and turn == _ROUNDS - 1:
@@ -175,6 +172,19 @@ def sweep(cloud: Connection, cluster_id: str, phase: Phase) -> None:
 
 def _made_load_balancers(cloud: Connection, cluster_id: str) -> list[Belonging]:
     return made_by_controllers(load_balancers(cloud, cluster_id))
+
+
+def _take_balancers_ahead(cloud: Connection, cluster_id: str, phase: Phase) -> None:
+    """Delete the platform's load balancers, each whole, before Heat takes those of its stack apart.
+
+    While the parts go one by one, the OVN provider can fall over what a health monitor tells it and forget a
+    deletion, for which Heat waits for ever. What fails or is not gone in time is left to Heat, lest it keep
+    the servers.
+    """
+    try:
+        _delete_load_balancers(cloud, partial(load_balancers, cloud, cluster_id), phase)
+    except sdk.SDKException as error:
+        phase.waiting_for(f"load balancers, which are left to Heat: {error}")
 
 
 def _delete_load_balancers(

@@ -6,6 +6,7 @@ because Neutron locks it. How many calls are made at a time follows what the clo
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -107,6 +108,7 @@ class Applier:
             final=(errors.Quota, errors.NoAddresses),
         )
         self.making = 0
+        self._left: Counter[str] = Counter()  # security groups, by calls under way
         self._names: dict[str, Mapping[str, str]] = {}
         self._named = asyncio.Event()
 
@@ -190,9 +192,24 @@ class Applier:
 
     async def set_groups(self, step: SetGroups) -> None:
         """Give a port other security groups."""
+        before = self._view.ports.get(step.port_id)
+        left = frozenset(before.security_groups).difference(step.groups) if before else frozenset()
         async with self.pace.turn(_URGENT):
-            port = await self._neutron.update_port(step.port_id, security_groups=step.groups)
+            self._left.update(left)
+            try:
+                port = await self._neutron.update_port(step.port_id, security_groups=step.groups)
+            finally:
+                self._left.subtract(left)
+                self._left = +self._left
         self._view.port_changed(port)
+
+    def is_left(self, group: str) -> bool:
+        """Return whether a port is being taken out of a security group at this moment.
+
+        Neutron lets the group be deleted as soon as it has written that down, and OVN's driver fails over a
+        group that has gone when it comes to do it: what the port then allows stays as it was.
+        """
+        return group in self._left
 
     def name(self, node: str, names: Mapping[str, str]) -> None:
         """Say which ports of a node should have other names, by port id; it is done when there is time."""

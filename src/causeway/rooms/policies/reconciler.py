@@ -20,6 +20,7 @@ from causeway.cloud.errors import (
     Timeout,
     Unreachable,
 )
+from causeway.cloud.security_groups import SecurityGroup
 from causeway.engine.reconciler import DONE, Result
 from causeway.kit.errors import Finding
 from causeway.kit.turns import in_turns
@@ -63,6 +64,7 @@ class Reconciler:
         self._troubles: dict[str, tuple[str, Finding]] = {}  # what the cloud refuses, by key
         self.wake: Callable[[str], None] = lambda _: None  # a pod whose groups may have changed
         self.enqueue: Callable[[str, float], None] = lambda _, __: None
+        self.is_left: Callable[[str], bool] = lambda _: False  # whether a port is just being taken out of one
 
     # what others ask
 
@@ -192,7 +194,7 @@ class Reconciler:
             policy_gone = key.kind == POLICY and self._index.policy(key.uid) is None
             if not found or not (policy_gone or str(key) in self._gone):
                 return DONE
-            done = [await self._applier.delete_group(group) for group in found]
+            done = [await self._delete(group) for group in found]
             log.info("group deleted" if all(done) else "group still in use", group=str(key))
             return DONE if all(done) else Result(_AGAIN)
         self._gone.discard(str(key))
@@ -208,8 +210,11 @@ class Reconciler:
         for each in change.missing:
             self.enqueue(_text(each), _LINGER)
         self._settle(key)
-        doubles = [await self._applier.delete_group(double) for double in self._view.group(key)[1:]]
+        doubles = [await self._delete(double) for double in self._view.group(key)[1:]]
         return DONE if all(doubles) else Result(_AGAIN)
+
+    async def _delete(self, group: SecurityGroup) -> bool:
+        return not self.is_left(group.id) and await self._applier.delete_group(group)
 
     async def _set(self, key: str) -> Result:
         addresses, found = self._index.sets.addresses(key), self._view.set(key)

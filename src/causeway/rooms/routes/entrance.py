@@ -73,6 +73,7 @@ class Entrance:
         self._told: dict[str, frozenset[Refusal]] = {}
         self._written = Written()
         self._begun = False
+        self._late: frozenset[str] = frozenset()
         self._nobody_waits = asyncio.Event()
         self.controller = Controller("ingresses", self, workers=4, kind="ingress")
         self._ingresses.follow(self._ingress_changed)
@@ -83,7 +84,8 @@ class Entrance:
         """Put all parts there are to the router; returns once it is known what their Secrets are.
 
         Needs ``run`` meanwhile. A router that began earlier would take certificates from a HAProxy that runs.
-        It waits for so long and no longer: then it begins without Ingresses that wait.
+        It waits for so long and no longer: then Ingresses that wait are taken as if they had no such Secrets,
+        and hold their hosts.
         """
         for each in (self._ingresses, self._classes, self._services):
             await each.synced.wait()
@@ -93,8 +95,10 @@ class Entrance:
             async with asyncio.timeout(self._patience):
                 await self._nobody_waits.wait()
         except TimeoutError:
-            waiting = sorted(self._waiting)
-            log.warning("Ingresses are not served before their Secrets are known", ingresses=waiting)
+            self._late = frozenset(self._waiting)
+            log.warning("Secrets of Ingresses are not known", ingresses=sorted(self._late))
+            for key in self._late:
+                self._look(key)
 
     async def run(self) -> None:
         """Follow Secrets and write what came of Ingresses, until cancelled."""
@@ -149,7 +153,7 @@ class Entrance:
             self._put(key, None)
             return
         self._secrets.want(key, frozenset(f"{namespace}/{name}" for name in secrets_of(ingress)))
-        if not self._secrets.known(key):
+        if not self._secrets.known(key) and key not in self._late:
             self._waiting.add(key)
             return
         self._waiting.discard(key)

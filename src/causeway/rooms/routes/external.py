@@ -23,7 +23,8 @@ class ExternalCertificates:
     """The Secrets that Routes name. ``changed`` is called with the key of a Route whose Secret is news."""
 
     def __init__(self, source: SourceOfSecret, changed: Callable[[str], None]) -> None:
-        self._secrets = Secrets(source, changed)
+        self._secrets, self._changed = Secrets(source, changed), changed
+        self._late: frozenset[str] = frozenset()
         self._waiting: set[str] = set()  # Routes, for what their Secrets are
         self._news = asyncio.Event()
 
@@ -31,7 +32,7 @@ class ExternalCertificates:
         """Return a Route as it is to be served; None as long as it is not known what its Secret is."""
         key, secret = key_of(route), secret_of(route)
         self._secrets.want(key, frozenset({secret} if secret else ()))
-        if not self._secrets.known(key):
+        if not self._secrets.known(key) and key not in self._late:
             self._waiting.add(key)
             return None
         self._done(key)
@@ -47,14 +48,20 @@ class ExternalCertificates:
         self._news.set()
 
     async def settled(self) -> None:
-        """Wait until no Route waits for what its Secret is, at most ``PATIENCE``; needs ``run`` meanwhile."""
+        """Wait until no Route waits for what its Secret is; needs ``run`` meanwhile.
+
+        At most ``PATIENCE``: then those that wait are barred until it is known, and hold their hosts.
+        """
         try:
             async with asyncio.timeout(PATIENCE):
                 while self._waiting:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            log.warning("Routes are not served before their Secrets are known", routes=sorted(self._waiting))
+            self._late = frozenset(self._waiting)
+            log.warning("Routes are not served before their Secrets are known", routes=sorted(self._late))
+            for key in self._late:
+                self._changed(key)
 
     async def run(self) -> None:
         """Follow Secrets until cancelled."""

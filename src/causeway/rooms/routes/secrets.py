@@ -59,7 +59,8 @@ class Secrets:
     def get(self, key: str) -> Secret | str:
         """Return a Secret that is followed, or why it cannot be had."""
         followed = self._followed[key]
-        return followed.denied or followed.store.get(key) or "does not exist"
+        lacking = "does not exist" if followed.known else "is not told by the API server yet"
+        return followed.denied or followed.store.get(key) or lacking
 
     async def run(self) -> None:
         """Follow until cancelled."""

@@ -13,6 +13,7 @@ class Wanted:
     def __init__(self) -> None:
         self.items: dict[Item, Wish] = {}
         self._owners: dict[Item, dict[str, Wish]] = {}
+        self._first: dict[Item, str] = {}  # of the owners of each: who it counts of
         self._of: dict[str, dict[Item, Wish]] = {}
 
     def put(self, owner: str, wishes: Mapping[Item, Wish]) -> set[Item]:
@@ -26,11 +27,14 @@ class Wanted:
             owners.pop(owner, None)
             if item in wishes:
                 owners[owner] = wishes[item]
-            if owners:
-                self.items[item] = max(owners.items(), key=lambda each: (each[1].rank, each[0]))[1]
-            else:
-                del self._owners[item]
-                self.items.pop(item, None)
+            if not owners:
+                del self._owners[item], self._first[item], self.items[item]
+                continue
+            first = self._first.get(item, owner)
+            # All are looked through only if the one it counted of has changed: they can be thousands.
+            rivals = owners if first == owner else {first, owner} & owners.keys()
+            self._first[item] = max(rivals, key=lambda each: (owners[each].rank, each))
+            self.items[item] = owners[self._first[item]]
         return touched
 
 

@@ -1,6 +1,5 @@
 """Our entry in a route's status, among those of other routers, which are none of ours."""
 
-import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -29,8 +28,8 @@ class Written:
     def add(self, key: str) -> None:
         """Take in that we have just written the status of ``key``."""
         now = self._clock()
-        for old in itertools.takewhile(lambda each: self._at[each] + CONTESTED <= now, list(self._at)):
-            self.forget(old)
+        while self._at and self._at[oldest := next(iter(self._at))] + CONTESTED <= now:
+            self.forget(oldest)
         self.forget(key)
         self._at[key] = now
 

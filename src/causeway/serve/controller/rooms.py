@@ -166,6 +166,7 @@ class Rooms:
             interfaces=FurtherInterfaces(interfaces, shared.groups),
             own_networks=platform.namespace_networks == "own",
         )
+        policies.reconciler.is_left = pods.applier.is_left
         return pods, Services(setting, octavia, neutron, self._client, recorder, sources=informers), policies
 
     async def _policies(

@@ -418,3 +418,27 @@ def test_nothing_is_left_when_the_last_policy_goes(in_virtual_time: Run, address
         await stop(task)
 
     in_virtual_time(main())
+
+
+def test_a_group_stays_while_a_port_is_being_taken_out_of_it(in_virtual_time: Run) -> None:
+    """Neutron would delete it, and OVN's driver then fail over it, and leave the port as it was."""
+
+    async def main() -> None:
+        world, left = World(), set[str]()
+        world.put_pod(worlds.pod(1, "a", {"app": "x"}, [], "n1", "run"))
+        world.put_policy(web(1, ingress=[{"from": PEERS}]))
+        task = world.start()
+        await asyncio.sleep(30)
+        assert world.room is not None
+        world.room.reconciler.is_left = left.__contains__
+        left.update(world.model.groups)
+        there = set(left)
+        world.drop_policy("policy-1")
+        await asyncio.sleep(100)
+        assert world.model.groups.keys() == there
+        left.clear()
+        await asyncio.sleep(100)
+        assert not world.model.groups
+        await stop(task)
+
+    in_virtual_time(main())

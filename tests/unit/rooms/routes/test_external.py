@@ -111,6 +111,11 @@ def test_a_secret_of_which_nothing_is_ever_heard_keeps_the_others_waiting_for_a_
         running = asyncio.create_task(external.run())
         await external.settled()
         assert now() == PATIENCE == 60
+        assert news.is_set()
+        barred = external.fill(asking)
+        assert isinstance(barred, Barred)  # so that nobody else has its host meanwhile
+        assert barred.wrong.endswith("one/cert is not told by the API server yet")
+        news.clear()
         place.there.set()
         await news.wait()
         assert external.fill(asking) == filled(asking, secret())

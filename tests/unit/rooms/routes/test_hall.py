@@ -16,7 +16,7 @@ from tests.unit.rooms.routes.test_entrance import until
 from tests.unit.rooms.routes.test_router import FRONT
 
 from causeway.kube.client import Listing
-from causeway.kube.errors import Conflict, Object
+from causeway.kube.errors import Conflict, NotFound, Object
 from causeway.kube.gateways import (
     GATEWAY_CLASSES,
     GATEWAYS,
@@ -66,8 +66,10 @@ class Api:
         self.feeds[SERVICES].put(msgspec.convert(body, Service))
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
-        key = f"{namespace}/{name}" if namespace else name
-        whole: Object = msgspec.to_builtins(self.feeds[resource].objects[key])
+        found = self.feeds[resource].objects.get(f"{namespace}/{name}" if namespace else name)
+        if found is None:
+            raise NotFound(resource.plural, "is not there")
+        whole: Object = msgspec.to_builtins(found)
         return whole
 
     async def replace(self, resource: Resource, body: Object, *, subresource: str | None = None) -> Object:
