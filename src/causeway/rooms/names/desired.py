@@ -32,6 +32,8 @@ NODES = "nodes"
 
 _BALANCED, _INSIDE, _ELSEWHERE = "LoadBalancer", "ClusterIP", "ExternalName"
 _HEADLESS = "None"
+_KEEPING = ("ExternalCertificateValidationFailed", "ExtendedValidationFailed")
+"""Why a router refuses a route that has its host: something else is wrong, and can be mended."""
 
 
 def desired(
@@ -142,8 +144,8 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     """Yield the names of a route, aliases of the routers that admitted it.
 
     Its host counts only in a zone of ours: whoever has a host elsewhere has a zone for it, too. A host that
-    the router's wildcard answers for needs no record of its own, and is the route's; a name that only its
-    annotation says is not.
+    the router's wildcard answers for needs no record of its own, and is the route's as long as the router
+    keeps it; a name that only its annotation says is not.
     """
     said, source = read(route.metadata.annotations), source_of_route(route)
     if route.metadata.deletion_timestamp or not said.ours:
@@ -152,7 +154,7 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     routers = sorted(route.status.ingress or (), key=lambda each: each.router_name)
     for each in routers:
         host, place = _name_of(each), absolute(each.router_canonical_hostname)
-        if host and place and _admitted(each):
+        if host and place and (_admitted(each) or _kept(each)):
             yield from by_wildcard([host], [place], setting, source)
     admitted = [each for each in routers if _admitted(each)]
     places = [absolute(each.router_canonical_hostname) for each in admitted]
@@ -187,6 +189,11 @@ def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
 
 def _admitted(ingress: RouteIngress) -> bool:
     return any(each.type == "Admitted" and each.status == "True" for each in ingress.conditions)
+
+
+def _kept(ingress: RouteIngress) -> bool:
+    """Return whether a router keeps a host for a route it refuses: nobody else gets it there."""
+    return any(each.type == "Admitted" and each.reason in _KEEPING for each in ingress.conditions)
 
 
 def _name_of(ingress: RouteIngress) -> str | None:

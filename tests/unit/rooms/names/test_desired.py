@@ -348,6 +348,14 @@ def test_where_hosts_of_several_namespaces_have_the_wildcard_nobody_gets_a_recor
         assert "route/one/shop" in each.cause
 
 
+def test_a_host_is_a_routes_while_its_router_keeps_it_though_it_refuses_the_route() -> None:
+    for reason in ("ExternalCertificateValidationFailed", "ExtendedValidationFailed"):
+        kept = route("shop", refused=("shop.example.org",), reason=reason)
+        assert short(routed(kept, **{"*": "192.0.2.2"})) == [("*", "A", ("192.0.2.2",)), ("shop", "", ())]
+    lost = route("shop", refused=("shop.example.org",))
+    assert short(routed(lost, **{"*": "192.0.2.2"})) == [("*", "A", ("192.0.2.2",))]
+
+
 @st.composite
 def beside(draw: st.DrawFn) -> Claimant:
     """Return what somebody can have who is not served at the host: it is another's in every router."""
