@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from causeway.rooms.names.model import RANKS, Note, Record, Source, Wish
 
-Holders = Callable[[str], frozenset[str]]
+Holders = Callable[[str, Iterable[Wish]], frozenset[str]]
 
 
 def together(wishes: Iterable[Wish], holders: Holders) -> tuple[list[Record], list[Note]]:
@@ -23,7 +23,7 @@ def together(wishes: Iterable[Wish], holders: Holders) -> tuple[list[Record], li
     records: list[Record] = []
     notes: list[Note] = []
     for name, wanted in by_name.items():
-        holding = holders(name) & {each.source.resource for each in wanted}
+        holding = holders(name, wanted) & {each.source.resource for each in wanted}
         answered = {each.source for each in wanted if not each.targets}
         having = holding or frozenset(each.resource for each in answered)
         first = min((each.source for each in wanted), key=lambda each: _precedence(each, having))

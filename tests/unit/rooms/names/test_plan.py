@@ -270,6 +270,19 @@ def test_who_has_a_record_keeps_it_from_one_a_wildcard_would_answer_for() -> Non
     assert cloud.do(answered()) == {}
 
 
+def test_so_does_one_whose_record_old_external_dns_made_and_names_nobody() -> None:
+    cloud = Cloud()
+    cloud.put(WWW, "A", "192.0.2.7")
+    cloud.put(WWW, "TXT", claim(""))
+    same = wish(WWW, "192.0.2.9", of="other", namespace="evil", created="1")
+    assert cloud.reasons(wish(created="2"), answered(), same) == [
+        ("other", "NameTaken"),
+        ("shop", "NameTaken"),
+    ]
+    assert cloud.do(wish(created="2"), answered(), same)[WWW, "A"] == ("192.0.2.7",)
+    assert not cloud.reasons(wish(created="2"))
+
+
 def test_while_a_wildcard_answers_for_several_who_has_a_record_keeps_it_and_nobody_gets_one() -> None:
     cloud = Cloud()
     wanted = wish(created="2"), answered(), answered("twin", "evil", "1")
