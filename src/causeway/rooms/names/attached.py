@@ -28,7 +28,7 @@ from causeway.kube.objects import Namespace, key_of
 from causeway.kube.resource import Resource
 from causeway.rooms.names.annotations import GATEWAY_HOSTS, Annotations, absolute, read, target
 from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Note, Setting, Source, Wish
-from causeway.rooms.names.wishes import source_from, unread, wishes_at
+from causeway.rooms.names.wishes import by_wildcard, places_of, source_from, unread, wishes
 
 Attached = HTTPRoute | TLSRoute
 
@@ -91,10 +91,12 @@ def of_attached(route: Attached, around: Gateways, setting: Setting) -> Iterator
             for each in gateway.spec.listeners
             if _takes(each, reference, route, gateway.metadata.namespace, around)
         ]
-        for name in _names(route, said, listeners, setting):
+        hosts = dict.fromkeys(_common(route.spec.hostnames or ("",), listeners))
+        yield from by_wildcard(hosts, addresses(gateway), setting, who)
+        for name in _names(route, said, hosts, listeners, setting=setting):
             places.setdefault(name, {}).update(dict.fromkeys(told.targets or addresses(gateway)))
     for order, (name, found) in enumerate(places.items()):
-        yield from wishes_at(name, found, setting, who, ttl=said.ttl, order=order)
+        yield from wishes([name], places_of(name, found, setting), who, said.ttl, first=order)
 
 
 def source_of_attached(route: Attached) -> Source:
@@ -122,12 +124,12 @@ def addresses(gateway: Gateway) -> tuple[str, ...]:
     return tuple(each for each in told if each is not None)
 
 
-def _names(route: Attached, said: Annotations, listeners: Sequence[str], setting: Setting) -> list[str]:
-    """Return the names a route has at listeners with these hostnames."""
-    given = route.spec.hostnames if said.hosts else ()
-    if not route.spec.hostnames and said.inherits:
-        given = ("",)
-    own = [each for each in _common(given, listeners) if setting.zone_of(each)]
+def _names(
+    route: Attached, said: Annotations, hosts: Iterable[str], listeners: Sequence[str], *, setting: Setting
+) -> list[str]:
+    """Return the names a route has at listeners with these hostnames, where ``hosts`` are its and theirs."""
+    counted = said.hosts if route.spec.hostnames else said.inherits
+    own = [each for each in hosts if counted and setting.zone_of(each)]
     return list(dict.fromkeys([*own, *_common(said.hostnames, listeners)]))
 
 

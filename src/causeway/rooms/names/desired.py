@@ -25,13 +25,15 @@ from causeway.rooms.names.model import (
     Source,
     Wish,
 )
-from causeway.rooms.names.wishes import source_from, unread, wishes, wishes_at
+from causeway.rooms.names.wishes import by_wildcard, places_of, source_from, unread, wishes
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
 
 _BALANCED, _INSIDE, _ELSEWHERE = "LoadBalancer", "ClusterIP", "ExternalName"
 _HEADLESS = "None"
+_KEEPING = ("ExternalCertificateValidationFailed", "ExtendedValidationFailed")
+"""Why a router refuses a route that has its host: something else is wrong, and can be mended."""
 
 
 def desired(
@@ -142,24 +144,26 @@ def of_route(route: Route, setting: Setting) -> Iterator[Wish | Note]:
     """Yield the names of a route, aliases of the routers that admitted it.
 
     Its host counts only in a zone of ours: whoever has a host elsewhere has a zone for it, too. A host that
-    the router's wildcard answers for needs no record of its own.
+    the router's wildcard answers for needs no record of its own, and is the route's as long as the router
+    keeps it; a name that only its annotation says is not.
     """
     said, source = read(route.metadata.annotations), source_of_route(route)
     if route.metadata.deletion_timestamp or not said.ours:
         return
     yield from unread(source, said)
-    admitted = sorted(
-        (each for each in route.status.ingress or () if _admitted(each)), key=lambda each: each.router_name
-    )
-    routers = [absolute(each.router_canonical_hostname) for each in admitted]
-    aliases = [each for each in routers if each is not None][:1]  # an alias has one target
+    routers = sorted(route.status.ingress or (), key=lambda each: each.router_name)
+    for each in routers:
+        host, place = _name_of(each), absolute(each.router_canonical_hostname)
+        if host and place and (_admitted(each) or _kept(each)):
+            yield from by_wildcard([host], [place], setting, source)
+    admitted = [each for each in routers if _admitted(each)]
+    places = [absolute(each.router_canonical_hostname) for each in admitted]
+    aliases = [each for each in places if each is not None][:1]  # an alias has one target
     hosts = dict.fromkeys(host for each in admitted if (host := _name_of(each)) is not None)
     names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
     for order, name in enumerate(names):
-        if said.targets:
-            yield from wishes([name], said.targets, source, said.ttl, first=order)
-        else:
-            yield from wishes_at(name, aliases, setting, source, ttl=said.ttl, order=order)
+        targets = said.targets or places_of(name, aliases, setting)
+        yield from wishes([name], targets, source, said.ttl, first=order)
 
 
 def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
@@ -173,18 +177,23 @@ def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
     yield from unread(source, said)
     spec = ingress.spec
     given = [*(rule.host for rule in spec.rules), *(host for each in spec.tls for host in each.hosts)]
-    hosts = [name for host in given if (name := absolute(host)) is not None] if said.hosts else []
-    names = dict.fromkeys([*(each for each in hosts if setting.zone_of(each)), *said.hostnames])
+    hosts = dict.fromkeys(name for host in given if (name := absolute(host)) is not None)
     places = _balanced(ingress.status.load_balancer)
+    yield from by_wildcard(hosts, places, setting, source)
+    own = [each for each in hosts if said.hosts and setting.zone_of(each)]
+    names = dict.fromkeys([*own, *said.hostnames])
     for order, name in enumerate(names):
-        if said.targets:
-            yield from wishes([name], said.targets, source, said.ttl, first=order)
-        else:
-            yield from wishes_at(name, places, setting, source, ttl=said.ttl, order=order)
+        targets = said.targets or places_of(name, places, setting)
+        yield from wishes([name], targets, source, said.ttl, first=order)
 
 
 def _admitted(ingress: RouteIngress) -> bool:
     return any(each.type == "Admitted" and each.status == "True" for each in ingress.conditions)
+
+
+def _kept(ingress: RouteIngress) -> bool:
+    """Return whether a router keeps a host for a route it refuses: nobody else gets it there."""
+    return any(each.type == "Admitted" and each.reason in _KEEPING for each in ingress.conditions)
 
 
 def _name_of(ingress: RouteIngress) -> str | None:

@@ -73,7 +73,7 @@ class Source:
 class Wish:
     """Records somebody wants; names and targets that are names are absolute. ``ttl`` None: the zone's.
 
-    Without ``targets``, and a type, the name is to stay as it is: the platform's wildcard answers for it.
+    Without ``targets``, and a type, it asks for no record: the platform's wildcard answers for this host.
     ``order`` is the place of the name among those its source wants.
     """
 

@@ -24,6 +24,7 @@ from causeway.rooms.names.model import (
     Setting,
     Step,
     Update,
+    Wish,
 )
 from causeway.rooms.names.registry import Claim, Mark, claim_in, old_form_speaks_of
 from causeway.rooms.names.sharing import together
@@ -94,13 +95,22 @@ class Zone:
         """Return what is ours by a TXT."""
         return self._spoken_of.get(txt.id, [])
 
-    def holders(self, name: str) -> frozenset[str]:
-        """Return the resources that have a name now, in claims of ours."""
+    def holders(self, name: str, wanted: Iterable[Wish]) -> frozenset[str]:
+        """Return the resources that have a name now, in claims of ours.
+
+        Old ones name nobody: then it is who wants what the record set holds.
+        """
         plain = self._setting.affixes.plain(name)
         found = [self.holdings.get((plain, kind)) for kind in (*TYPES, "")]
-        return frozenset(
-            each.claim.resource for each in found if each and each.claim.owner == self._setting.owner
-        )
+        named = {each.claim.resource for each in found if each and each.claim.owner == self._setting.owner}
+        return frozenset(named | {each.source.resource for each in wanted if "" in named and self._has(each)})
+
+    def _has(self, wish: Wish) -> bool:
+        """Return whether a record set of ours holds what somebody wants."""
+        current = self.sets.get((wish.name, wish.type))
+        if current is None or self.ours(current) is None:
+            return False
+        return {*wish.targets} <= {*_sorted(current.records)}
 
 
 def plan(desired: Desired, zone: Zone, setting: Setting) -> Planned:

@@ -4,38 +4,52 @@ The platform's own names and its nodes' are theirs. Else who has a name keeps it
 asked first. What is in one namespace shares a name, as with external-dns (routes and Ingresses of different
 paths have the same host); of two namespaces one gets it alone, so that nobody can put himself beside, or in
 the place of, somebody else's application. Whoever a wildcard answers for has his name by that, as long as no
-record has it.
+record has it. If a wildcard answers for hosts of several namespaces, nothing here tells which of them is
+served: then nobody gets a record.
 """
 
 from collections.abc import Callable, Iterable
 
 from causeway.rooms.names.model import RANKS, Note, Record, Source, Wish
 
+Holders = Callable[[str, Iterable[Wish]], frozenset[str]]
 
-def together(
-    wishes: Iterable[Wish], holders: Callable[[str], frozenset[str]]
-) -> tuple[list[Record], list[Note]]:
-    """Return the records of all wishes; ``holders`` are the resources that have a name now."""
+
+def together(wishes: Iterable[Wish], holders: Holders) -> tuple[list[Record], list[Note]]:
+    """Return the records of all wishes; ``holders`` are those resources that have a name now."""
     by_name: dict[str, list[Wish]] = {}
     for wish in wishes:
         by_name.setdefault(wish.name, []).append(wish)
     records: list[Record] = []
     notes: list[Note] = []
     for name, wanted in by_name.items():
-        holding = holders(name) & {each.source.resource for each in wanted}
-        holding = holding or frozenset(each.source.resource for each in wanted if not each.targets)
-        first = min((each.source for each in wanted), key=lambda each: _precedence(each, holding))
+        holding = holders(name, wanted) & {each.source.resource for each in wanted}
+        answered = {each.source for each in wanted if not each.targets}
+        having = holding or frozenset(each.resource for each in answered)
+        first = min((each.source for each in wanted), key=lambda each: _precedence(each, having))
         granted = [each for each in wanted if _side(each.source) == _side(first)]
-        written = [each for each in granted if each.targets]
-        # A wildcard may answer for the hosts of several: they lose nothing before one has a record there.
-        losing = [each for each in wanted if each not in granted and (each.targets or written)]
-        for source in sorted({each.source for each in losing}):
-            cause = f"{name} belongs to {first.resource}"
-            notes.append(Note(source, "NameTaken", cause, "Choose another name, or take it from there."))
+        several = len({_side(each) for each in answered}) > 1
+        disputed = several and not holding and first.resource in having
+        written = [each for each in granted if each.targets and not disputed]
+        # Those a wildcard answers for lose nothing before somebody has a record there.
+        losing = [each for each in wanted if (disputed or each not in granted) and (each.targets or written)]
+        cause, remedy = _disputed(name, answered) if disputed else _taken(name, first)
+        notes += [Note(each, "NameTaken", cause, remedy) for each in sorted({one.source for one in losing})]
         types, told = _compatible(name, written)
         notes += told
         records += [_merged(name, each, first) for each in types]
     return records, notes
+
+
+def _taken(name: str, first: Source) -> tuple[str, str]:
+    return f"{name} belongs to {first.resource}", "Choose another name, or take it from there."
+
+
+def _disputed(name: str, answered: Iterable[Source]) -> tuple[str, str]:
+    """Return why nobody gets a name: which of several hosts of an Ingress is served, nothing says."""
+    several = ", ".join(sorted(each.resource for each in answered))
+    cause = f"{name} is a host of several namespaces, and the router's wildcard answers it: {several}"
+    return cause, "Choose another name, or take the host from all but one namespace."
 
 
 def _precedence(source: Source, holding: frozenset[str]) -> tuple[int, bool, str, str]:

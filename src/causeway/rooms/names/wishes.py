@@ -34,17 +34,21 @@ def wishes(
             yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
 
 
-def wishes_at(
-    name: str, places: Collection[str], setting: Setting, who: Source, *, ttl: int | None, order: int
+def by_wildcard(
+    hosts: Iterable[str], places: Collection[str], setting: Setting, who: Source
 ) -> Iterator[Wish]:
-    """Yield the records by which a name leads to the places of its application.
+    """Yield that hosts are their source's: the platform's own wildcard leads them to where it is served."""
+    for host in hosts:
+        if host not in setting.fixed and any(_answered(host, each, setting) for each in places):
+            yield Wish(host, "", (), who)
 
-    One that the platform's own wildcard leads there already needs none, but is its source's as others are.
+
+def places_of(name: str, places: Iterable[str], setting: Setting) -> list[str]:
+    """Return to which of the places of its application a name has to lead by a record of its own.
+
+    One that the platform's own wildcard leads there already needs none.
     """
-    needed = [each for each in places if each != name and not _answered(name, each, setting)]
-    yield from wishes([name], needed, who, ttl, first=order)
-    if not needed and name not in setting.fixed and any(_answered(name, each, setting) for each in places):
-        yield Wish(name, "", (), who, None, order)
+    return [each for each in places if each != name and not _answered(name, each, setting)]
 
 
 def _answered(name: str, place: str, setting: Setting) -> bool:

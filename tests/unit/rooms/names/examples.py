@@ -1,7 +1,7 @@
 """Objects that have names, as short as can be."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from tests.models.designate import ModelDesignate
@@ -46,6 +46,8 @@ SETTING = Setting("0d5b6bd2-9d7f-4d26-8f4e-5a8a63d3a001", (ZONE,), OWNER)
 OLD = "external-dns.alpha.kubernetes.io/"
 EDGE = ParentReference("edge")
 
+T = TypeVar("T", bound=Service | Route | Ingress | HTTPRoute | TLSRoute)
+
 
 def service(
     name: str = "web",
@@ -77,6 +79,7 @@ def route(
     name: str = "shop",
     *admitted: tuple[str, str],
     refused: tuple[str, ...] = (),
+    reason: str = "HostAlreadyClaimed",
     policy: str = "None",
     **annotations: str,
 ) -> Route:
@@ -87,7 +90,7 @@ def route(
         for place, (host, canonical) in enumerate(admitted)
     ]
     entries += [
-        RouteIngress(host, "strict", (RouteCondition("Admitted", "False"),), policy, "r.example.org")
+        RouteIngress(host, "strict", (RouteCondition("Admitted", "False", reason),), policy, "r.example.org")
         for host in refused
     ]
     meta = Meta(name, "one", f"uid-one-{name}", annotations=said)
@@ -148,6 +151,17 @@ def attached(
     }
     spec = HTTPRouteSpec if kind is HTTPRoute else TLSRouteSpec
     return kind(meta, spec((parent,), hosts), {"parents": [entry]})  # type: ignore[arg-type]  # each its own
+
+
+def of(namespace: str, created: str, found: T) -> T:
+    """Return an object as one of a namespace, made then."""
+    meta = msgspec.structs.replace(
+        found.metadata,
+        namespace=namespace,
+        uid=f"uid-{namespace}-{found.metadata.name}",
+        creation_timestamp=created,
+    )
+    return msgspec.structs.replace(found, metadata=meta)
 
 
 def source(name: str = "web", namespace: str = "shop", created: str = "") -> Source:

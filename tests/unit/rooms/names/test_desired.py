@@ -1,12 +1,26 @@
 import dataclasses
 
-from tests.unit.rooms.names.examples import SETTING, ingress, node, route, service
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.rooms.names.examples import (
+    SETTING,
+    attached,
+    gateway,
+    ingress,
+    node,
+    of,
+    route,
+    service,
+)
 
+from causeway.kube.gateways import HTTPRoute, TLSRoute
 from causeway.kube.ingresses import Ingress
-from causeway.kube.objects import Service
+from causeway.kube.objects import Service, key_of
 from causeway.kube.routes import Route
+from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import Desired
+from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Desired, Note, Record
 from causeway.rooms.names.sharing import together
 
 
@@ -246,7 +260,7 @@ def test_routes_and_ingresses_of_one_namespace_have_one_host_together() -> None:
     both = [route("one", (host, "r.example.net")), route("two", (host, "r.example.net"))]
     third = ingress("three", "r.example.net", hosts=(host,))
     wishes = desired([], [], SETTING, both, [third]).wishes
-    records, notes = together(wishes, lambda _: frozenset())
+    records, notes = together(wishes, lambda *_: frozenset())
     assert [(each.name, each.targets) for each in records] == [("a.example.org.", ("r.example.net.",))]
     assert not notes
 
@@ -255,16 +269,139 @@ def test_a_service_of_another_namespace_does_not_take_a_routes_name() -> None:
     held = route("shop", ("a.example.org", "r.example.net"))
     thief = service("web", "192.0.2.7", namespace="two", annotations={"hostname": "a.example.org"})
     wishes = desired([thief], [], SETTING, [held]).wishes
-    records, notes = together(wishes, lambda _: frozenset({"route/one/shop"}))
+    records, notes = together(wishes, lambda *_: frozenset({"route/one/shop"}))
     assert [(each.type, each.resource) for each in records] == [("CNAME", "route/one/shop")]
     assert [(each.source.resource, each.reason) for each in notes] == [("service/two/web", "NameTaken")]
 
 
+HOST, ROUTER = "a.apps.example.org", "router.apps.example.org"
+APPS = dataclasses.replace(SETTING, fixed={"*.apps.example.org.": "192.0.2.2"})
+EARLY, LATE = "2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"
+
+Claimant = Service | Route | Ingress | HTTPRoute | TLSRoute
+
+
+def below_apps(*objects: Claimant) -> tuple[list[Record], list[Note]]:
+    """Return what objects get below the router's wildcard in an empty zone, and are told."""
+    routes = [each for each in objects if isinstance(each, HTTPRoute | TLSRoute)]
+    gateways = [gateway(ROUTER, namespace=each) for each in ("one", "evil")]
+    around = Gateways.of({HTTP_ROUTE: routes, TLS_ROUTE: []}, gateways, [])
+    wishes = desired(
+        [each for each in objects if isinstance(each, Service)],
+        [],
+        APPS,
+        [each for each in objects if isinstance(each, Route)],
+        [each for each in objects if isinstance(each, Ingress)],
+        gateways=around,
+    ).wishes
+    records, notes = together(wishes, lambda *_: frozenset())
+    return [each for each in records if not each.name.startswith("*")], notes
+
+
+def wanting(namespace: str, created: str) -> Service:
+    return of(namespace, created, service("web", "192.0.2.7", annotations={"hostname": HOST}))
+
+
 def test_nor_one_that_the_routers_wildcard_answers() -> None:
-    setting = dataclasses.replace(SETTING, fixed={"*.apps.example.org.": "192.0.2.2"})
-    held = route("shop", ("a.apps.example.org", "router.apps.example.org"))
-    older = {"namespace": "evil", "created": "2020-01-01T00:00:00Z"}
-    thief = service("web", "192.0.2.7", annotations={"hostname": "a.apps.example.org"}, **older)
-    records, notes = together(desired([thief], [], setting, [held]).wishes, lambda _: frozenset())
-    assert [each.name for each in records] == ["*.apps.example.org."]
+    records, notes = below_apps(route("shop", (HOST, ROUTER)), wanting("evil", EARLY))
+    assert not records
     assert [(each.source.resource, each.reason) for each in notes] == [("service/evil/web", "NameTaken")]
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        route("x", ("b.apps.example.org", ROUTER), hostname=HOST),
+        ingress("x", ROUTER, hosts=("b.apps.example.org",), hostname=HOST),
+        attached("b.apps.example.org", hostname=HOST),
+    ],
+)
+def test_nor_does_an_annotation_say_that_a_wildcard_answers_for_somebody(
+    beside: Route | Ingress | HTTPRoute,
+) -> None:
+    victim = of("one", LATE, route("shop", (HOST, ROUTER)))
+    records, notes = below_apps(victim, of("evil", EARLY, beside), wanting("evil", EARLY))
+    assert not records
+    assert [(each.source.resource, each.cause) for each in notes] == [
+        ("service/evil/web", f"{HOST}. belongs to route/one/shop")
+    ]
+    (own,), notes = below_apps(of("evil", EARLY, beside), wanting("else", LATE))
+    assert (own.resource, notes) == ("service/else/web", [])
+
+
+@pytest.mark.parametrize(
+    "beside", [ingress("x", ROUTER, hosts=("b.apps.example.org", HOST)), attached("b.apps.example.org", HOST)]
+)
+def test_where_hosts_of_several_namespaces_have_the_wildcard_nobody_gets_a_record(
+    beside: Ingress | HTTPRoute,
+) -> None:
+    """An Ingress is served where one of its hosts is: whether this one is, nothing says."""
+    victim = of("one", LATE, route("shop", (HOST, ROUTER)))
+    records, notes = below_apps(
+        victim, of("evil", EARLY, beside), wanting("evil", EARLY), wanting("one", LATE)
+    )
+    assert not records
+    assert [each.source.resource for each in notes] == ["service/evil/web", "service/one/web"]
+    for each in notes:
+        assert each.reason == "NameTaken"
+        assert "several namespaces" in each.cause
+        assert "route/one/shop" in each.cause
+
+
+def test_a_host_is_a_routes_while_its_router_keeps_it_though_it_refuses_the_route() -> None:
+    for reason in ("ExternalCertificateValidationFailed", "ExtendedValidationFailed"):
+        kept = route("shop", refused=("shop.example.org",), reason=reason)
+        assert short(routed(kept, **{"*": "192.0.2.2"})) == [("*", "A", ("192.0.2.2",)), ("shop", "", ())]
+    lost = route("shop", refused=("shop.example.org",))
+    assert short(routed(lost, **{"*": "192.0.2.2"})) == [("*", "A", ("192.0.2.2",))]
+
+
+@st.composite
+def beside(draw: st.DrawFn) -> Claimant:
+    """Return what somebody can have who is not served at the host: it is another's in every router."""
+    other = "b.apps.example.org"
+    found = draw(
+        st.sampled_from(
+            [
+                route("x", (other, ROUTER), hostname=HOST),
+                route("x", (other, ROUTER), hostname=HOST, target="192.0.2.9"),
+                route("x", refused=(HOST,)),
+                ingress("x", ROUTER, hosts=(other, HOST)),
+                ingress("x", ROUTER, hosts=(other,), tls=(HOST,)),
+                ingress("x", "192.0.2.2", hosts=(other,), hostname=HOST),
+                ingress("x", "192.0.2.9", hosts=(HOST,)),
+                attached(other, HOST),
+                attached(other, hostname=HOST),
+                service("x", "192.0.2.9", annotations={"hostname": HOST}),
+                service("x", "far.example.net", annotations={"hostname": HOST}),
+            ]
+        )
+    )
+    return of(draw(st.sampled_from(["evil", "else"])), draw(st.sampled_from([EARLY, LATE])), found)
+
+
+SERVED = [
+    route("shop", (HOST, ROUTER)),
+    route("shop", (HOST, ROUTER), target="192.0.2.7"),
+    ingress("shop", ROUTER, hosts=(HOST,)),
+    ingress("shop", ROUTER, hosts=(HOST,), hostname=HOST, ingress_hostname_source="annotation-only"),
+    attached(HOST),
+]
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(SERVED),
+    st.booleans(),
+    st.lists(beside(), max_size=5, unique_by=lambda each: (type(each), key_of(each))),
+    st.sampled_from([EARLY, LATE]),
+)
+def test_nobody_takes_a_host_that_the_wildcard_answers_by_whatever_he_has(
+    served: Route | Ingress | HTTPRoute, explicit: bool, others: list[Claimant], created: str
+) -> None:
+    own = [of("one", created, served), *([wanting("one", created)] if explicit else [])]
+    records, notes = below_apps(*own, *others)
+    having = {source.namespace for each in records if each.name == f"{HOST}." for source in each.sources}
+    assert having <= {"one"}
+    told = {(each.source.namespace, each.source.name) for each in notes}
+    assert {key_of(each) for each in others if isinstance(each, Service)} <= {"/".join(each) for each in told}

@@ -12,7 +12,7 @@ from tests.models.designate import ModelDesignate
 from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, carry_out, claim, source, zone_of
 
 from causeway.cloud.designate import RecordSet
-from causeway.rooms.names.model import ALWAYS_KNOWN, Desired, Setting, Wish
+from causeway.rooms.names.model import ALWAYS_KNOWN, Desired, Setting, Source, Wish
 from causeway.rooms.names.plan import plan
 from causeway.rooms.names.registry import Affixes
 
@@ -270,6 +270,37 @@ def test_who_has_a_record_keeps_it_from_one_a_wildcard_would_answer_for() -> Non
     assert cloud.do(answered()) == {}
 
 
+def test_so_does_one_whose_record_old_external_dns_made_and_names_nobody() -> None:
+    cloud = Cloud()
+    cloud.put(WWW, "A", "192.0.2.7")
+    cloud.put(WWW, "TXT", claim(""))
+    same = wish(WWW, "192.0.2.9", of="other", namespace="evil", created="1")
+    assert cloud.reasons(wish(created="2"), answered(), same) == [
+        ("other", "NameTaken"),
+        ("shop", "NameTaken"),
+    ]
+    assert cloud.do(wish(created="2"), answered(), same)[WWW, "A"] == ("192.0.2.7",)
+    assert not cloud.reasons(wish(created="2"))
+
+
+def test_while_a_wildcard_answers_for_several_who_has_a_record_keeps_it_and_nobody_gets_one() -> None:
+    cloud = Cloud()
+    wanted = wish(created="2"), answered(), answered("twin", "evil", "1")
+    assert not cloud.steps(*wanted)
+    (note,) = cloud.plan(*wanted).notes
+    assert (note.source, note.reason) == (wanted[0].source, "NameTaken")
+    assert "service/evil/twin, service/one/shop" in note.cause
+    cloud.do(wanted[0])
+    assert not cloud.steps(*wanted)
+    assert cloud.reasons(*wanted) == [("twin", "NameTaken"), ("shop", "NameTaken")]
+
+
+def test_a_nodes_name_is_its_own_whatever_a_wildcard_answers() -> None:
+    cloud = Cloud()
+    node = dataclasses.replace(wish(), source=Source("node", "", "w1"))
+    assert cloud.do(node, answered(), answered("twin", "two"))[WWW, "A"] == ("192.0.2.7",)
+
+
 def test_a_free_name_goes_to_who_asked_first() -> None:
     cloud = Cloud()
     late, early = wish(created="2"), wish(WWW, "192.0.2.9", of="other", namespace="else", created="1")
@@ -339,6 +370,7 @@ def test_an_error_is_told_and_left_to_designate() -> None:
 NAMES = st.sampled_from([WWW, f"a-{WWW}", "*.example.org.", "wildcard.example.org.", "db.example.org.", ZONE])
 TARGETS = st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1", "far.example.net.", "far.example.com."])
 RESOURCES = st.sampled_from(["service/shop/web", "service/else/web", "node/w1", "httproute/shop/web", ""])
+SPACES = st.sampled_from(["shop", "else", "third"])
 AFFIXES = st.sampled_from([Affixes(), Affixes("txt-"), Affixes("%{record_type}-x."), Affixes("", "-txt")])
 
 
@@ -405,17 +437,21 @@ def test_a_plan_ends_in_what_is_wanted_from_wherever_it_begins(
 
 
 @settings(max_examples=100)
-@given(st.lists(wishes(), max_size=6), st.sets(st.sampled_from(["shop", "else", "third"]), min_size=1))
+@given(
+    st.lists(wishes(), max_size=6),
+    st.sets(SPACES, min_size=1),
+    st.fixed_dictionaries(dict.fromkeys(("shop", "else", "third"), st.sampled_from(["0", "1", "2", "3"]))),
+)
 def test_what_a_wildcard_answers_makes_no_record_and_lets_no_other_namespace_have_it(
-    wanted: list[Wish], namespaces: set[str]
+    wanted: list[Wish], namespaces: set[str], ages: dict[str, str]
 ) -> None:
     cloud = Cloud()
-    claims = [answered(namespace=each) for each in namespaces]
+    claims = [answered(namespace=each, created=ages[each]) for each in namespaces]
     cloud.do(*claims, *wanted)
     planned = cloud.plan(*claims, *wanted)
     for record in planned.records:
         if record.name == WWW:
-            assert {each.namespace for each in record.sources} == {min(namespaces)}
+            assert {each.namespace for each in record.sources} == namespaces
     assert cloud.do(*claims) == {}
 
 
