@@ -14,7 +14,7 @@ from tests.integration.kube_api import Authority
 from tests.integration.routes.bare import HAPROXY, NAMESPACE, Bare
 from tests.integration.routes.conftest import StartApplication
 from tests.integration.routes.front_door import trusting, until
-from tests.integration.routes.stage import Greeter, serving
+from tests.integration.routes.stage import Application, Greeter, serving
 from tests.ports import free_port
 
 from causeway.kube.objects import Meta
@@ -55,14 +55,23 @@ async def log() -> AsyncIterator[tuple[str, Log]]:
     transport.close()
 
 
+@pytest.fixture
+async def bank(application: StartApplication, authority: Authority) -> Application:
+    """An application that ends TLS itself."""
+    authority.issue("bank", "bank")
+    return await application("bank", serving(authority, "bank"), Greeter)
+
+
 async def test_a_connection_is_in_the_log_once_by_who_ends_it(
-    application: StartApplication, authority: Authority, log: tuple[str, Log], tmp_path: Path
+    application: StartApplication,
+    authority: Authority,
+    bank: Application,
+    log: tuple[str, Log],
+    tmp_path: Path,
 ) -> None:
     address, told = log
     bare = Bare(tmp_path / "run", log=address)
     try:
-        authority.issue("bank", "bank")
-        bank = await application("bank", serving(authority, "bank"), Greeter)
         shop, desk = await application("shop"), await application("desk", kind=Greeter)
         passthrough = {"termination": "passthrough"}
         through = bare.put("through", [bank], {}, tls=passthrough)
@@ -136,13 +145,11 @@ async def test_a_connection_is_in_the_log_once_by_who_ends_it(
 
 
 async def test_whatever_name_is_asked_for_the_line_is_json(
-    application: StartApplication, authority: Authority, log: tuple[str, Log], tmp_path: Path
+    bank: Application, log: tuple[str, Log], tmp_path: Path
 ) -> None:
     address, told = log
     bare = Bare(tmp_path / "run", log=address)
     try:
-        authority.issue("bank", "bank")
-        bank = await application("bank", serving(authority, "bank"), Greeter)
         bare.put("bank", [bank], {}, tls={"termination": "passthrough"}, wildcardPolicy="Subdomain")
         await bare.settle()
         names = {
