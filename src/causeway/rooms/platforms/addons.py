@@ -46,6 +46,7 @@ from causeway.kube.resource import (
 from causeway.rooms.platforms import registering, routing
 from causeway.rooms.platforms.model import Names
 from causeway.rooms.platforms.registering import Registering
+from causeway.rooms.platforms.router import CLIENTS_OF_ROUTERS
 from causeway.rooms.platforms.routing import ROUTED, Routing
 from causeway.rooms.platforms.storage import ShareDriver, Sidecars, VolumeDriver
 
@@ -79,7 +80,7 @@ _OF_REGISTRY_ALONE = (
     *((each, registering.NAME) for each in (ROUTES, SERVICES, DEPLOYMENTS, CONFIG_MAPS)),
 )
 """What goes with a registry beside its rights, by kind and name; its claim and its Secret stay."""
-_OF_ROUTER_ALONE = ((DAEMON_SETS, ROUTER), (CONFIG_MAPS, routing.CLIENTS_OF_ROUTERS))
+_OF_ROUTER_ALONE = ((DAEMON_SETS, ROUTER), (CONFIG_MAPS, CLIENTS_OF_ROUTERS))
 _FOR_ROUTERS = frozenset(
     {*((each.kind, name) for each, name in _OF_ROUTER_ALONE), (ROUTES.kind, registering.NAME)}
 )
@@ -154,7 +155,7 @@ def manifests(settings: Settings) -> list[Object]:
         "router_file": routing.FILE,
         "router_digest": _digest(settings.router.certificate) if settings.router else "",
         "clients_digest": _digest(settings.router.authorities) if settings.router else "",
-        "clients": routing.CLIENTS_OF_ROUTERS,
+        "clients": CLIENTS_OF_ROUTERS,
         "clients_file": routing.AUTHORITIES,
         "clients_directory": routing.CLIENTS,
         "volumes": settings.volumes,

@@ -13,6 +13,10 @@ _SUBDOMAIN = rf"{_PART}(\.{_PART})*"
 _KEY = re.compile(rf"((?=.{{1,253}}/){_SUBDOMAIN}/)?{_NAME}")
 _VALUE = re.compile(rf"({_NAME})?")
 
+CLIENTS_OF_ROUTERS = "causeway-router-clients"
+"""The ConfigMap that routers have the authorities of clients' certificates from. HAProxy would fail at its
+next reload by what is wrong in it, so the user's own is read by ``apply`` alone."""
+
 
 class RouteAdmission(Record):
     """Which routes the router takes."""
@@ -38,6 +42,15 @@ class ClientAuthorities(Record):
     name: Annotated[str, Field(min_length=1, max_length=253, pattern=f"^{_SUBDOMAIN}$")] = Field(
         description="ConfigMap in kube-system with the key ca-bundle.pem."
     )
+
+    @field_validator("name")
+    @classmethod
+    def _of_the_user(cls, name: str) -> str:
+        if name == CLIENTS_OF_ROUTERS:
+            expected = "a ConfigMap of your own"
+            found = f"{name}, the copy that apply makes"
+            raise Violations([Violation((), expected, found, "Give yours another name.")])
+        return name
 
 
 class ClientTls(Record):

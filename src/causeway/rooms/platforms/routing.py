@@ -24,10 +24,6 @@ CLIENTS = "/etc/causeway/clients"
 AUTHORITIES = "ca-bundle.pem"
 """Where a router has the authorities of clients' certificates, and the key of the ConfigMap that has them."""
 
-CLIENTS_OF_ROUTERS = "causeway-router-clients"
-"""The ConfigMap that routers have them from. HAProxy would fail at its next reload by what is wrong in it, so
-the user's own is read by ``apply`` alone."""
-
 # What reading a certificate raises: some of it is no ValueError.
 _MALFORMED = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
 

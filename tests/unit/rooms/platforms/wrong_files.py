@@ -374,6 +374,15 @@ WRONG = (
         "our_partners",
     ),
     edit(
+        "clients' authorities in the copy that is ours",
+        "cloud: lab",
+        "cloud: lab\n  router: {clientTLS: {clientCertificatePolicy: Required, clientCA: "
+        "{name: causeway-router-clients}}}",
+        "7:76",
+        "a ConfigMap of your own",
+        "Give yours another name.",
+    ),
+    edit(
         "label with a prefix that is no domain",
         "cloud: lab",
         "cloud: lab\n  router: {routeSelector: {matchLabels: {a..b/team: blue}}}",
