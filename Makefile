@@ -7,7 +7,10 @@ CAUSEWAY := $(VENV)/bin/causeway
 # Tests have a lab of their own, beside one in use: other directory, other address ranges.
 TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.0.0/24 CAUSEWAY_LAB_EXTERNAL=172.24.5.0/24
 
-.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud killing integration conformance e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-names bench-router lock dashboard clean
+# Tests start our programs hundreds of times: without it each would be compiled as often.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud killing life integration conformance e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-names bench-router lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
@@ -70,10 +73,12 @@ chaos: test-lab
 	$(TEST_ENV) $(if $(SEED),CHAOS_SEED=$(SEED),CHAOS_SEEDS=$(SEEDS)) \
 	  $(PY) -m pytest tests/integration/faults/test_chaos.py
 
-# Two rows of tests beside each other: what needs no cloud and then some that do, and the rest.
-# When both have ended, in nobody's way, what kills services of the lab.
+# Three rows of tests beside each other: what needs no cloud and then some that do, others that do, and the
+# platform from end to end. When all have ended, in nobody's way, what kills services of the lab; a second lab
+# meanwhile lives its life with what the machine has left.
 CLOUDLESS := tests/integration/kube tests/integration/routes
 BESIDE := $(patsubst %,tests/integration/%,names registry shares volumes)
+LIFE := tests/integration/lab/test_life.py
 KILLING := tests/integration/faults tests/integration/lab
 FOLDERS := $(filter-out %__pycache__,$(patsubst %/,%,$(wildcard tests/integration/*/)))
 REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESIDE) $(KILLING),$(FOLDERS))
@@ -89,13 +94,16 @@ cloud: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract $(REST)
 
 killing: test-lab
-	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING)
+	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING) --ignore=$(LIFE)
+
+life: test-lab
+	nice -n 15 env $(TEST_ENV) $(PY) -m pytest $(LIFE)
 
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
+ROWS := $(MAKE) --no-print-directory --output-sync=line
 test: setup
 	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line beside cloud \
-	  && $(MAKE) --no-print-directory killing && $(MAKE) --no-print-directory e2e; status=$$?; \
+	@$(ROWS) --jobs=3 beside cloud e2e && $(ROWS) --jobs=2 killing life; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 
 bench-network: setup

@@ -24,13 +24,21 @@ GUESTBOOK = HERE / "guestbook.yaml"
 
 
 class Demo:
-    """One platform with one application on the lab."""
+    """One platform with one application on the lab.
 
-    def __init__(self, progress: Progress, platform: Path = HERE / "platform.yaml") -> None:
+    ``environment`` says whose the platform is, by variables of OpenStack's clients: the lab's own user's.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        platform: Path = HERE / "platform.yaml",
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.progress = progress
         self.platform = platform
         self.archives: dict[str, Path] = {}
-        self._env: dict[str, str] = {}
+        self._env = environment or {}
         self._kubectl = Path("kubectl")
 
     def up(self) -> None:

@@ -3,20 +3,25 @@
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import openstack
 import pytest
 from openstack.connection import Connection
 from tests.e2e.routed import WANTED, Ask, answer, authority_of
+from tests.integration import projects
 
 from causeway.kit.progress import Progress
 from causeway.lab import settings
-from demo.commands import Kubectl, lab_environment
+from causeway.lab.seed import USER_ROLES
+from demo.commands import Kubectl, causeway, lab_environment
 from demo.path import HERE, Demo
 
+NAME = "e2e"
 SERVICES = "    services: {cidr: 172.30.0.0/16}\n"
 ZONE = "    zone: demo.causeway.test\n"
 REGISTRY = "  registry: {storage: cinder, size: 5}\n"
@@ -29,13 +34,15 @@ IPV6 = '    ipv6: {nodes: "fd00:10::/64", pods: "fd00:20::/64", services: "fd00:
 def demo() -> Demo:
     """The demo with its platform deployed, with IPv6, the zone's own name servers, shares and two routers.
 
-    Its files lie in the lab's directory and go with the lab.
+    It has a project of its own: what else is tested on the lab goes on beside it. Its files lie in the lab's
+    directory and go with the lab.
     """
     directory = Path(os.environ["CAUSEWAY_LAB_DIR"]) / "e2e"
     directory.mkdir(exist_ok=True)
     text = (HERE / "platform.yaml").read_text()
     servers = f"    nameservers: [{settings.from_environment().address}]\n"
-    demo = Demo(Progress(sys.stdout), directory / "platform.yaml")
+    causeway("lab", "up", "--with", "dns")
+    demo = Demo(Progress(sys.stdout), directory / "platform.yaml", _user(directory / "clouds.yaml"))
     for line, more in ((SERVICES, IPV6), (ZONE, servers), (REGISTRY, SHARES)):
         text = text.replace(line, line + more)
     text = text.replace(f"{INFRA}1\n", f"{INFRA}2\n")
@@ -43,6 +50,23 @@ def demo() -> Demo:
     demo.cloud()
     demo.deploy()
     return demo
+
+
+def _user(clouds: Path) -> dict[str, str]:
+    """Make a project and its user, unless an earlier run on this lab has; return how they are used."""
+    if not clouds.exists():
+        files = [lab_environment()["OS_CLIENT_CONFIG_FILE"]]
+        config = openstack.config.OpenStackConfig(config_files=files, load_envvars=False)
+        password = uuid.uuid4().hex
+        with Connection(config=config.get_one("lab-admin")) as admin:
+            identity: Any = admin.identity  # typed as any version of it
+            project = identity.find_project(NAME) or identity.create_project(name=NAME, domain_id="default")
+            if (before := identity.find_user(NAME)) is not None:
+                identity.delete_user(before)
+            user = identity.create_user(name=NAME, password=password, domain_id="default")
+            projects.grant(admin, project, user, USER_ROLES)
+            projects.write(admin, clouds, NAME, password)
+    return {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": projects.CLOUD}
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +83,7 @@ def url(demo: Demo) -> str:
 @pytest.fixture(scope="session")
 def cloud(demo: Demo) -> Connection:
     """The project's own view of the cloud."""
-    os.environ.update(lab_environment())
-    return openstack.connect()
+    return demo.connected()
 
 
 @pytest.fixture(scope="module")

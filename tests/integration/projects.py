@@ -41,19 +41,29 @@ def project(prefix: str, directory: Path, roles: Sequence[str] = ROLES) -> Itera
         after.callback(admin.identity.delete_project, made)
         user = admin.identity.create_user(name=name, password=password, domain_id="default")
         after.callback(admin.identity.delete_user, user)
-        for role in admin.identity.roles():
-            if role.name in roles:
-                admin.identity.assign_project_role_to_user(made, user, role)
-        auth = {"auth_url": admin.config.get_auth_args()["auth_url"], "username": name, "password": password}
-        auth |= {"project_name": name, "user_domain_id": "default", "project_domain_id": "default"}
-        clouds = directory / f"{name}.yaml"
-        entry = {"auth": auth, "region_name": admin.config.region_name}
-        clouds.write_text(yaml.safe_dump({"clouds": {CLOUD: entry}}))
-        clouds.chmod(0o600)
+        grant(admin, made, user, roles)
+        clouds = write(admin, directory / f"{name}.yaml", name, password)
         cloud = connect(clouds)
         after.callback(cloud.close)
         after.callback(clear, cloud, admin)
         yield Project(name, made.id, user, password, clouds, cloud, admin)
+
+
+def grant(admin: Any, project: Any, user: Any, roles: Sequence[str]) -> None:
+    """Give a user these roles in a project."""
+    for role in admin.identity.roles():
+        if role.name in roles:
+            admin.identity.assign_project_role_to_user(project, user, role)
+
+
+def write(admin: Any, path: Path, name: str, password: str) -> Path:
+    """Write the file that names the cloud for a user and a project of the same name; return its path."""
+    auth = {"auth_url": admin.config.get_auth_args()["auth_url"], "username": name, "password": password}
+    auth |= {"project_name": name, "user_domain_id": "default", "project_domain_id": "default"}
+    entry = {"auth": auth, "region_name": admin.config.region_name}
+    path.touch(0o600)
+    path.write_text(yaml.safe_dump({"clouds": {CLOUD: entry}}))
+    return path
 
 
 def connect(clouds: Path) -> Any:

@@ -20,6 +20,8 @@ BASE = (
     "rabbitmq-server",
     "memcached",
     "python3-pymysql",
+    "python3-mysqldb",
+    "python3-sqlalchemy-ext",
     "python3-memcache",
     "uwsgi-core",
     "uwsgi-plugin-python3",
