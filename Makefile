@@ -85,10 +85,10 @@ REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESI
 
 cloudless: lint
 	nice -n 5 $(PY) -m pytest --durations=5 tests/unit
-	nice -n 5 env $(TEST_ENV) $(PY) -m pytest --durations=10 $(CLOUDLESS)
+	$(TEST_ENV) $(PY) -m pytest --durations=10 $(CLOUDLESS)
 
 beside: cloudless test-lab
-	nice -n 5 env $(TEST_ENV) $(PY) -m pytest --durations=10 $(BESIDE)
+	$(TEST_ENV) $(PY) -m pytest --durations=10 $(BESIDE)
 
 cloud: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract $(REST)
@@ -97,7 +97,7 @@ killing: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING) --ignore=$(LIFE)
 
 life: test-lab
-	nice -n 15 env $(TEST_ENV) $(PY) -m pytest $(LIFE)
+	nice -n 10 env $(TEST_ENV) $(PY) -m pytest $(LIFE)
 
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
 ROWS := $(MAKE) --no-print-directory --output-sync=line
