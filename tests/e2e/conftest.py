@@ -22,6 +22,7 @@ from demo.commands import Kubectl, causeway, lab_environment
 from demo.path import HERE, Demo
 
 NAME = "e2e"
+CLOUD = "lab"  # as the platform's file has it
 SERVICES = "    services: {cidr: 172.30.0.0/16}\n"
 ZONE = "    zone: demo.causeway.test\n"
 REGISTRY = "  registry: {storage: cinder, size: 5}\n"
@@ -65,8 +66,8 @@ def _user(clouds: Path) -> dict[str, str]:
                 identity.delete_user(before)
             user = identity.create_user(name=NAME, password=password, domain_id="default")
             projects.grant(admin, project, user, USER_ROLES)
-            projects.write(admin, clouds, NAME, password)
-    return {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": projects.CLOUD}
+            projects.write(admin, clouds, NAME, password, CLOUD)
+    return {"OS_CLIENT_CONFIG_FILE": str(clouds), "OS_CLOUD": CLOUD}
 
 
 @pytest.fixture(scope="session")

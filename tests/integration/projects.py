@@ -56,13 +56,13 @@ def grant(admin: Any, project: Any, user: Any, roles: Sequence[str]) -> None:
             admin.identity.assign_project_role_to_user(project, user, role)
 
 
-def write(admin: Any, path: Path, name: str, password: str) -> Path:
-    """Write the file that names the cloud for a user and a project of the same name; return its path."""
+def write(admin: Any, path: Path, name: str, password: str, cloud: str = CLOUD) -> Path:
+    """Write the file that names ``cloud`` for a user and a project of the same name; return its path."""
     auth = {"auth_url": admin.config.get_auth_args()["auth_url"], "username": name, "password": password}
     auth |= {"project_name": name, "user_domain_id": "default", "project_domain_id": "default"}
     entry = {"auth": auth, "region_name": admin.config.region_name}
     path.touch(0o600)
-    path.write_text(yaml.safe_dump({"clouds": {CLOUD: entry}}))
+    path.write_text(yaml.safe_dump({"clouds": {cloud: entry}}))
     return path
 
 
