@@ -294,11 +294,12 @@ def config_of(
     ready_ports: Mapping[str, Mapping[str, int]] = {},
     classes: Mapping[str, Mapping[str, str]] = {},
     names: Names | None = None,
+    suffix: str = "",
     registry_host: str = "",
 ) -> dict[str, Any]:
     """Return the settings the controller reads, from the outputs of the platform's stack.
 
-    ``registry_host`` is that of the registry there is, "" without one.
+    ``suffix`` completes hosts at the router, ``registry_host`` is that of the registry there is: "" without.
     """
     return {
         "clusterId": cluster_id,
@@ -318,21 +319,23 @@ def config_of(
         "namespaceSubnetPoolIds": outputs.get("namespace_subnet_pools") or [],
         "pools": {pool: dict(sizes) for pool, sizes in ready_ports.items()},
         "loadBalancerClasses": {name: dict(one) for name, one in classes.items()},
-    } | ({"names": names_of(names, cluster_id, outputs, registry_host)} if names is not None else {})
+    } | ({"names": names_of(names, cluster_id, outputs, suffix, registry_host)} if names is not None else {})
 
 
 def names_of(
-    names: Names, cluster_id: str, outputs: Mapping[str, Any], registry_host: str = ""
+    names: Names, cluster_id: str, outputs: Mapping[str, Any], suffix: str = "", registry_host: str = ""
 ) -> dict[str, Any]:
     """Return what the controller is told of names: zones, owner, and the platform's own.
 
-    The registry's name is among them where it lies in a zone: no Service may have it published for itself.
+    What is below the router's suffix is among them where it lies in a zone, since the router's own name is;
+    so is the registry's name: no Service may have it published for itself.
     """
     zone = names.zones[0]
     api, router = addresses(outputs)
     fixed = {f"{names.api}.": api, f"*.{ROUTED}.{zone}": router}
-    if any(f"{registry_host}.".endswith(f".{each}") for each in names.zones):
-        fixed[f"{registry_host}."] = router
+    for name in (f"*.{suffix}.", f"{registry_host}."):
+        if any(name.endswith(f".{each}") for each in names.zones):
+            fixed[name] = router
     return {
         "zones": list(names.zones),
         "owner": names.owner_id or cluster_id,

@@ -284,6 +284,7 @@ async def _furnish(work: _Work, live: LiveStack, client: Client, phase: Phase) -
             },
             outputs=live.outputs,
             names=names,
+            suffix=router.suffix if router is not None else "",
             registry_host=registry_host if surveyed.platform.spec.registry else "",
         ),
         cloud_files=files,

@@ -1,5 +1,7 @@
 """Volumes: made, deleted and found as ``orders`` does it; enlarged, attached and detached in the same way."""
 
+import msgspec
+
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Hints, Volume, VolumeRequest
@@ -78,6 +80,9 @@ class Volumes(Orders[Volume, Wish]):
         place = f"volume {wish.name}"
         require_usable(wish.capabilities, place, multiattach=True)
         gigabytes(wish.capacity, place)
+        if is_id(wish.volume_type):  # Cinder takes it, and shows the name
+            name = await self._type_named(wish.volume_type, place)
+            wish = msgspec.structs.replace(wish, volume_type=name)
         volume = await super()._create(wish)
         if is_restored(volume):
             metadata = creation.metadata_of(wish, self._cluster, wish.source.snapshot_id)
@@ -209,7 +214,7 @@ class Volumes(Orders[Volume, Wish]):
         types = await self._cinder.list_types()
         found = next((each.name for each in types if wanted in (each.name, each.id)), None)
         if found is None:
-            remedy = f"Name one of {', '.join(each.name for each in types)} in the VolumeAttributesClass."
+            remedy = f"Name one of {', '.join(each.name for each in types)}."
             raise Refused(Reason.INVALID, place, f"the project has no volume type {wanted}", remedy)
         return found
 

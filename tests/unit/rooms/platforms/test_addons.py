@@ -417,9 +417,27 @@ def test_the_platforms_own_names_lead_to_its_load_balancers() -> None:
 )
 def test_the_registrys_name_is_the_platforms_own_where_it_is_in_a_zone(host: str, published: bool) -> None:
     names = Names.model_validate({"zone": "example.org", "furtherZones": ("example.net.",)})
-    fixed = addons.names_of(names, "c-1", OUTPUTS, host)["fixed"]
+    fixed = addons.names_of(names, "c-1", OUTPUTS, registry_host=host)["fixed"]
     assert fixed.get(f"{host}.") == ("10.0.0.8" if published else None)
     assert len(fixed) == 2 + published
+
+
+@pytest.mark.parametrize(
+    ("suffix", "names"),
+    [
+        ("", ["*.apps.example.org."]),
+        ("apps.example.org", ["*.apps.example.org."]),
+        ("web.example.net", ["*.apps.example.org.", "*.web.example.net."]),
+        ("example.net", ["*.apps.example.org.", "*.example.net."]),
+        ("web.another.org", ["*.apps.example.org."]),
+    ],
+)
+def test_the_wildcard_of_the_routers_suffix_is_the_platforms_where_it_is_in_a_zone(
+    suffix: str, names: list[str]
+) -> None:
+    zones = Names.model_validate({"zone": "example.org", "furtherZones": ("example.net.",)})
+    fixed = addons.names_of(zones, "c-1", OUTPUTS, suffix)["fixed"]
+    assert [name for name, address in fixed.items() if address == "10.0.0.8"] == names
 
 
 @pytest.mark.parametrize("host", ["registry.apps.example.org", ""])

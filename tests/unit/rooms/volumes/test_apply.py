@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -224,6 +225,20 @@ def test_a_type_is_changed_by_name_or_id_and_only_to_another(
     assert world.calls.count("retype volume") == calls
     assert (world.volumes[identifier].volume_type == "fast") is bool(calls)
     assert world.volumes[identifier].status == "in-use"
+
+
+def test_a_type_that_a_class_names_by_its_id_is_the_same_when_asked_again(in_virtual_time: In) -> None:
+    world = here()
+    fast = str(UUID(int=2))
+    world.types.append(VolumeType(fast, "faster"))
+    driver = Driver(world)
+    asked = wish(volume_type=fast)
+    made = in_virtual_time(driver.volumes.create(asked))
+    assert made.volume_type == "faster"
+    assert in_virtual_time(driver.volumes.create(asked)).id == made.id
+    told = refusal(in_virtual_time, driver.volumes.create(wish("pvc-b", volume_type=str(UUID(int=3)))))
+    assert told.reason is Reason.INVALID
+    assert [made.id] == list(world.volumes)
 
 
 def test_a_type_that_is_not_there_is_refused_with_those_that_are(in_virtual_time: In) -> None:
