@@ -1,6 +1,7 @@
 """Under load, through crashes, to a peaceful end."""
 
 import asyncio
+import csv
 import itertools
 import signal
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 from tests.integration.routes.conftest import StartApplication
-from tests.integration.routes.front_door import until
+from tests.integration.routes.front_door import Answer, until
 from tests.integration.routes.stage import Router, Site
 
 from causeway.kube.routes import ROUTES
@@ -103,6 +104,46 @@ async def test_when_spares_run_out_one_load_loses_no_request_either(
             await site.router.answers(f"r{number}.spares.example", "shop")
     assert wrong == []
     assert await site.router.worker() != worker
+
+
+async def test_servers_go_that_refused_while_requests_wait_to_ask_again(
+    site: Site, application: StartApplication
+) -> None:
+    """HAProxy lets such a server be deleted, and 2.6.12 crashes then."""
+    await site.namespace("t-refuse")
+    host, good = "refuse.apps.example", await application("good")
+    await site.endpoints("t-refuse", "shop", [good])
+    await site.route("t-refuse", "shop", host=host)
+    await site.router.answers(host, "good")
+    worker = await site.router.worker()
+    for _ in range(4):
+        stopped = await application("stopped")
+        await stopped.stop()
+        before = await refused(site.router)
+        await site.endpoints("t-refuse", "shop", [stopped])
+        waiting: set[asyncio.Task[Answer]] = set()
+
+        async def some_wait(waiting: set[asyncio.Task[Answer]] = waiting, before: int = before) -> bool:
+            waiting.add(asyncio.create_task(site.router.get(host)))
+            return await refused(site.router) >= before + 8
+
+        await until(some_wait, "requests are refused")
+        await site.endpoints("t-refuse", "shop", [good])
+        assert {answer.status for answer in await asyncio.gather(*waiting)} <= {200, 503}
+
+    async def only_good() -> bool:
+        servers = (await site.router.haproxy.ask(["show servers state"]))[0]
+        return f" {stopped.port} " not in servers and f" {good.port} " in servers
+
+    await until(only_good, "the servers that refused are gone")
+    await site.router.answers(host, "good")
+    assert await site.router.worker() == worker
+
+
+async def refused(router: Router) -> int:
+    """Return how often HAProxy has tried again, at the same server or at another."""
+    told = (await router.haproxy.ask(["show stat -1 2 -1"]))[0].lstrip("# ").splitlines()
+    return sum(int(row["wretr"] or 0) + int(row["wredis"] or 0) for row in csv.DictReader(told))
 
 
 async def test_who_comes_after_a_kill_takes_haproxy_over_as_it_runs(

@@ -1,11 +1,11 @@
 """The difference between what HAProxy runs and what is wanted, as steps in an order that loses no request.
 
 A way leads to a backend only once all it needs is there, and what it needed goes only after the last way. A
-server first takes no new requests, and is dropped when its last connection has ended, which may take several
-plans. Pure.
+server first takes no new requests, and is dropped when it has rested and its last connection has ended, which
+may take several plans; authorities go only when no server is left that may trust them. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from causeway.rooms.routes.model import (
@@ -30,9 +30,19 @@ class Step(NamedTuple):
     detail: str = ""
 
 
-def plan(actual: Mapping[Item, Value], wanted: Mapping[Item, Wish]) -> list[Step]:
-    """Return the steps from ``actual`` to ``wanted``, in order."""
+def plan(
+    actual: Mapping[Item, Value], wanted: Mapping[Item, Wish], rested: Collection[Item] = ()
+) -> list[Step]:
+    """Return the steps from ``actual`` to ``wanted``, in order.
+
+    ``rested`` are retiring servers that no request waits to ask again. After a connection that failed HAProxy
+    waits a second with the request, does not count it as its server's meanwhile, lets that be deleted, and
+    crashes (2.6.12, not 3.0.11).
+    """
     steps: list[Step] = []
+    remains = any(
+        isinstance(item, ServerKey) and item not in wanted and item not in rested for item in actual
+    )
     for item, wish in wanted.items():
         have = actual.get(item)
         if have is None:
@@ -45,11 +55,12 @@ def plan(actual: Mapping[Item, Value], wanted: Mapping[Item, Wish]) -> list[Step
         if item in wanted:
             continue
         if not isinstance(item, ServerKey):
-            steps.append(Step("remove", item))
-            continue
-        if have != RETIRING:
+            if not (remains and isinstance(item, AuthorityKey)):
+                steps.append(Step("remove", item))
+        elif have != RETIRING:
             steps.append(Step("retire", item))
-        steps.append(Step("drop", item))
+        elif item in rested:
+            steps.append(Step("drop", item))
     return sorted(steps, key=_turn)
 
 

@@ -28,7 +28,7 @@ from causeway.rooms.routes.config import (
     kind_name,
 )
 from causeway.rooms.routes.endpoints import SlicesOf, services_of
-from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal, Wish
+from causeway.rooms.routes.model import AuthorityKey, Entry, Item, Kind, MapKey, Refusal, Wish
 from causeway.rooms.routes.plan import Step, plan
 from causeway.rooms.routes.registry import Registry
 from causeway.rooms.routes.site import Running, Slots, Wanted, among
@@ -36,7 +36,10 @@ from causeway.rooms.routes.site import Running, Slots, Wanted, among
 log = structlog.get_logger()
 
 _LOOK = 2.0  # seconds between two looks at whether HAProxy runs on
-_AGAIN = 1.0  # seconds until a server whose last connection had not ended is tried again
+_AGAIN = 1.0  # seconds until a server that could not go yet is tried again
+# Seconds a server retires at least: as long as a connection to it may take to fail, and the second after that
+# in which HAProxy waits with the request.
+_REST = 7.0
 _CALM = 2.0  # seconds between two reloads, so that many new routes share one
 _BATCH = 400  # steps in one conversation
 _BALANCES = ("random", "roundrobin", "leastconn", "source")
@@ -67,7 +70,10 @@ class Doubt(Problem):
 
 
 class Router:
-    """All routes of one HAProxy. ``told`` is called with the key of a route whose outcome may be news."""
+    """All routes of one HAProxy. ``told`` is called with the key of a route whose outcome may be news.
+
+    ``clock`` gives seconds, by which servers retire.
+    """
 
     def __init__(
         self,
@@ -78,7 +84,9 @@ class Router:
         *,
         spares: int,
         told: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._proxy, self._offer, self._front, self._slices = proxy, offer, front, slices
         self._spares, self._told = spares, told
         self._files = Files(offer.directory)
@@ -94,6 +102,7 @@ class Router:
         self._bad: dict[Kind, str] = {}
         self._wanted, self._slots = Wanted(), Slots()
         self._running: Running | None = None
+        self._left: set[Item] = set()  # authorities that could not go yet
         self._mark = ""
         self._grown = -_CALM
         self.reloads = 0
@@ -348,7 +357,8 @@ class Router:
     async def _read(self, mark: str, counts: dict[str, int]) -> Running:
         """Take in, and return, what HAProxy runs."""
         ours = frozenset(each for name, count in counts.items() for each in backend_names(name, count))
-        running = Running(state_of(await self._proxy.ask(questions(self._files)), ours, self._files))
+        state = state_of(await self._proxy.ask(questions(self._files)), ours, self._files)
+        running = Running(state, self._clock())
         self._running, self._mark = running, mark
         return running
 
@@ -356,16 +366,24 @@ class Router:
         running = self._running
         if running is None:
             return
-        items = {*touched, *running.retiring()}
+        rested = frozenset(running.retiring(since=self._clock() - _REST))
+        items = {*touched, *rested, *self._left}
+        if any(isinstance(item, AuthorityKey) for item in items):
+            items.update(running.retiring())  # these are what it may have to wait for
         wanted = {item: self._wanted.items[item] for item in items if item in self._wanted.items}
-        steps = plan(among(items, running.items), wanted)
+        steps = plan(among(items, running.items), wanted, rested)
         for begin in range(0, len(steps), _BATCH):
             part = [(step, commands(step, self._files)) for step in steps[begin : begin + _BATCH]]
             answers = iter(await self._proxy.ask([each.text for _, asked in part for each in asked]))
             for step, asked in part:
                 replies = [(each, next(answers)) for each in asked]
                 if _done(step, replies):
-                    running.apply(step)
+                    running.apply(step, self._clock())
+        self._left = {
+            item
+            for item in items
+            if isinstance(item, AuthorityKey) and item in running.items and item not in wanted
+        }
         self._slots.sweep(running)
 
 

@@ -1,5 +1,6 @@
 """What all routes together want of HAProxy, what it runs, and which backend each route has."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 
 from causeway.rooms.routes.config import backend_names
@@ -48,28 +49,33 @@ def backend_of(item: Item) -> str | None:
 
 
 class Running:
-    """HAProxy's state, with the items of each backend."""
+    """HAProxy's state, with the items of each backend, and since when servers retire."""
 
-    def __init__(self, state: Mapping[Item, Value]) -> None:
+    def __init__(self, state: Mapping[Item, Value], now: float) -> None:
         self.items: dict[Item, Value] = dict(state)
         self._backends: dict[str, set[Item]] = {}
+        self._retiring: dict[Item, float] = {}
         for item in self.items:
-            self._index(item)
+            self._index(item, now)
 
-    def apply(self, step: Step) -> None:
+    def apply(self, step: Step, now: float) -> None:
         """Note that a step was done."""
         apply_to(self.items, step)
-        self._index(step.item)
+        self._index(step.item, now)
 
     def empty(self, backend: str) -> bool:
         """Return whether nothing is left in a backend of the route that had it."""
         return backend not in self._backends
 
-    def retiring(self) -> list[Item]:
-        """Return the servers that are to go."""
-        return [item for item, value in self.items.items() if value == RETIRING]
+    def retiring(self, since: float = math.inf) -> list[Item]:
+        """Return the servers that are to go, and are so since then at the latest."""
+        return [item for item, began in self._retiring.items() if began <= since]
 
-    def _index(self, item: Item) -> None:
+    def _index(self, item: Item, now: float) -> None:
+        if self.items.get(item) == RETIRING:
+            self._retiring.setdefault(item, now)
+        else:
+            self._retiring.pop(item, None)
         backend = backend_of(item)
         if backend is None:
             return

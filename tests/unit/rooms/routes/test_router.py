@@ -29,6 +29,9 @@ FRONT = Front(
 )
 
 
+REST = 7.0  # seconds: a connection may take five to fail, and HAProxy waits one more with the request
+
+
 class World:
     """A router on a model of HAProxy, with its endpoints."""
 
@@ -38,12 +41,27 @@ class World:
         self.endpoints: dict[str, list[str]] = {}
         self.told: list[str] = []
         self.spares = spares
+        self.now = 0.0
         self.router = self.another()
 
     def another(self) -> Router:
         """Return a router that knows nothing yet, as after a crash."""
         offer = Offer(directory=self.directory, rules=OFFER.rules)
-        return Router(self.model, offer, FRONT, self._slices, spares=self.spares, told=self.told.append)
+        return Router(
+            self.model,
+            offer,
+            FRONT,
+            self._slices,
+            spares=self.spares,
+            told=self.told.append,
+            clock=lambda: self.now,
+        )
+
+    async def rounds(self) -> None:
+        """Let servers retire, rest, and go."""
+        await self.router.round()
+        self.now += REST
+        await self.router.round()
 
     def _slices(self, namespace: str, service: str) -> list[EndpointSlice]:
         addresses = self.endpoints.get(f"{namespace}/{service}", ["10.0.0.1"])
@@ -72,7 +90,7 @@ async def test_a_change_is_sent_and_nothing_is_loaded_anew(world: World) -> None
     world.router.put(route("other", host="b.apps.example"))
     world.endpoints["one/shop"] = ["10.0.0.2", "10.0.0.3"]
     world.router.touch("one/shop")
-    await world.router.round()
+    await world.rounds()
     assert world.model.loads == 1
     assert await world.way("pb.apps.example/") == "one/other"
     state = await world.state()
@@ -139,9 +157,33 @@ async def test_a_backend_is_another_routes_only_once_its_servers_are_gone(world:
     await world.router.round()
     assert world.router.backends() != {server.backend: "one/next"}
     assert server in await world.state()
+    world.now += REST
+    await world.router.round()
+    assert server in await world.state()
     world.model.busy.clear()
     await world.router.round()
     assert server not in await world.state()
+
+
+async def test_a_server_is_deleted_when_no_request_can_wait_any_more_to_ask_it_again(world: World) -> None:
+    tls = {"termination": "reencrypt", "destinationCACertificate": certificate()[0]}
+    world.router.put(route(tls=tls))
+    await world.router.round()
+    world.model.commands.clear()
+    world.router.remove("one/shop")
+
+    async def deleted(after: float) -> list[str]:
+        world.now += after
+        await world.router.round()
+        return [
+            each.split()[1] for each in world.model.commands if each.startswith(("del server", "del ssl"))
+        ]
+
+    assert await deleted(0.0) == []
+    assert await deleted(REST - 0.1) == []
+    world.router = world.another()  # it does not know since when
+    assert await deleted(0.2) == []
+    assert await deleted(REST) == ["server", "ssl"]
 
 
 async def test_who_comes_after_a_crash_takes_over_what_runs(world: World) -> None:
@@ -152,6 +194,8 @@ async def test_who_comes_after_a_crash_takes_over_what_runs(world: World) -> Non
     world.model.commands.clear()
     router = world.another()
     router.put(route())
+    await router.round()
+    world.now += REST
     await router.round()
     assert world.model.loads == 1
     assert not [each for each in world.model.commands if each.startswith(("add", "set map"))]
@@ -167,7 +211,7 @@ async def test_servers_of_a_kind_nobody_needs_any_more_go_after_a_crash(world: W
     before = {item for item in await world.state() if isinstance(item, ServerKey)}
     world.router = world.another()
     world.router.put(route("a"))
-    await world.router.round()
+    await world.rounds()
     now = {item for item in await world.state() if isinstance(item, ServerKey)}
     assert len(now) == len(before) == 1
     assert not now & before
@@ -257,6 +301,7 @@ CHANGE = st.one_of(
     st.tuples(st.just("crash"), st.none()),
     st.tuples(st.just("busy"), st.booleans()),
     st.tuples(st.just("round"), st.none()),
+    st.tuples(st.just("time"), st.sampled_from([1.0, REST])),
 )
 
 
@@ -289,13 +334,15 @@ async def _whatever_happens(changes: list[tuple[str, object]]) -> None:
             elif what == "busy":
                 every = {server for servers in world.model.servers.values() for server in servers}
                 world.model.busy = every if given_ else set()
+            elif isinstance(given_, float):
+                world.now += given_
             else:
                 world.router._grown = float("-inf")
                 await world.router.round()
         world.model.busy.clear()
         world.router._grown = float("-inf")
-        await world.router.round()
-        await world.router.round()
+        await world.rounds()
+        await world.rounds()
         fresh = World(Path(other), spares=1)
         fresh.endpoints = world.endpoints
         for each in present.values():
