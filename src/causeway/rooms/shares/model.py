@@ -61,12 +61,16 @@ class Clients(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What a node needs to mount a share; ``user`` and ``key`` are Ceph's. ``repr`` shows no key."""
+    """What a node needs to mount a share; all but the first two are Ceph's. ``repr`` shows no key.
+
+    ``filesystem`` is which of a Ceph's file systems the share is in, "" for its default one.
+    """
 
     protocol: str
     location: str
     user: str = ""
     key: str = ""
+    filesystem: str = ""
 
     def __repr__(self) -> str:
         """Return the entry in a line without its key."""

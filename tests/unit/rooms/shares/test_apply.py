@@ -161,6 +161,21 @@ def test_each_node_has_a_user_of_its_own_and_no_key_is_told(in_virtual_time: In)
     in_virtual_time(go())
 
 
+def test_a_node_is_told_the_file_system_and_nobody_is_let_in_where_none_can_be_meant(
+    in_virtual_time: In,
+) -> None:
+    async def go(options: str) -> World:
+        world = here(share_proto=CEPHFS, metadata={"__mount_options": options})
+        entry = await Driver(world).shares.publish(SHARE, NODE, NOBODY)
+        assert entry.filesystem == "slow"
+        return world
+
+    assert in_virtual_time(go("fs=slow")).rules[SHARE]
+    world = here(share_proto=CEPHFS, metadata={"__mount_options": "fs=-slow"})
+    refused = refusal(in_virtual_time, Driver(world).shares.publish(SHARE, NODE, NOBODY))
+    assert (refused.reason, world.rules[SHARE]) == (Reason.PRECONDITION, {})
+
+
 def test_a_node_with_the_address_of_one_that_is_gone_takes_over_its_rule(in_virtual_time: In) -> None:
     async def go() -> World:
         world = here(rule("10.0.1.1", "gone"))

@@ -100,8 +100,13 @@ def test_the_context_says_which_share_it_is_and_how_it_is_mounted_but_no_key() -
 
 
 def test_what_a_node_gets_is_read_there_again() -> None:
-    for entry in (Entry(NFS, "10.0.0.1:/a"), Entry(CEPHFS, "10.0.0.1:6789:/a", "u", "k")):
+    ceph = Entry(CEPHFS, "10.0.0.1:6789:/a", "u", "k")
+    apart = Entry(CEPHFS, "10.0.0.1:6789:/a", "u", "k", "slow")
+    for entry in (Entry(NFS, "10.0.0.1:/a"), ceph, apart):
         assert convert.entry_from(convert.entry(entry), "") == entry
+    of_before = {"protocol": CEPHFS, "location": "10.0.0.1:6789:/a", "user": "u", "key": "k"}
+    assert convert.entry(ceph) == of_before
+    assert convert.entry(apart) == of_before | {"filesystem": "slow"}
     with pytest.raises(Refused):
         convert.entry_from({}, "share a")
 
