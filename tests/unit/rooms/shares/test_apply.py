@@ -24,7 +24,7 @@ from tests.unit.rooms.shares.examples import (
 )
 
 from causeway.cloud import errors
-from causeway.cloud.manila_objects import ShareSnapshot, ShareSnapshotRequest
+from causeway.cloud.manila_objects import Share, ShareRequest, ShareSnapshot, ShareSnapshotRequest
 from causeway.engine.storage.model import GIB, Capacity, Reason, Refused
 from causeway.rooms.shares.apply import Shares
 from causeway.rooms.shares.model import CEPHFS, Clients, node_of
@@ -32,6 +32,7 @@ from causeway.rooms.shares.snapshots import ShareSnapshots
 
 In = Callable[[Any], Any]
 NOBODY = Clients()
+GOLD = "aaaaaaaa-6666-4666-8666-666666666666"
 ADDRESSES = {NODE: ["10.0.1.1", "fd00::1"], OTHER: ["10.0.1.2"]}
 
 
@@ -256,6 +257,29 @@ def test_a_share_in_a_group_and_one_of_a_snapshot(in_virtual_time: In) -> None:
     world.snapshots.clear()
     in_virtual_time(driver.shares.delete(SHARE))
     assert list(world.shares) == [made.id]
+
+
+class Named(ModelManila):
+    """Manila where the type is called otherwise than it was asked for: it shows its name and id."""
+
+    async def create_share(self, request: ShareRequest) -> Share:
+        made = await super().create_share(request)
+        self.world.set(made.id, share_type=GOLD, share_type_name="gold")
+        return self.world.shares[made.id]
+
+
+@pytest.mark.parametrize("asked", ["gold", "Gold", "gold ", GOLD, GOLD.upper()])
+def test_a_type_by_its_id_or_in_other_capitals_is_the_same_when_asked_again(
+    in_virtual_time: In, asked: str
+) -> None:
+    async def go() -> None:
+        world = here()
+        driver = Driver(world)
+        driver.shares = Shares(Named(world), ModelAddresses(world), CLUSTER)
+        made = [await driver.shares.create(wish("pvc-b", share_type=asked)) for _ in range(2)]
+        assert {each.id for each in made} | {SHARE} == set(world.shares)
+
+    in_virtual_time(go())
 
 
 class LastRoom(ModelManila):
