@@ -66,6 +66,10 @@ def test_a_zone_is_followed_only_when_it_is_asked_for() -> None:
     assert dict(reached.segments) == {ZONES.topology_key: "b"}
     assert convert.topology(follow, share(availability_zone="b"), PLAIN) == []
     assert len(convert.topology(request(), share(), ZONES)) == 2
+    named = request(autoTopology="true", availability="z")
+    assert convert.wish(named, ZONES).zone == "z"
+    told = convert.topology(named, share(availability_zone="z"), ZONES)
+    assert [dict(each.segments) for each in told] == [{ZONES.topology_key: "b"}, {ZONES.topology_key: "a"}]
     assert common({}, SHARES) == PLAIN
     assert common({"CAUSEWAY_CSI_ZONES": "same"}, SHARES) == ZONES
 

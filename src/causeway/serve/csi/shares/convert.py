@@ -127,7 +127,9 @@ def topology(request: csi.CreateVolumeRequest, it: Share, settings: Common) -> l
     """Return from where a share can be reached; nothing means from everywhere."""
     if not settings.zones:
         return []
-    if follows_zone(request.parameters) and it.availability_zone:
+    # A zone the class names is Manila's, which need not be one of the nodes'.
+    chosen = request.parameters.get("availability")
+    if follows_zone(request.parameters) and it.availability_zone and not chosen:
         return [csi.Topology(segments={settings.topology_key: it.availability_zone})]
     return list(request.accessibility_requirements.preferred)
 
