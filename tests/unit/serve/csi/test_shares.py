@@ -13,6 +13,7 @@ from causeway.serve.csi.spec import csi_pb2 as csi
 
 PLAIN = Common(driver=SHARES, zones=False)
 ZONES = Common(driver=SHARES, zones=True)
+CLAIM = "csi.storage.k8s.io/pvc/name"
 WAY = csi.VolumeCapability(
     mount=csi.VolumeCapability.MountVolume(),
     access_mode=csi.VolumeCapability.AccessMode(mode="MULTI_NODE_MULTI_WRITER"),
@@ -38,6 +39,20 @@ def test_the_parameters_of_a_class_are_understood() -> None:
     assert (wish.share_type, wish.network, wish.zone, wish.group) == ("gold", "net", "z", "group")
     assert wish.metadata == {"team": "media"}
     assert wish.protocol == NFS
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("null", {}),
+        ('{"team": null}', {"team": ""}),
+        (f'{{"{CLAIM}": "forged", "team": "media"}}', {"team": "media"}),
+    ],
+)
+def test_what_a_class_adds_leaves_the_claims_names(given: str, written: dict[str, str]) -> None:
+    names = {CLAIM: "data"}
+    wish = convert.wish(request(appendShareMetadata=given, **names), PLAIN)
+    assert wish.metadata == names | written
 
 
 @pytest.mark.parametrize(
@@ -85,7 +100,8 @@ def test_what_a_share_cannot_be_is_refused() -> None:
     block.volume_capabilities[0].block.SetInParent()
     copy = request()
     copy.volume_content_source.volume.volume_id = "v"
-    for asked in (block, copy, request(protocol="CIFS"), request(appendShareMetadata="[]")):
+    added = (request(appendShareMetadata=each) for each in ("[]", "no", "0", '{"a": 1}', '"null"'))
+    for asked in (block, copy, request(protocol="CIFS"), *added):
         assert refused(asked).reason is Reason.INVALID
 
 
