@@ -21,6 +21,8 @@ PROTOCOLS = (NFS, CEPHFS)
 LEFT = "left"
 """What an access rule says of a handle by which its node has the share no more."""
 _HANDLE = "causeway-handle-"
+_BEFORE = "snapshotted-by=manila.csi.openstack.org"
+"""The description cloud-provider-openstack's driver gives to snapshots, of whichever cluster."""
 
 PASSING = frozenset(
     {
@@ -96,6 +98,14 @@ def is_our_snapshot(snapshot: ShareSnapshot, cluster: str) -> bool:
     """Return whether a snapshot belongs to ``cluster``."""
     owner = owner_in(snapshot.description or "")
     return owner is not None and (owner.cluster, owner.kind) == (cluster, SHARE)
+
+
+def is_snapshot_of_before(snapshot: ShareSnapshot, wish: SnapshotWish) -> bool:
+    """Return whether a snapshot of a wish's name is what the driver before took for it.
+
+    Names are made of the VolumeSnapshot's UID: of the same share, it is no other cluster's.
+    """
+    return (snapshot.description, snapshot.share_id) == (_BEFORE, wish.share_id)
 
 
 def access_marks(cluster: str, node: str, handle: str = "") -> dict[str, str]:

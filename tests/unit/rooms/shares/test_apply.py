@@ -296,6 +296,19 @@ def test_an_order_that_took_the_last_room_is_gone_on_with(in_virtual_time: In) -
     assert (taken.status, list(world.snapshots)) == ("available", [taken.id])
 
 
+def test_a_snapshot_the_driver_before_was_taking_is_gone_on_with(in_virtual_time: In) -> None:
+    async def taken(**more: Any) -> list[str]:
+        world = here()
+        facts = {"id": "before", "description": "snapshotted-by=manila.csi.openstack.org"} | more
+        world.snapshots["before"] = snapshot(**facts)
+        await Driver(world).snapshots.create(snapshot_wish())
+        return list(world.snapshots)
+
+    assert in_virtual_time(taken()) == ["before"]
+    for other in ({"share_id": "another"}, {"description": "mine"}, {"name": "another"}):
+        assert len(in_virtual_time(taken(**other))) == 2
+
+
 def test_a_handle_that_people_chose_is_known_again(in_virtual_time: In) -> None:
     async def go() -> None:
         world = here(name="media")
