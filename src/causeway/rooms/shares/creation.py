@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from causeway.cloud.identifiers import is_id
 from causeway.cloud.manila_objects import Share, ShareRequest, ShareSnapshot, ShareSnapshotRequest
 from causeway.engine.storage.capacity import fits, gigabytes
 from causeway.engine.storage.model import GIB, Reason, Refused
@@ -73,7 +74,8 @@ def _differences(wish: Wish, share: Share) -> Iterable[tuple[str, str, str]]:
     for what, wanted, known in (
         ("type", wish.share_type, (share.share_type, share.share_type_name)),
         ("share network", wish.network, (share.share_network_id,)),
-        ("zone", wish.zone, (share.availability_zone,)),
+        # Manila takes a zone's ID as well, and shows its name alone.
+        ("zone", "" if is_id(wish.zone) else wish.zone, (share.availability_zone,)),
         ("group", wish.group, (share.share_group_id,)),
     ):
         has = [each for each in known if each]

@@ -32,6 +32,7 @@ from causeway.rooms.shares.snapshots import ShareSnapshots
 
 In = Callable[[Any], Any]
 NOBODY = Clients()
+SOMEWHERE = "77777777-7777-4777-8777-777777777777"
 GOLD = "aaaaaaaa-6666-4666-8666-666666666666"
 ADDRESSES = {NODE: ["10.0.1.1", "fd00::1"], OTHER: ["10.0.1.2"]}
 
@@ -260,23 +261,30 @@ def test_a_share_in_a_group_and_one_of_a_snapshot(in_virtual_time: In) -> None:
 
 
 class Named(ModelManila):
-    """Manila where the type is called otherwise than it was asked for: it shows its name and id."""
+    """Manila where type and zone are called otherwise than they were asked for."""
 
     async def create_share(self, request: ShareRequest) -> Share:
         made = await super().create_share(request)
         self.world.set(made.id, share_type=GOLD, share_type_name="gold")
+        self.world.later(lambda: self.world.set(made.id, availability_zone="nova"))
         return self.world.shares[made.id]
 
 
-@pytest.mark.parametrize("asked", ["gold", "Gold", "gold ", GOLD, GOLD.upper()])
-def test_a_type_by_its_id_or_in_other_capitals_is_the_same_when_asked_again(
-    in_virtual_time: In, asked: str
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"share_type": each} for each in ("gold", "Gold", "gold ", GOLD, GOLD.upper())),
+        *({"zone": each} for each in ("nova", "Nova", SOMEWHERE)),
+    ],
+)
+def test_a_type_or_zone_by_its_id_or_in_other_capitals_is_the_same_when_asked_again(
+    in_virtual_time: In, asked: dict[str, Any]
 ) -> None:
     async def go() -> None:
         world = here()
         driver = Driver(world)
         driver.shares = Shares(Named(world), ModelAddresses(world), CLUSTER)
-        made = [await driver.shares.create(wish("pvc-b", share_type=asked)) for _ in range(2)]
+        made = [await driver.shares.create(wish("pvc-b", **asked)) for _ in range(2)]
         assert {each.id for each in made} | {SHARE} == set(world.shares)
 
     in_virtual_time(go())
