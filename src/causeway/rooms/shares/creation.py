@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from causeway.cloud.identifiers import is_id
 from causeway.cloud.manila_objects import Share, ShareRequest, ShareSnapshot, ShareSnapshotRequest
 from causeway.engine.storage.capacity import fits, gigabytes
 from causeway.engine.storage.model import GIB, Reason, Refused
@@ -73,11 +74,21 @@ def _differences(wish: Wish, share: Share) -> Iterable[tuple[str, str, str]]:
     for what, wanted, known in (
         ("type", wish.share_type, (share.share_type, share.share_type_name)),
         ("share network", wish.network, (share.share_network_id,)),
-        ("zone", wish.zone, (share.availability_zone,)),
+        # Manila takes a zone's ID as well, and shows its name alone.
+        ("zone", "" if is_id(wish.zone) else wish.zone, (share.availability_zone,)),
         ("group", wish.group, (share.share_group_id,)),
     ):
         has = [each for each in known if each]
-        if wanted and has and wanted not in has:
+        if wanted and has and _found_by(wanted) not in map(_found_by, has):
             yield what, " or ".join(has), wanted
     if (share.snapshot_id or "") != wish.snapshot_id:
         yield "source", f"snapshot {share.snapshot_id or 'none'}", wish.snapshot_id or "none"
+
+
+def _found_by(word: str) -> str:
+    """Return a name or an id as Manila's database compares it.
+
+    By the usual orders of MySQL neither capitals nor blanks at the end matter: a share whose type is asked
+    for in other capitals is made, and shown with the name of its type.
+    """
+    return word.strip().casefold()

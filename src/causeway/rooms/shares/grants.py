@@ -14,6 +14,7 @@ from causeway.engine.storage.model import Reason, Refused
 from causeway.rooms.shares import access
 from causeway.rooms.shares.access import Act, Allow, Deny, Leave, Mark, Plan, Wanted
 from causeway.rooms.shares.model import CEPHFS, LEFT, PASSING, Clients, Entry, access_marks, handle_key
+from causeway.rooms.shares.mounting import filesystem
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ class Grants:
         while True:
             _require_usable(share)
             if share.status == "available":
+                inside = filesystem(share)  # before anybody is let in to what cannot be mounted
                 exports = await self._manila.export_locations(share.id)
                 want = access.wanted(
                     share,
@@ -59,7 +61,7 @@ class Grants:
                     rules = await self._manila.access_rules(share.id)
                     plan = access.to_grant(rules, want, self._cluster, handles)
                     if plan.is_done:
-                        return _entry(share, exports, want, rules)
+                        return _entry(share, exports, want, rules, inside)
                     if failed:
                         raise _rule_failed(share.id, "make")
                     try:
@@ -128,7 +130,9 @@ class Grants:
         return lock
 
 
-def _entry(share: Share, exports: list[ExportLocation], want: Wanted, rules: list[AccessRule]) -> Entry:
+def _entry(
+    share: Share, exports: list[ExportLocation], want: Wanted, rules: list[AccessRule], inside: str
+) -> Entry:
     if everybody := access.open_to_all(rules):
         log.warning("a share is open to everybody", share=share.id, rules=everybody)
     if not exports:
@@ -139,7 +143,7 @@ def _entry(share: Share, exports: list[ExportLocation], want: Wanted, rules: lis
     if share.protocol != CEPHFS:
         return Entry(share.protocol, location)
     keys = {each.access_to: each.access_key for each in rules if each.access_type == access.USER}
-    return Entry(share.protocol, location, want.to[0], keys[want.to[0]] or "")
+    return Entry(share.protocol, location, want.to[0], keys[want.to[0]] or "", inside)
 
 
 def _require_usable(share: Share) -> None:

@@ -21,6 +21,8 @@ PROTOCOLS = (NFS, CEPHFS)
 LEFT = "left"
 """What an access rule says of a handle by which its node has the share no more."""
 _HANDLE = "causeway-handle-"
+_BEFORE = "snapshotted-by=manila.csi.openstack.org"
+"""The description cloud-provider-openstack's driver gives to snapshots, of whichever cluster."""
 
 PASSING = frozenset(
     {
@@ -61,12 +63,16 @@ class Clients(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """What a node needs to mount a share; ``user`` and ``key`` are Ceph's. ``repr`` shows no key."""
+    """What a node needs to mount a share; all but the first two are Ceph's. ``repr`` shows no key.
+
+    ``filesystem`` is which of a Ceph's file systems the share is in, "" for its default one.
+    """
 
     protocol: str
     location: str
     user: str = ""
     key: str = ""
+    filesystem: str = ""
 
     def __repr__(self) -> str:
         """Return the entry in a line without its key."""
@@ -92,6 +98,14 @@ def is_our_snapshot(snapshot: ShareSnapshot, cluster: str) -> bool:
     """Return whether a snapshot belongs to ``cluster``."""
     owner = owner_in(snapshot.description or "")
     return owner is not None and (owner.cluster, owner.kind) == (cluster, SHARE)
+
+
+def is_snapshot_of_before(snapshot: ShareSnapshot, wish: SnapshotWish) -> bool:
+    """Return whether a snapshot of a wish's name is what the driver before took for it.
+
+    Names are made of the VolumeSnapshot's UID: of the same share, it is no other cluster's.
+    """
+    return (snapshot.description, snapshot.share_id) == (_BEFORE, wish.share_id)
 
 
 def access_marks(cluster: str, node: str, handle: str = "") -> dict[str, str]:

@@ -1,8 +1,10 @@
 """How a share is mounted: which program with which words. Pure: reads the table of mounts it is given."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from causeway.cloud.manila_objects import Share
 from causeway.engine.storage.model import Reason, Refused
 from causeway.host.mounts import MountPoint, at
 from causeway.rooms.shares.model import CEPHFS, Entry
@@ -12,6 +14,10 @@ MOUNTERS = ("", FUSE, KERNEL)
 """How CephFS is mounted; "" by the kernel where it can, else by a program."""
 _FILESYSTEMS = frozenset({"nfs", "nfs4", "ceph", "fuse.ceph-fuse"})
 _KEYFILE = "KEYFILE"
+_TOLD = "__mount_options"  # metadata: Manila's driver writes how a share is mounted, between commas
+_INSIDE = "fs="
+_NAME = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")  # Ceph's, without those that look like options
+_NAMES_IT = ("fs", "mds_namespace")  # options of mount.ceph that mean the same
 _SECONDS = "30"  # until the program gives up to reach Ceph
 
 
@@ -52,6 +58,22 @@ def is_staged(table: Sequence[MountPoint], path: str, place: str) -> bool:
     return True
 
 
+def filesystem(share: Share) -> str:
+    """Return in which of a Ceph's file systems a share is, "" for its default one; raises ``Refused``.
+
+    Metadata can be changed by whoever has the share, and this becomes a word of a command that root runs.
+    """
+    options = (each.strip() for each in share.metadata.get(_TOLD, "").split(","))
+    name = next((each.removeprefix(_INSIDE) for each in options if each.startswith(_INSIDE)), "")
+    if share.protocol != CEPHFS or not name:
+        return ""
+    if not _NAME.fullmatch(name):
+        cause = f"its metadata {_TOLD} names a file system {name!r}, which none of Ceph can be called"
+        remedy = f"Correct it: openstack share set --property {_TOLD}={_INSIDE}NAME {share.id}"
+        raise Refused(Reason.PRECONDITION, f"share {share.id}", cause, remedy)
+    return name
+
+
 def mounting(entry: Entry, path: str, options: Options, *, by_kernel: bool, place: str) -> Mounting:
     """Return how to mount a share at ``path``; raises ``Refused``. ``by_kernel``: the kernel has CephFS."""
     flags = [*options.flags, *(["ro"] if options.read_only and "ro" not in options.flags else [])]
@@ -64,16 +86,21 @@ def mounting(entry: Entry, path: str, options: Options, *, by_kernel: bool, plac
         cause = f"cephfs-mounter {options.mounter} is asked for"
         raise Refused(Reason.INVALID, place, cause, f"Say {KERNEL} or {FUSE}, or leave it out.")
     if options.mounter == KERNEL or (not options.mounter and by_kernel):
-        words = [f"name={entry.user}", f"secretfile={_KEYFILE}", *options.kernel, *flags]
+        # The older of its two words: kernels and programs of any age know it.
+        told = any(each.partition("=")[0] in _NAMES_IT for each in (*options.kernel, *flags))
+        inside = [f"mds_namespace={entry.filesystem}"] if entry.filesystem and not told else []
+        words = [f"name={entry.user}", f"secretfile={_KEYFILE}", *inside, *options.kernel, *flags]
         return Mounting(("mount", "-t", "ceph", *_with(words), entry.location, path))
     monitors, colon, root = entry.location.rpartition(":/")
     if not colon:
         cause = f"its export location {entry.location} names no path after its monitors"
         raise Refused(Reason.FAILED, place, cause, "Have the cloud's administrator look at it.")
+    inside = ["--client-mds-namespace", entry.filesystem] if entry.filesystem else []
     return Mounting(
         (
             *("ceph-fuse", path, "--id", entry.user, "--conf", _KEYFILE, "--keyring", _KEYFILE),
             *("--mon-host", monitors, "--client-mountpoint", f"/{root}", "--client-mount-timeout", _SECONDS),
+            *inside,
             *_with([*options.fuse, *flags]),
         ),
         stays=True,

@@ -6,7 +6,7 @@ from causeway.engine.storage.model import Reason, Refused
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
 from causeway.engine.storage.steps import Step
 from causeway.rooms.shares import creation
-from causeway.rooms.shares.model import SnapshotWish, is_our_snapshot
+from causeway.rooms.shares.model import SnapshotWish, is_our_snapshot, is_snapshot_of_before
 
 
 class ShareSnapshots(Orders[ShareSnapshot, SnapshotWish]):
@@ -28,6 +28,11 @@ class ShareSnapshots(Orders[ShareSnapshot, SnapshotWish]):
 
     def _is_ours(self, it: ShareSnapshot) -> bool:
         return is_our_snapshot(it, self._cluster)
+
+    async def _ours(self, wish: SnapshotWish) -> list[ShareSnapshot]:
+        # Kubernetes has its id already, and asks whether it is ready: a second one would be nobody's.
+        named = await self._named.of(wish.name)
+        return [each for each in named if self._is_ours(each) or is_snapshot_of_before(each, wish)]
 
     def _judge(self, wish: SnapshotWish, it: ShareSnapshot) -> Step[ShareSnapshot]:
         return creation.judge_snapshot(wish, it)

@@ -66,20 +66,22 @@ def zones(requirement: csi.TopologyRequirement, settings: Common) -> tuple[str, 
 def metadata(parameters: Mapping[str, str], key: str, place: str) -> dict[str, str]:
     """Return what is written on the object: the claim's names, and what the class adds by parameter ``key``.
 
-    Raises ``Refused`` when that is not a JSON object of texts.
+    Raises ``Refused`` when that is not a JSON object of texts. As cloud-provider-openstack's driver has it,
+    the names stay what they are, and null stands for nothing, as a value for "".
     """
     names = {key: value for key, value in parameters.items() if key.startswith(_KUBERNETES)}
     added = parameters.get(key)
     if not added:
         return names
     try:
-        extra = json.loads(added)
+        found = json.loads(added)
     except ValueError:
-        extra = None
-    if not isinstance(extra, dict) or not all(isinstance(each, str) for each in extra.values()):
+        found = added
+    extra = {} if found is None else found
+    if not isinstance(extra, dict) or not all(isinstance(each, str | None) for each in extra.values()):
         cause = f"parameter {key} is not a JSON object of texts"
         raise Refused(Reason.INVALID, place, cause, "Correct it in the class, which has to be made anew.")
-    return names | extra
+    return {key: value or "" for key, value in extra.items()} | names
 
 
 def marker(request: Any, what: str) -> str:

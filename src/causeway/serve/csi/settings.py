@@ -10,6 +10,8 @@ from causeway.kit.errors import Exit, Problem
 
 VOLUMES = "cinder.csi.openstack.org"
 SHARES = "manila.csi.openstack.org"
+_OF_SHARES = (SHARES, f"nfs.{SHARES}", f"cephfs.{SHARES}")
+"""What cloud-provider-openstack's drivers of shares are called, one for each protocol."""
 ENDPOINT = "unix:///csi/csi.sock"
 
 
@@ -27,8 +29,11 @@ class Common:
 
     @property
     def topology_key(self) -> str:
-        """The key of a node's zone in its topology, which Kubernetes makes a label of the node."""
-        return f"topology.{self.driver}/zone"
+        """The key of a node's zone in its topology, which Kubernetes makes a label of the node.
+
+        PersistentVolumes and classes have cloud-provider-openstack's, which is one for all drivers of shares.
+        """
+        return f"topology.{SHARES if self.driver in _OF_SHARES else self.driver}/zone"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tests.unit.rooms.shares.examples import (
 )
 
 from causeway.cloud import errors
-from causeway.cloud.manila_objects import ShareSnapshot, ShareSnapshotRequest
+from causeway.cloud.manila_objects import Share, ShareRequest, ShareSnapshot, ShareSnapshotRequest
 from causeway.engine.storage.model import GIB, Capacity, Reason, Refused
 from causeway.rooms.shares.apply import Shares
 from causeway.rooms.shares.model import CEPHFS, Clients, node_of
@@ -32,6 +32,8 @@ from causeway.rooms.shares.snapshots import ShareSnapshots
 
 In = Callable[[Any], Any]
 NOBODY = Clients()
+SOMEWHERE = "77777777-7777-4777-8777-777777777777"
+GOLD = "aaaaaaaa-6666-4666-8666-666666666666"
 ADDRESSES = {NODE: ["10.0.1.1", "fd00::1"], OTHER: ["10.0.1.2"]}
 
 
@@ -161,6 +163,21 @@ def test_each_node_has_a_user_of_its_own_and_no_key_is_told(in_virtual_time: In)
     in_virtual_time(go())
 
 
+def test_a_node_is_told_the_file_system_and_nobody_is_let_in_where_none_can_be_meant(
+    in_virtual_time: In,
+) -> None:
+    async def go(options: str) -> World:
+        world = here(share_proto=CEPHFS, metadata={"__mount_options": options})
+        entry = await Driver(world).shares.publish(SHARE, NODE, NOBODY)
+        assert entry.filesystem == "slow"
+        return world
+
+    assert in_virtual_time(go("fs=slow")).rules[SHARE]
+    world = here(share_proto=CEPHFS, metadata={"__mount_options": "fs=-slow"})
+    refused = refusal(in_virtual_time, Driver(world).shares.publish(SHARE, NODE, NOBODY))
+    assert (refused.reason, world.rules[SHARE]) == (Reason.PRECONDITION, {})
+
+
 def test_a_node_with_the_address_of_one_that_is_gone_takes_over_its_rule(in_virtual_time: In) -> None:
     async def go() -> World:
         world = here(rule("10.0.1.1", "gone"))
@@ -243,6 +260,36 @@ def test_a_share_in_a_group_and_one_of_a_snapshot(in_virtual_time: In) -> None:
     assert list(world.shares) == [made.id]
 
 
+class Named(ModelManila):
+    """Manila where type and zone are called otherwise than they were asked for."""
+
+    async def create_share(self, request: ShareRequest) -> Share:
+        made = await super().create_share(request)
+        self.world.set(made.id, share_type=GOLD, share_type_name="gold")
+        self.world.later(lambda: self.world.set(made.id, availability_zone="nova"))
+        return self.world.shares[made.id]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({"share_type": each} for each in ("gold", "Gold", "gold ", GOLD, GOLD.upper())),
+        *({"zone": each} for each in ("nova", "Nova", SOMEWHERE)),
+    ],
+)
+def test_a_type_or_zone_by_its_id_or_in_other_capitals_is_the_same_when_asked_again(
+    in_virtual_time: In, asked: dict[str, Any]
+) -> None:
+    async def go() -> None:
+        world = here()
+        driver = Driver(world)
+        driver.shares = Shares(Named(world), ModelAddresses(world), CLUSTER)
+        made = [await driver.shares.create(wish("pvc-b", **asked)) for _ in range(2)]
+        assert {each.id for each in made} | {SHARE} == set(world.shares)
+
+    in_virtual_time(go())
+
+
 class LastRoom(ModelManila):
     """The order before, whose answer was lost, takes the last room between the look and the next order."""
 
@@ -255,6 +302,19 @@ def test_an_order_that_took_the_last_room_is_gone_on_with(in_virtual_time: In) -
     world = here()
     taken: ShareSnapshot = in_virtual_time(ShareSnapshots(LastRoom(world), CLUSTER).create(snapshot_wish()))
     assert (taken.status, list(world.snapshots)) == ("available", [taken.id])
+
+
+def test_a_snapshot_the_driver_before_was_taking_is_gone_on_with(in_virtual_time: In) -> None:
+    async def taken(**more: Any) -> list[str]:
+        world = here()
+        facts = {"id": "before", "description": "snapshotted-by=manila.csi.openstack.org"} | more
+        world.snapshots["before"] = snapshot(**facts)
+        await Driver(world).snapshots.create(snapshot_wish())
+        return list(world.snapshots)
+
+    assert in_virtual_time(taken()) == ["before"]
+    for other in ({"share_id": "another"}, {"description": "mine"}, {"name": "another"}):
+        assert len(in_virtual_time(taken(**other))) == 2
 
 
 def test_a_handle_that_people_chose_is_known_again(in_virtual_time: In) -> None:

@@ -1,13 +1,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.rooms.shares.examples import share
 
 from causeway.engine.storage.model import Reason, Refused
 from causeway.host.mounts import MountPoint
 from causeway.rooms.shares.model import CEPHFS, NFS, Entry
-from causeway.rooms.shares.mounting import Options, is_staged, keyring, mounting, others
+from causeway.rooms.shares.mounting import Options, filesystem, is_staged, keyring, mounting, others
 
 CEPH = Entry(CEPHFS, "10.0.0.1:6789,[fd00::2]:6789:/volumes/_nogroup/a", "causeway-a", "c2VjcmV0")
+APART = Entry(CEPHFS, CEPH.location, CEPH.user, CEPH.key, "slow")
 
 
 def mounted(path: str, **more: object) -> MountPoint:
@@ -43,6 +45,44 @@ def test_cephfs_is_mounted_by_the_kernel_where_it_can(mounter: str, by_kernel: b
         assert "name=causeway-a,secretfile=/run/key,k" in words
         assert CEPH.location in words
     assert CEPH.key in keyring(CEPH, by_program=how.stays)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        (Options("kernel", ("noatime",)), "name=causeway-a,secretfile=KEYFILE,mds_namespace=slow,noatime"),
+        (Options("kernel", ("fs=other",)), "name=causeway-a,secretfile=KEYFILE,fs=other"),
+        (Options("kernel", flags=("mds_namespace=b",)), "name=causeway-a,secretfile=KEYFILE,mds_namespace=b"),
+    ],
+)
+def test_one_in_a_file_system_of_its_own_is_mounted_from_there(options: Options, asked: str) -> None:
+    assert asked in mounting(APART, "/s", options, by_kernel=True, place="").words
+    words = mounting(APART, "/s", Options("fuse"), by_kernel=True, place="").words
+    assert words[words.index("--client-mds-namespace") + 1] == "slow"
+    for mounter in ("kernel", "fuse"):
+        assert "mds" not in " ".join(mounting(CEPH, "/s", Options(mounter), by_kernel=True, place="").words)
+
+
+def told(options: str, protocol: str = CEPHFS) -> str:
+    return filesystem(share(share_proto=protocol, metadata={"__mount_options": options}))
+
+
+def test_manila_says_in_which_file_system_a_share_is() -> None:
+    assert told("fs=my-fs_2.0") == told("noatime, fs=my-fs_2.0 ,fs=b") == "my-fs_2.0"
+    assert told("") == told("fs=") == told("noatime,offs=a") == told("fs=a", NFS) == ""
+    assert filesystem(share(share_proto=CEPHFS, metadata={})) == ""
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "a\tb", "-a", "--conf", "a=b", '"a', "a\0", "\u00e4", "a;b"])
+def test_what_no_file_system_can_be_called_is_refused(name: str) -> None:
+    with pytest.raises(Refused) as refused:
+        told(f"fs={name},ro")
+    assert refused.value.reason is Reason.PRECONDITION
+    assert repr(name) in str(refused.value)
+
+
+def test_no_comma_gets_into_the_options() -> None:
+    assert told("fs=a,rw,secret=b") == "a"
 
 
 @pytest.mark.parametrize(

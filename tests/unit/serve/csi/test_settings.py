@@ -41,6 +41,21 @@ def test_everything_can_be_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("driver", "of"),
+    [
+        ("manila.csi.openstack.org", "manila.csi.openstack.org"),
+        ("nfs.manila.csi.openstack.org", "manila.csi.openstack.org"),
+        ("cephfs.manila.csi.openstack.org", "manila.csi.openstack.org"),
+        ("nfs.csi.example.org", "nfs.csi.example.org"),
+        ("smb.manila.csi.openstack.org", "smb.manila.csi.openstack.org"),
+    ],
+)
+def test_the_zone_of_a_node_is_called_as_by_the_drivers_before(driver: str, of: str) -> None:
+    found = settings.node({"CAUSEWAY_CSI_DRIVER": driver}, settings.SHARES)
+    assert found.common.topology_key == f"topology.{of}/zone"
+
+
+@pytest.mark.parametrize(
     ("environment", "variable"),
     [
         ({}, "CAUSEWAY_CLUSTER_ID"),

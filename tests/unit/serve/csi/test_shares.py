@@ -13,6 +13,7 @@ from causeway.serve.csi.spec import csi_pb2 as csi
 
 PLAIN = Common(driver=SHARES, zones=False)
 ZONES = Common(driver=SHARES, zones=True)
+CLAIM = "csi.storage.k8s.io/pvc/name"
 WAY = csi.VolumeCapability(
     mount=csi.VolumeCapability.MountVolume(),
     access_mode=csi.VolumeCapability.AccessMode(mode="MULTI_NODE_MULTI_WRITER"),
@@ -41,6 +42,20 @@ def test_the_parameters_of_a_class_are_understood() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("null", {}),
+        ('{"team": null}', {"team": ""}),
+        (f'{{"{CLAIM}": "forged", "team": "media"}}', {"team": "media"}),
+    ],
+)
+def test_what_a_class_adds_leaves_the_claims_names(given: str, written: dict[str, str]) -> None:
+    names = {CLAIM: "data"}
+    wish = convert.wish(request(appendShareMetadata=given, **names), PLAIN)
+    assert wish.metadata == names | written
+
+
+@pytest.mark.parametrize(
     ("driver", "parameter", "protocol"),
     [
         (SHARES, "", NFS),
@@ -66,6 +81,10 @@ def test_a_zone_is_followed_only_when_it_is_asked_for() -> None:
     assert dict(reached.segments) == {ZONES.topology_key: "b"}
     assert convert.topology(follow, share(availability_zone="b"), PLAIN) == []
     assert len(convert.topology(request(), share(), ZONES)) == 2
+    named = request(autoTopology="true", availability="z")
+    assert convert.wish(named, ZONES).zone == "z"
+    told = convert.topology(named, share(availability_zone="z"), ZONES)
+    assert [dict(each.segments) for each in told] == [{ZONES.topology_key: "b"}, {ZONES.topology_key: "a"}]
     assert common({}, SHARES) == PLAIN
     assert common({"CAUSEWAY_CSI_ZONES": "same"}, SHARES) == ZONES
 
@@ -81,7 +100,8 @@ def test_what_a_share_cannot_be_is_refused() -> None:
     block.volume_capabilities[0].block.SetInParent()
     copy = request()
     copy.volume_content_source.volume.volume_id = "v"
-    for asked in (block, copy, request(protocol="CIFS"), request(appendShareMetadata="[]")):
+    added = (request(appendShareMetadata=each) for each in ("[]", "no", "0", '{"a": 1}', '"null"'))
+    for asked in (block, copy, request(protocol="CIFS"), *added):
         assert refused(asked).reason is Reason.INVALID
 
 
@@ -100,8 +120,13 @@ def test_the_context_says_which_share_it_is_and_how_it_is_mounted_but_no_key() -
 
 
 def test_what_a_node_gets_is_read_there_again() -> None:
-    for entry in (Entry(NFS, "10.0.0.1:/a"), Entry(CEPHFS, "10.0.0.1:6789:/a", "u", "k")):
+    ceph = Entry(CEPHFS, "10.0.0.1:6789:/a", "u", "k")
+    apart = Entry(CEPHFS, "10.0.0.1:6789:/a", "u", "k", "slow")
+    for entry in (Entry(NFS, "10.0.0.1:/a"), ceph, apart):
         assert convert.entry_from(convert.entry(entry), "") == entry
+    of_before = {"protocol": CEPHFS, "location": "10.0.0.1:6789:/a", "user": "u", "key": "k"}
+    assert convert.entry(ceph) == of_before
+    assert convert.entry(apart) == of_before | {"filesystem": "slow"}
     with pytest.raises(Refused):
         convert.entry_from({}, "share a")
 

@@ -24,6 +24,8 @@ _ADDRESSES, _USERS = "nfs-shareClient", "cephfs-clientID"
 _METADATA = "appendShareMetadata"
 _KEPT = (MOUNTER, KERNEL_OPTIONS, FUSE_OPTIONS, _ADDRESSES, _USERS)
 """Parameters of a StorageClass that are needed when a share is opened and mounted."""
+_ENTRY = ("protocol", "location", "user", "key", "filesystem")
+"""Words of a publication's context. One of an older controller may lack the last of them."""
 
 
 def why_not(way: Capability) -> str:
@@ -88,13 +90,12 @@ def named(context: Mapping[str, str]) -> str:
 
 def entry(given: Entry) -> dict[str, str]:
     """Return how a share is mounted as the context of its publication, which the node gets."""
-    found = {"protocol": given.protocol, "location": given.location, "user": given.user, "key": given.key}
-    return {key: value for key, value in found.items() if value}
+    return {each: value for each in _ENTRY if (value := getattr(given, each))}
 
 
 def entry_from(context: Mapping[str, str], place: str) -> Entry:
     """Return what ``entry`` wrote; raises ``Refused`` when a part is missing."""
-    given = Entry(*(context.get(each, "") for each in ("protocol", "location", "user", "key")))
+    given = Entry(**{each: context.get(each, "") for each in _ENTRY})
     if given.protocol not in PROTOCOLS or not given.location:
         cause = "it is not said how it is mounted"
         remedy = "It has to be published by this driver's controller first: attachRequired of its CSIDriver."
@@ -126,7 +127,9 @@ def topology(request: csi.CreateVolumeRequest, it: Share, settings: Common) -> l
     """Return from where a share can be reached; nothing means from everywhere."""
     if not settings.zones:
         return []
-    if follows_zone(request.parameters) and it.availability_zone:
+    # A zone the class names is Manila's, which need not be one of the nodes'.
+    chosen = request.parameters.get("availability")
+    if follows_zone(request.parameters) and it.availability_zone and not chosen:
         return [csi.Topology(segments={settings.topology_key: it.availability_zone})]
     return list(request.accessibility_requirements.preferred)
 
