@@ -5,7 +5,7 @@ import msgspec
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Hints, Volume, VolumeRequest
-from causeway.cloud.identifiers import is_id
+from causeway.cloud.identifiers import id_in, is_id
 from causeway.cloud.nova import Attachments
 from causeway.engine.storage.capacity import gigabytes
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
@@ -159,8 +159,8 @@ class Volumes(Orders[Volume, Wish]):
 
     async def _meant(self, word: str) -> str:
         """Return the id of the volume of a name or an id; raises ``Refused``."""
-        if is_id(word) and await self._found(word):
-            return word
+        if (identifier := id_in(word)) and await self._found(identifier):
+            return identifier  # as Cinder writes it
         found = [each.id for each in await self._named.of(word)]
         if len(found) != 1:
             cause = f"{len(found)} volumes of the project are called so" if found else "there is none"
