@@ -8,9 +8,12 @@ import msgspec
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
-    """A volume's being at a server; ``device`` is the name Nova gave it, as ``/dev/vdb``."""
+    """A volume's being at a server; ``device`` is the name Nova gave it, as ``/dev/vdb``.
 
-    server_id: str
+    ``server_id`` is None where a host has it instead: then Nova knows nothing of it.
+    """
+
+    server_id: str | None = None
     attachment_id: str = ""
     device: str | None = None
 
@@ -39,7 +42,7 @@ class Volume(msgspec.Struct, frozen=True):
     @property
     def servers(self) -> list[str]:
         """The ids of the servers that have it."""
-        return [each.server_id for each in self.attachments]
+        return [each.server_id for each in self.attachments if each.server_id]
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from causeway.rooms.volumes.attachment import (
     Detach,
     Gone,
     Pass,
+    holders,
     settled,
     to_attach,
     to_detach,
@@ -112,8 +113,8 @@ class Volumes(Orders[Volume, Wish]):
 
     def _require_deletable(self, it: Volume) -> None:
         if it.attachments:
-            cause = f"it is attached to {', '.join(it.servers)}"
-            remedy = "It is deleted when no server has it."
+            cause = f"it is attached to {holders(it)}"
+            remedy = "It is deleted when nothing has it any more."
             raise Refused(Reason.PRECONDITION, f"volume {it.id}", cause, remedy)
 
     async def _request_for(self, wish: Wish) -> VolumeRequest:
@@ -278,7 +279,7 @@ class Volumes(Orders[Volume, Wish]):
                 case Detach(attachments):
                     for each in attachments:
                         try:
-                            await self._attachments.detach(each.server_id, identifier)
+                            await self._attachments.detach(str(each.server_id), identifier)
                         except errors.NotFound:  # Nova has no such server any more, or knows nothing of it
                             await self._cinder.delete_attachment(each.attachment_id)
                         except errors.BadRequest as error:  # as when it is being detached already

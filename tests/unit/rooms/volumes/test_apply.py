@@ -25,7 +25,15 @@ from tests.unit.rooms.volumes.examples import (
 )
 
 from causeway.cloud import errors
-from causeway.cloud.cinder_objects import Hints, Snapshot, SnapshotRequest, Volume, VolumeRequest, VolumeType
+from causeway.cloud.cinder_objects import (
+    Attachment,
+    Hints,
+    Snapshot,
+    SnapshotRequest,
+    Volume,
+    VolumeRequest,
+    VolumeType,
+)
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.model import GIB, Capacity, Reason, Refused, Source
 from causeway.rooms.volumes.snapshots import Snapshots
@@ -225,6 +233,16 @@ def test_a_type_is_changed_by_name_or_id_and_only_to_another(
     assert world.calls.count("retype volume") == calls
     assert (world.volumes[identifier].volume_type == "fast") is bool(calls)
     assert world.volumes[identifier].status == "in-use"
+
+
+def test_a_volume_that_a_host_has_is_not_deleted(in_virtual_time: In) -> None:
+    world = here()
+    identifier = put(world, volume(status="in-use", attachments=[Attachment(None, "at-host")]))
+    told = refusal(in_virtual_time, Driver(world).volumes.delete(identifier))
+    assert told.reason is Reason.PRECONDITION
+    assert "a host that is no server" in str(told)
+    in_virtual_time(Driver(world).volumes.unpublish(identifier, ""))
+    assert world.volumes[identifier].attachments
 
 
 def test_a_type_that_a_class_names_by_its_id_is_the_same_when_asked_again(in_virtual_time: In) -> None:
