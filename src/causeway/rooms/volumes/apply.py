@@ -10,7 +10,7 @@ from causeway.cloud.nova import Attachments
 from causeway.engine.storage.capacity import gigabytes
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
 from causeway.engine.storage.steps import COMING, Step
-from causeway.rooms.volumes import creation
+from causeway.rooms.volumes import creation, volume_types
 from causeway.rooms.volumes.access import for_several, require_usable
 from causeway.rooms.volumes.attachment import (
     Attach,
@@ -212,12 +212,12 @@ class Volumes(Orders[Volume, Wish]):
             volume = await self._settled(identifier, until)
 
     async def _type_named(self, wanted: str, place: str) -> str:
-        types = await self._cinder.list_types()
-        found = next((each.name for each in types if wanted in (each.name, each.id)), None)
+        listed = await self._cinder.list_types()
+        found = volume_types.meant(wanted, listed)
         if found is None:
-            remedy = f"Name one of {', '.join(each.name for each in types)}."
+            remedy = f"Name one of {', '.join(each.name for each in listed)}."
             raise Refused(Reason.INVALID, place, f"the project has no volume type {wanted}", remedy)
-        return found
+        return found.name
 
     async def _publish(self, identifier: str, server: str, capability: Capability) -> str:
         place = f"volume {identifier}"

@@ -25,6 +25,7 @@ from causeway.rooms.volumes.model import (
     made_of,
     marks,
 )
+from causeway.rooms.volumes.volume_types import same
 
 _BASE = 30  # seconds a backup may take however small its volume is
 
@@ -155,15 +156,16 @@ def _require_of(wish: SnapshotWish, volume_id: str, place: str) -> None:
 
 
 def _differences(wish: Wish, volume: Volume) -> Iterable[tuple[str, str, str]]:
-    """Yield what of the volume differs from the wish: what, what it is, what is wished."""
+    """Yield what of the volume differs from the wish: what, what it is, what is wished.
+
+    A volume that was made a moment ago for this very wish never differs, whatever liberties Cinder took.
+    """
     if not fits(volume.size, wish.capacity):
         limit = f" and at most {wish.capacity.limit}" if wish.capacity.limit else ""
         yield "size", f"{volume.size * GIB} bytes", f"at least {wish.capacity.required}{limit}"
-    if wish.volume_type and volume.volume_type not in (None, wish.volume_type):
-        yield "type", str(volume.volume_type), wish.volume_type
-    allowed = (wish.zone,) if wish.zone else wish.zones
-    if allowed and volume.availability_zone not in (None, *allowed):
-        yield "zone", str(volume.availability_zone), " or ".join(allowed)
+    if wish.volume_type and volume.volume_type and not same(volume.volume_type, wish.volume_type):
+        yield "type", volume.volume_type, wish.volume_type
+    # Its zone is what Cinder made of the one that was asked for, and is told as it is: the pod goes there.
     source = made_of(volume)
     if source.snapshot_id != wish.source.snapshot_id:
         yield "source", f"snapshot {source.snapshot_id or 'none'}", wish.source.snapshot_id or "none"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,13 +45,14 @@ In = Callable[[Any], Any]
 class Driver(Lives):
     """The driver on a world, through all its lives."""
 
-    def __init__(self, world: World, patience: float = 60.0) -> None:
+    def __init__(self, world: World, patience: float = 60.0, cinder: type[ModelCinder] = ModelCinder) -> None:
         self.world = world
+        self.cinder = cinder
         self.patience = patience
         super().__init__()
 
     def start(self) -> None:
-        cinder = ModelCinder(self.world)
+        cinder = self.cinder(self.world)
         self.volumes = Volumes(cinder, ModelAttachments(self.world), CLUSTER, patience=self.patience)
         self.snapshots = Snapshots(cinder, CLUSTER, patience=self.patience)
 
@@ -189,6 +191,42 @@ def test_a_volume_for_several_nodes_needs_a_type_for_it(in_virtual_time: In) -> 
     assert world.volumes[made.id].servers == [SERVER, OTHER]
 
 
+class Free(ModelCinder):
+    """Cinder takes a type in any capitals, as MySQL does, and falls back from a zone it does not have."""
+
+    async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
+        shown = request.volume_type.strip().casefold()
+        taken = msgspec.structs.replace(request, volume_type=shown, availability_zone="")
+        return await super().create_volume(taken, hints)
+
+
+@settings(max_examples=60)
+@given(
+    plans,
+    st.sampled_from(["FAST", "fast ", "Fast"]),
+    st.sampled_from([{"zone": "az1"}, {"zones": ("az1",)}, {}]),
+    st.sampled_from([{"zone": "az1"}, {"zones": ("az2", "az1")}, {}]),
+)
+def test_what_cinder_makes_in_its_own_way_is_made_once_and_never_refused(
+    plan: list[str], word: str, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    """Also when the pod's place changes between two calls: the zone that is told is the volume's."""
+
+    async def go() -> World:
+        world = here()
+        driver = Driver(world, cinder=Free)
+        troubles(world, driver, plan)
+        for place in (first, then):
+            asked = wish(volume_type=word, **place)
+            made = await driver.insist(lambda it: it.volumes.create(asked))  # noqa: B023 - awaited here
+            assert (made.availability_zone, made.volume_type) == ("nova", "fast")
+        return world
+
+    world = run_in_virtual_time(go())
+    assert len(world.volumes) == 1
+    assert "list types" not in world.calls
+
+
 def test_nova_giving_up_is_told(in_virtual_time: In) -> None:
     world = here()
     world.failing = {"attach"}
@@ -233,6 +271,25 @@ def test_a_type_is_changed_by_name_or_id_and_only_to_another(
     assert world.calls.count("retype volume") == calls
     assert (world.volumes[identifier].volume_type == "fast") is bool(calls)
     assert world.volumes[identifier].status == "in-use"
+
+
+@pytest.mark.parametrize(("wanted", "becomes"), [("FAST ", "fast"), ("fast", "fast"), ("Fast", "Fast")])
+def test_a_type_is_meant_to_the_letter_before_it_is_meant_nearly(
+    in_virtual_time: In, wanted: str, becomes: str
+) -> None:
+    world = here()
+    if wanted == "Fast":
+        world.types.append(VolumeType("t3", "Fast", {}))
+    identifier = put(world, volume())
+    in_virtual_time(Driver(world).volumes.modify(identifier, wanted))
+    assert world.volumes[identifier].volume_type == becomes
+
+
+def test_a_type_that_two_are_nearly_is_refused(in_virtual_time: In) -> None:
+    world = here()
+    world.types.append(VolumeType("t3", "Fast", {}))
+    modify = Driver(world).volumes.modify(put(world, volume()), "FAST")
+    assert refusal(in_virtual_time, modify).reason is Reason.INVALID
 
 
 def test_a_volume_that_a_host_has_is_not_deleted(in_virtual_time: In) -> None:

@@ -44,8 +44,6 @@ def test_what_is_found_is_judged_by_its_status(status: str, step: type) -> None:
         (wish(gib=2), volume()),
         (wish(capacity=Capacity(GIB, GIB)), volume(size=2)),
         (wish(volume_type="fast"), volume()),
-        (wish(zone="a"), volume()),
-        (wish(zones=("a", "b")), volume()),
         (wish(source=Source(snapshot_id=snapshot().id)), volume()),
         (wish(), volume(source_volid="x")),
     ],
@@ -55,6 +53,19 @@ def test_something_else_of_the_same_name_is_refused(asked: Any, found: Any) -> N
         judge(asked, found)
     assert refused.value.reason is Reason.EXISTS
     assert isinstance(judge(asked, volume(status="error")), Discard)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (wish(zone="a"), volume()),
+        (wish(zones=("a", "b")), volume()),
+        (wish(volume_type="PLAIN"), volume()),
+        (wish(volume_type="plain "), volume()),
+    ],
+)
+def test_what_cinder_made_of_a_wish_in_its_own_way_is_what_was_wished(asked: Any, found: Any) -> None:
+    assert judge(asked, found) == Done(found)
 
 
 def test_a_volume_whose_restore_failed_is_not_there() -> None:
