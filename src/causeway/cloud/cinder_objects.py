@@ -76,15 +76,17 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 class VolumeType(msgspec.Struct, frozen=True):
-    """A volume type, with those of its extra specifications that users may see."""
+    """A volume type, with those of its extra specifications that users may see (None: not one, by policy)."""
 
     id: str
     name: str
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[str, str] | None = None
 
     @property
-    def multiattach(self) -> bool:
-        """Whether its volumes may be at several servers at once."""
+    def multiattach(self) -> bool | None:
+        """Whether its volumes may be at several servers at once, None where Cinder does not say."""
+        if self.extra_specs is None:
+            return None
         return self.extra_specs.get("multiattach", "").lower() == "<is> true"
 
 

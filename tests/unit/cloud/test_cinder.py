@@ -9,7 +9,7 @@ import pytest
 
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
-from causeway.cloud.cinder_objects import Volume
+from causeway.cloud.cinder_objects import Volume, VolumeType
 
 BACKUP = "11111111-1111-4111-8111-111111111111"
 
@@ -76,3 +76,12 @@ async def test_a_drivers_volume_that_cannot_be_read_is_not_taken_for_none() -> N
     for ask in (cinder.list_volumes(), cinder.volumes_named("pvc-a")):
         with pytest.raises(errors.ServerError, match=str(ODD["id"])):
             await ask
+
+
+def test_a_type_says_whether_it_is_for_several_where_users_may_see_that() -> None:
+    def seen(beside: str) -> bool | None:
+        return msgspec.json.decode(f'{{"id": "t", "name": "n"{beside}}}', type=VolumeType).multiattach
+
+    assert seen("") is None
+    assert seen(', "extra_specs": {}') is False
+    assert seen(', "extra_specs": {"multiattach": "<is> True"}') is True

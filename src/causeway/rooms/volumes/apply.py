@@ -118,10 +118,10 @@ class Volumes(Orders[Volume, Wish]):
             raise Refused(Reason.PRECONDITION, f"volume {it.id}", cause, remedy)
 
     async def _request_for(self, wish: Wish) -> VolumeRequest:
-        if for_several(wish.capabilities):
-            types = await self._cinder.list_types()
-            known = any(each.multiattach for each in types if wish.volume_type in (each.name, each.id))
-            require_usable(wish.capabilities, f"volume {wish.name}", multiattach=known)
+        if for_several(wish.capabilities) and wish.volume_type:
+            found = volume_types.meant(wish.volume_type, await self._cinder.list_types())
+            if found is not None and found.multiattach is False:  # else the volume will tell
+                require_usable(wish.capabilities, f"volume {wish.name}", multiattach=False)
         return creation.request_for(wish, self._cluster, await self._origin(wish.source))
 
     async def _origin(self, source: Source) -> Origin | None:

@@ -13,6 +13,7 @@ from causeway.cloud.cinder_objects import (
 )
 from causeway.engine.storage.capacity import fits, gigabytes
 from causeway.engine.storage.steps import COMING, Discard, Done, Step, by_status
+from causeway.rooms.volumes.access import for_several, refusal
 from causeway.rooms.volumes.model import (
     BACKUP_KEY,
     GIB,
@@ -22,6 +23,7 @@ from causeway.rooms.volumes.model import (
     SnapshotWish,
     Wish,
     is_another,
+    is_restored,
     made_of,
     marks,
 )
@@ -56,6 +58,8 @@ def judge(wish: Wish, volume: Volume) -> Step[Volume]:
             f"its {what} is {has}, and {wanted} is asked for by the same name",
             "Ask for it by another name, or delete it first.",
         )
+    if volume.status == "available" and _never_given(wish, volume):
+        return Discard(volume, refusal(wish.capabilities, place, multiattach=False))
     return step
 
 
@@ -153,6 +157,15 @@ def _require_of(wish: SnapshotWish, volume_id: str, place: str) -> None:
     if volume_id != wish.volume_id:
         cause = f"it is of volume {volume_id}, and one of {wish.volume_id} is asked for by the same name"
         raise Refused(Reason.EXISTS, place, cause, "Ask for it by another name.")
+
+
+def _never_given(wish: Wish, volume: Volume) -> bool:
+    """Return whether a volume is for one server and was made by us for several: such a one nobody has.
+
+    Cinder decides that when it makes it, where the type is its own choice or does not show what it can do.
+    """
+    ours = not is_another(volume) or is_restored(volume)
+    return for_several(wish.capabilities) and not volume.multiattach and not volume.attachments and ours
 
 
 def _differences(wish: Wish, volume: Volume) -> Iterable[tuple[str, str, str]]:

@@ -28,6 +28,7 @@ from tests.unit.rooms.volumes.examples import (
 from causeway.cloud import errors
 from causeway.cloud.cinder_objects import (
     Attachment,
+    Backup,
     Hints,
     Snapshot,
     SnapshotRequest,
@@ -180,15 +181,62 @@ def test_a_copy_waits_for_its_source_and_refuses_a_missing_one(in_virtual_time: 
 
 def test_a_volume_for_several_nodes_needs_a_type_for_it(in_virtual_time: In) -> None:
     world = here()
-    shared = wish(capabilities=(BLOCKS,), volume_type="shared")
-    assert refusal(in_virtual_time, Driver(world).volumes.create(shared)).reason is Reason.INVALID
-    assert not world.volumes
+    ordinary = wish(capabilities=(BLOCKS,), volume_type="fast")
+    assert refusal(in_virtual_time, Driver(world).volumes.create(ordinary)).reason is Reason.INVALID
+    assert "create volume" not in world.calls
     world.types.append(VolumeType("t3", "shared", {"multiattach": "<is> True"}))
+    shared = wish(capabilities=(BLOCKS,), volume_type="shared")
     made = in_virtual_time(Driver(world).volumes.create(shared))
     assert made.multiattach
     for server in (SERVER, OTHER):
         in_virtual_time(Driver(world).volumes.publish(made.id, server, BLOCKS))
     assert world.volumes[made.id].servers == [SERVER, OTHER]
+
+
+FOR_SEVERAL = VolumeType("t1", "plain", {"multiattach": "<is> True"})
+
+
+@settings(max_examples=60)
+@given(plans, st.booleans(), st.booleans())
+def test_whether_a_type_is_for_several_nodes_is_told_by_its_volume_and_nothing_is_left(
+    plan: list[str], named: bool, able: bool
+) -> None:
+    """The class names no type, or one whose extra specifications are not shown."""
+
+    async def go() -> World:
+        world = here()
+        world.shows_specs = not named
+        world.types[0] = FOR_SEVERAL if able else world.types[0]
+        driver = Driver(world)
+        troubles(world, driver, plan)
+        asked = wish(capabilities=(BLOCKS,), volume_type="plain" if named else "")
+        try:
+            made = await driver.insist(lambda it: it.volumes.create(asked))
+            assert able
+            assert made.multiattach
+        except Refused as refused:
+            assert refused.reason is Reason.INVALID
+            assert not able
+        await asyncio.sleep(5)
+        return world
+
+    assert len(run_in_virtual_time(go()).volumes) == able
+
+
+def test_a_copy_of_a_backup_that_is_for_one_server_is_taken_away_as_well(in_virtual_time: In) -> None:
+    world = here()
+    world.backups["b"] = Backup("b", "available", OTHER, 1, "2026-01-01T00:00:00")
+    world.backed_up["b"] = {}
+    asked = wish(capabilities=(BLOCKS,), source=Source(snapshot_id="b"))
+    assert refusal(in_virtual_time, Driver(world).volumes.create(asked)).reason is Reason.INVALID
+    assert not world.volumes
+
+
+def test_a_volume_that_cannot_even_be_deleted_is_told_of(in_virtual_time: In) -> None:
+    world = here()
+    world.failing = {"delete"}
+    asked = wish(capabilities=(BLOCKS,))
+    assert refusal(in_virtual_time, Driver(world).volumes.create(asked)).reason is Reason.FAILED
 
 
 class Free(ModelCinder):

@@ -18,7 +18,7 @@ from causeway.rooms.volumes.attachment import (
     to_attach,
     to_detach,
 )
-from causeway.rooms.volumes.model import Capability, Reason, Refused
+from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
 
 statuses = st.sampled_from([*PASSING, "available", "in-use", "error", "maintenance"])
 servers = st.lists(st.sampled_from([SERVER, OTHER]), unique=True)
@@ -101,6 +101,14 @@ def test_what_a_host_has_is_left_to_it_and_given_to_no_server() -> None:
     both = attached(SERVER)
     shared = volume(status="in-use", attachments=[HOST, *both.attachments])
     assert to_detach(shared, "") == Detach(tuple(both.attachments))
+
+
+def test_a_volume_that_is_only_read_comes_to_a_second_server_by_its_type_alone() -> None:
+    readers = Capability(Mode.MANY_READERS)
+    assert to_attach(volume(), SERVER, readers) == Attach()
+    assert to_attach(attached(OTHER, multiattach=True), SERVER, readers) == Attach()
+    with pytest.raises(Refused, match=OTHER):
+        to_attach(attached(OTHER), SERVER, readers)
 
 
 def test_without_a_server_it_is_detached_from_all() -> None:
