@@ -51,7 +51,8 @@ class World:
         self.held: list[Callable[[], None]] | None = None  # ends of backups, if the test says when
         self.hints: list[Hints | None] = []  # of each order of a volume
         self.servers: set[str] = set()
-        self.types: list[VolumeType] = [VolumeType("t1", "plain"), VolumeType("t2", "fast")]
+        self.types: list[VolumeType] = [VolumeType("t1", "plain", {}), VolumeType("t2", "fast", {})]
+        self.shows_specs = True  # of types; users see them since Xena, and where the policy lets them
         self.zone = "nova"
         self.failing: set[str] = (
             set()
@@ -124,7 +125,7 @@ class ModelCinder(Cinder):
         least = max(each.size for each in (source, snapshot, backup, VolumeRequest("", 1, {})) if each)
         if request.size < least:
             raise errors.BadRequest("block-storage", f"Size must be at least {least}", status=400)
-        known = {each.name for each in world.types}
+        known = {each.name: each for each in world.types}
         if request.volume_type and request.volume_type not in known:
             cause = f"Volume type with name {request.volume_type} could not be found."
             raise errors.NotFound("block-storage", cause, status=404)
@@ -137,7 +138,7 @@ class ModelCinder(Cinder):
             volume_type=request.volume_type or "plain",
             snapshot_id=request.snapshot_id or None,
             source_volid=request.source_volid or None,
-            multiattach=any(each.multiattach for each in world.types if each.name == request.volume_type),
+            multiattach=bool(known[request.volume_type or "plain"].multiattach),
             created_at=world.stamp(),
             metadata=request.metadata,
         )
@@ -324,7 +325,9 @@ class ModelCinder(Cinder):
 
     async def list_types(self) -> list[VolumeType]:
         await self.world.passed("list types", done=False)
-        return self.world.types
+        if self.world.shows_specs:
+            return self.world.types
+        return [msgspec.structs.replace(each, extra_specs=None) for each in self.world.types]
 
     async def messages_about(self, identifier: str) -> list[str]:
         await self.world.passed("list messages", done=False)

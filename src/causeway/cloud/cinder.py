@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 import msgspec
+import structlog
 
 from causeway.cloud import errors
 from causeway.cloud.cinder_objects import (
@@ -22,9 +23,12 @@ from causeway.cloud.cinder_objects import (
     VolumeType,
 )
 from causeway.cloud.identifiers import is_id
-from causeway.cloud.session import Params, decoded
+from causeway.cloud.ownership import DRIVER_CLUSTER
+from causeway.cloud.session import Params
 from causeway.cloud.storage import Storage
+from causeway.kit.turns import in_turns
 
+_log = structlog.get_logger(__name__)
 _Shape = TypeVar("_Shape")
 
 
@@ -60,8 +64,11 @@ class Cinder(Storage):
         return await self._page("volumes", Volume, _behind(limit, marker))
 
     async def get_volume(self, identifier: str) -> Volume:
-        """Return one volume; raises ``NotFound``."""
-        return await self._get("volumes", "volume", identifier, Volume)
+        """Return one volume; raises ``NotFound``, or ``ServerError`` when its description cannot be read."""
+        try:
+            return await self._get("volumes", "volume", identifier, Volume)
+        except msgspec.ValidationError as error:
+            raise self._unreadable(f"volume {identifier}", error) from error
 
     async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
         """Begin to make a volume; whether ``hints`` are heeded is the cloud's administrators' choice."""
@@ -168,7 +175,7 @@ class Cinder(Storage):
     async def _list(self, path: str, key: str, shape: type[_Shape], params: Params) -> list[_Shape]:
         whole = await self._path(path)
         raw = await self._cloud.get_all(self.service, whole, key, params=params, headers=self.headers)
-        return await decoded(raw, shape)
+        return await self._readable(raw, shape)
 
     async def _page(self, key: str, shape: type[_Shape], params: Params) -> tuple[list[_Shape], str]:
         answer = await self._call("GET", f"{key}/detail", params=params)
@@ -176,7 +183,29 @@ class Cinder(Storage):
         raw = msgspec.json.decode(document[key], type=list[msgspec.Raw])
         links = msgspec.json.decode(document.get(f"{key}_links", b"[]"), type=list[_Link])
         more = bool(raw) and any(link.rel == "next" for link in links)
-        return await decoded(raw, shape), msgspec.json.decode(raw[-1], type=_Identified).id if more else ""
+        marker = msgspec.json.decode(raw[-1], type=_Identified).id if more else ""
+        return await self._readable(raw, shape), marker
+
+    async def _readable(self, items: list[msgspec.Raw], shape: type[_Shape]) -> list[_Shape]:
+        """Return listed objects without those that cannot be read: one must not hide all the others.
+
+        One that a driver marked is not left out, for whoever looks for it by name would make it again: raises
+        ``ServerError``, after which the question is asked again.
+        """
+        decoder = msgspec.json.Decoder(shape)
+        found = []
+        async for item in in_turns(items):
+            try:
+                found.append(decoder.decode(item))
+            except msgspec.ValidationError as error:
+                which = f"{shape.__name__.lower()} {msgspec.json.decode(item, type=_Identified).id}"
+                if DRIVER_CLUSTER.encode() in bytes(item):
+                    raise self._unreadable(which, error) from error
+                _log.warning("left out of a list", what=which, cause=str(error))
+        return found
+
+    def _unreadable(self, what: str, error: msgspec.ValidationError) -> errors.ServerError:
+        return errors.ServerError(self.service, f"what it says of {what} is not understood: {error}")
 
 
 def _behind(limit: int, marker: str, volume_id: str = "") -> dict[str, str | int]:

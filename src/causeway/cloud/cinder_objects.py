@@ -8,9 +8,12 @@ import msgspec
 
 
 class Attachment(msgspec.Struct, frozen=True, gc=False):
-    """A volume's being at a server; ``device`` is the name Nova gave it, as ``/dev/vdb``."""
+    """A volume's being at a server; ``device`` is the name Nova gave it, as ``/dev/vdb``.
 
-    server_id: str
+    ``server_id`` is None where a host has it instead: then Nova knows nothing of it.
+    """
+
+    server_id: str | None = None
     attachment_id: str = ""
     device: str | None = None
 
@@ -39,7 +42,7 @@ class Volume(msgspec.Struct, frozen=True):
     @property
     def servers(self) -> list[str]:
         """The ids of the servers that have it."""
-        return [each.server_id for each in self.attachments]
+        return [each.server_id for each in self.attachments if each.server_id]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -73,15 +76,17 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 class VolumeType(msgspec.Struct, frozen=True):
-    """A volume type, with those of its extra specifications that users may see."""
+    """A volume type, with those of its extra specifications that users may see (None: not one, by policy)."""
 
     id: str
     name: str
-    extra_specs: dict[str, str] = {}
+    extra_specs: dict[str, str] | None = None
 
     @property
-    def multiattach(self) -> bool:
-        """Whether its volumes may be at several servers at once."""
+    def multiattach(self) -> bool | None:
+        """Whether its volumes may be at several servers at once, None where Cinder does not say."""
+        if self.extra_specs is None:
+            return None
         return self.extra_specs.get("multiattach", "").lower() == "<is> true"
 
 

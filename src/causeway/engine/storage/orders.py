@@ -136,8 +136,11 @@ class Orders(ABC, Generic[Thing, Wished]):
                 case Wait(it):
                     watched.add(it.id)
                     await self._wait(it.id, _has_come if it.status != "deleting" else _is_gone, until)
-                case Discard(it):
+                case Discard(it, None):
                     await self._discard(it, f"{self.kind} {wish.name}", until, tell=it.id in watched)
+                case Discard(it, Refused() as refused):
+                    if await self._take_away(it, until, refused.findings[0].cause):
+                        raise refused
 
     async def _ours(self, wish: Wished) -> list[Thing]:
         return [each for each in await self._named.of(wish.name) if self._is_ours(each)]
@@ -145,11 +148,17 @@ class Orders(ABC, Generic[Thing, Wished]):
     async def _discard(self, it: Thing, place: str, until: float, *, tell: bool) -> None:
         """Take away what failed; raises ``Refused`` with the service's reason when it failed just now."""
         told = await self._calls.told(it.id) if tell else []
-        await self._ask_to_delete(it.id)
-        await self._wait(it.id, _is_gone, until)
-        log.warning("what failed was removed", kind=self.kind, id=it.id, cause=told[:1])
+        cause = told[0].rstrip(".") if told else ""
+        await self._take_away(it, until, cause)
         if tell:
-            raise self._failure(place, told[0].rstrip(".") if told else "")
+            raise self._failure(place, cause)
+
+    async def _take_away(self, it: Thing, until: float, cause: str) -> bool:
+        """Delete an object nobody has, and return whether it is gone: else it could not be deleted."""
+        await self._ask_to_delete(it.id)
+        last = await self._wait(it.id, _is_gone, until)
+        log.warning("what failed was removed", kind=self.kind, id=it.id, cause=cause)
+        return last is None
 
     async def _delete(self, identifier: str) -> None:
         place = f"{self.kind} {identifier}"

@@ -62,9 +62,13 @@ class Wait(Generic[Thing]):
 
 @dataclass(frozen=True)
 class Discard(Generic[Thing]):
-    """It failed before anybody had it: take it away, and make it again."""
+    """It failed before anybody had it: take it away, and make it again.
+
+    ``refusal``: it is of no use and would be none again; this is to be told instead when it is gone.
+    """
 
     it: Thing
+    refusal: Refused | None = None
 
 
 Step: TypeAlias = Done[Thing] | Wait[Thing] | Discard[Thing]

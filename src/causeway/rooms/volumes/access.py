@@ -9,27 +9,38 @@ FILE_SYSTEMS = ("ext4", "ext3", "xfs")
 
 
 def why_not(capability: Capability, *, multiattach: bool) -> str:
-    """Return why a volume cannot be used so, "" when it can; ``multiattach``: its type is for several."""
+    """Return why a volume cannot be used so, "" when it can; ``multiattach``: its type is for several.
+
+    Several that only read may ask for one that is not: it is used at one server at a time, for Cinder and
+    ``to_attach`` refuse the second.
+    """
     if not capability.block and capability.filesystem not in ("", *FILE_SYSTEMS):
         return f"file system {capability.filesystem} is not among {', '.join(FILE_SYSTEMS)}"
     if capability.mode is Mode.MANY_WRITERS and not capability.block:
         return "a file system of this kind loses its data when two nodes mount it and one writes"
-    if capability.mode is not Mode.ONE_NODE and not multiattach:
+    if for_several([capability]) and not multiattach:
         return "its volume type is not for several servers"
     return ""
 
 
-def require_usable(capabilities: Iterable[Capability], place: str, *, multiattach: bool) -> None:
-    """Raise ``Refused`` unless a volume can be used in all these ways."""
+def refusal(capabilities: Iterable[Capability], place: str, *, multiattach: bool) -> Refused | None:
+    """Return the refusal when a volume cannot be used in all these ways, None when it can."""
     for capability in capabilities:
         if cause := why_not(capability, multiattach=multiattach):
             remedy = (
                 "Ask for ReadWriteOnce, for volumeMode Block, or for a StorageClass whose type has the extra "
                 "specification multiattach='<is> True'; for files on several nodes use a shared file system."
             )
-            raise Refused(Reason.INVALID, place, cause, remedy)
+            return Refused(Reason.INVALID, place, cause, remedy)
+    return None
+
+
+def require_usable(capabilities: Iterable[Capability], place: str, *, multiattach: bool) -> None:
+    """Raise ``Refused`` unless a volume can be used in all these ways."""
+    if refused := refusal(capabilities, place, multiattach=multiattach):
+        raise refused
 
 
 def for_several(capabilities: Iterable[Capability]) -> bool:
     """Return whether any of these ways takes a volume type for several servers."""
-    return any(each.mode is not Mode.ONE_NODE for each in capabilities)
+    return any(each.mode is Mode.MANY_WRITERS for each in capabilities)

@@ -5,12 +5,12 @@ import msgspec
 from causeway.cloud import errors
 from causeway.cloud.cinder import Cinder
 from causeway.cloud.cinder_objects import Hints, Volume, VolumeRequest
-from causeway.cloud.identifiers import is_id
+from causeway.cloud.identifiers import id_in, is_id
 from causeway.cloud.nova import Attachments
 from causeway.engine.storage.capacity import gigabytes
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
 from causeway.engine.storage.steps import COMING, Step
-from causeway.rooms.volumes import creation
+from causeway.rooms.volumes import creation, volume_types
 from causeway.rooms.volumes.access import for_several, require_usable
 from causeway.rooms.volumes.attachment import (
     Attach,
@@ -18,6 +18,7 @@ from causeway.rooms.volumes.attachment import (
     Detach,
     Gone,
     Pass,
+    holders,
     settled,
     to_attach,
     to_detach,
@@ -112,15 +113,15 @@ class Volumes(Orders[Volume, Wish]):
 
     def _require_deletable(self, it: Volume) -> None:
         if it.attachments:
-            cause = f"it is attached to {', '.join(it.servers)}"
-            remedy = "It is deleted when no server has it."
+            cause = f"it is attached to {holders(it)}"
+            remedy = "It is deleted when nothing has it any more."
             raise Refused(Reason.PRECONDITION, f"volume {it.id}", cause, remedy)
 
     async def _request_for(self, wish: Wish) -> VolumeRequest:
-        if for_several(wish.capabilities):
-            types = await self._cinder.list_types()
-            known = any(each.multiattach for each in types if wish.volume_type in (each.name, each.id))
-            require_usable(wish.capabilities, f"volume {wish.name}", multiattach=known)
+        if for_several(wish.capabilities) and wish.volume_type:
+            found = volume_types.meant(wish.volume_type, await self._cinder.list_types())
+            if found is not None and found.multiattach is False:  # else the volume will tell
+                require_usable(wish.capabilities, f"volume {wish.name}", multiattach=False)
         return creation.request_for(wish, self._cluster, await self._origin(wish.source))
 
     async def _origin(self, source: Source) -> Origin | None:
@@ -159,8 +160,8 @@ class Volumes(Orders[Volume, Wish]):
 
     async def _meant(self, word: str) -> str:
         """Return the id of the volume of a name or an id; raises ``Refused``."""
-        if is_id(word) and await self._found(word):
-            return word
+        if (identifier := id_in(word)) and await self._found(identifier):
+            return identifier  # as Cinder writes it
         found = [each.id for each in await self._named.of(word)]
         if len(found) != 1:
             cause = f"{len(found)} volumes of the project are called so" if found else "there is none"
@@ -211,12 +212,12 @@ class Volumes(Orders[Volume, Wish]):
             volume = await self._settled(identifier, until)
 
     async def _type_named(self, wanted: str, place: str) -> str:
-        types = await self._cinder.list_types()
-        found = next((each.name for each in types if wanted in (each.name, each.id)), None)
+        listed = await self._cinder.list_types()
+        found = volume_types.meant(wanted, listed)
         if found is None:
-            remedy = f"Name one of {', '.join(each.name for each in types)}."
+            remedy = f"Name one of {', '.join(each.name for each in listed)}."
             raise Refused(Reason.INVALID, place, f"the project has no volume type {wanted}", remedy)
-        return found
+        return found.name
 
     async def _publish(self, identifier: str, server: str, capability: Capability) -> str:
         place = f"volume {identifier}"
@@ -278,7 +279,7 @@ class Volumes(Orders[Volume, Wish]):
                 case Detach(attachments):
                     for each in attachments:
                         try:
-                            await self._attachments.detach(each.server_id, identifier)
+                            await self._attachments.detach(str(each.server_id), identifier)
                         except errors.NotFound:  # Nova has no such server any more, or knows nothing of it
                             await self._cinder.delete_attachment(each.attachment_id)
                         except errors.BadRequest as error:  # as when it is being detached already

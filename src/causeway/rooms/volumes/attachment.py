@@ -51,14 +51,14 @@ def to_attach(volume: Volume, server: str, capability: Capability) -> Attached |
         return Pass() if volume.status == "detaching" else Attached(here.device or "")
     if volume.status in PASSING:
         return Pass()
-    others = [each for each in volume.servers if each != server]
-    if others and not (volume.multiattach and capability.mode is not Mode.ONE_NODE):
+    if volume.attachments and not (volume.multiattach and capability.mode is not Mode.ONE_NODE):
         raise Refused(
             Reason.PRECONDITION,
             place,
-            f"it is attached to {', '.join(others)}, and two servers would break its data",
+            f"it is attached to {holders(volume)}, and two servers would break its data",
             "It comes when that server has let go of it: delete the pod there. If the node is lost for good, "
-            "taint it with node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete its server.",
+            "taint it with node.kubernetes.io/out-of-service=nodeshutdown:NoExecute, or delete its server. "
+            "A host lets go of it when whoever attached it there detaches it.",
         )
     if volume.status in ("available", "in-use"):
         return Attach()
@@ -70,11 +70,17 @@ def to_attach(volume: Volume, server: str, capability: Capability) -> Attached |
     )
 
 
+def holders(volume: Volume) -> str:
+    """Return in words what has a volume: its servers by id, or a host, which Cinder does not name to us."""
+    return ", ".join(each.server_id or "a host that is no server" for each in volume.attachments)
+
+
 def to_detach(volume: Volume | None, server: str) -> Detach | Pass | Gone:
     """Return what is to be done to have the volume away from ``server`` ("": from every server)."""
     if volume is None:
         return Gone()
-    here = tuple(each for each in volume.attachments if server in ("", each.server_id))
+    # What a host has instead of a server was never asked of Nova by us, and is not ours to take away.
+    here = tuple(each for each in volume.attachments if each.server_id and server in ("", each.server_id))
     if volume.status in ("reserved", "attaching") or (here and volume.status == "detaching"):
         return Pass()  # an attachment whose answer was lost may still come
     return Detach(here) if here else Gone()

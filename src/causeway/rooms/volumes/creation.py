@@ -13,6 +13,7 @@ from causeway.cloud.cinder_objects import (
 )
 from causeway.engine.storage.capacity import fits, gigabytes
 from causeway.engine.storage.steps import COMING, Discard, Done, Step, by_status
+from causeway.rooms.volumes.access import for_several, refusal
 from causeway.rooms.volumes.model import (
     BACKUP_KEY,
     GIB,
@@ -22,9 +23,11 @@ from causeway.rooms.volumes.model import (
     SnapshotWish,
     Wish,
     is_another,
+    is_restored,
     made_of,
     marks,
 )
+from causeway.rooms.volumes.volume_types import same
 
 _BASE = 30  # seconds a backup may take however small its volume is
 
@@ -55,6 +58,8 @@ def judge(wish: Wish, volume: Volume) -> Step[Volume]:
             f"its {what} is {has}, and {wanted} is asked for by the same name",
             "Ask for it by another name, or delete it first.",
         )
+    if volume.status == "available" and _never_given(wish, volume):
+        return Discard(volume, refusal(wish.capabilities, place, multiattach=False))
     return step
 
 
@@ -154,16 +159,26 @@ def _require_of(wish: SnapshotWish, volume_id: str, place: str) -> None:
         raise Refused(Reason.EXISTS, place, cause, "Ask for it by another name.")
 
 
+def _never_given(wish: Wish, volume: Volume) -> bool:
+    """Return whether a volume is for one server and was made by us for several: such a one nobody has.
+
+    Cinder decides that when it makes it, where the type is its own choice or does not show what it can do.
+    """
+    ours = not is_another(volume) or is_restored(volume)
+    return for_several(wish.capabilities) and not volume.multiattach and not volume.attachments and ours
+
+
 def _differences(wish: Wish, volume: Volume) -> Iterable[tuple[str, str, str]]:
-    """Yield what of the volume differs from the wish: what, what it is, what is wished."""
+    """Yield what of the volume differs from the wish: what, what it is, what is wished.
+
+    A volume that was made a moment ago for this very wish never differs, whatever liberties Cinder took.
+    """
     if not fits(volume.size, wish.capacity):
         limit = f" and at most {wish.capacity.limit}" if wish.capacity.limit else ""
         yield "size", f"{volume.size * GIB} bytes", f"at least {wish.capacity.required}{limit}"
-    if wish.volume_type and volume.volume_type not in (None, wish.volume_type):
-        yield "type", str(volume.volume_type), wish.volume_type
-    allowed = (wish.zone,) if wish.zone else wish.zones
-    if allowed and volume.availability_zone not in (None, *allowed):
-        yield "zone", str(volume.availability_zone), " or ".join(allowed)
+    if wish.volume_type and volume.volume_type and not same(volume.volume_type, wish.volume_type):
+        yield "type", volume.volume_type, wish.volume_type
+    # Its zone is what Cinder made of the one that was asked for, and is told as it is: the pod goes there.
     source = made_of(volume)
     if source.snapshot_id != wish.source.snapshot_id:
         yield "source", f"snapshot {source.snapshot_id or 'none'}", wish.source.snapshot_id or "none"

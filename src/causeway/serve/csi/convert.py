@@ -20,6 +20,8 @@ _HARM = {
     Harm.DATA_LOSS: csi.DATA_LOSS,
 }
 _PACE = "backup-max-duration-seconds-per-gb"
+_TRUE = frozenset({"1", "t", "true"})
+"""What cloud-provider-openstack's driver takes for yes, by Go's ParseBool; capitals make no difference."""
 
 
 def wish(request: csi.CreateVolumeRequest, settings: Common) -> Wish:
@@ -53,17 +55,17 @@ def snapshot_wish(request: csi.CreateSnapshotRequest) -> SnapshotWish | BackupWi
     place = f"snapshot {request.name or '(without a name)'}"
     required(place, name=request.name, source_volume_id=request.source_volume_id)
     parameters = dict(request.parameters)
-    force = parameters.get("force-create", "false").lower() == "true"
+    force = parameters.get("force-create", "").lower() in _TRUE
     marked = metadata(parameters, _METADATA, place)
     wish = SnapshotWish(request.name, request.source_volume_id, force, marked)
-    kind = parameters.get("type", "snapshot")
+    kind = parameters.get("type") or "snapshot"
     if kind == "snapshot":
         return wish
     if kind != "backup":
         cause = f"type {kind} is asked for, which is neither snapshot nor backup"
         raise Refused(Reason.INVALID, place, cause, "Correct type in the VolumeSnapshotClass.")
     seconds = parameters.get(_PACE, "20")
-    if not seconds.isdecimal():
+    if not seconds.removeprefix("+").isdecimal():
         cause = f"parameter {_PACE} is {seconds!r}, which is no number of seconds"
         raise Refused(Reason.INVALID, place, cause, "Correct it in the VolumeSnapshotClass.")
     return BackupWish(wish, parameters.get("availability", ""), int(seconds))

@@ -9,7 +9,8 @@ from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
     [
         (Mode.ONE_NODE, False, False, True),
         (Mode.ONE_NODE, True, False, True),
-        (Mode.MANY_READERS, False, False, False),
+        (Mode.MANY_READERS, False, False, True),  # at one server at a time
+        (Mode.MANY_READERS, True, False, True),
         (Mode.MANY_READERS, False, True, True),
         (Mode.MANY_WRITERS, True, False, False),
         (Mode.MANY_WRITERS, True, True, True),
@@ -26,8 +27,9 @@ def test_only_known_file_systems() -> None:
 
 
 def test_one_impossible_way_of_several_is_refused() -> None:
-    ways = [Capability(Mode.ONE_NODE), Capability(Mode.MANY_READERS)]
+    ways = [Capability(Mode.ONE_NODE), Capability(Mode.MANY_WRITERS, block=True)]
     assert for_several(ways)
+    assert not for_several([Capability(Mode.ONE_NODE), Capability(Mode.MANY_READERS)])
     with pytest.raises(Refused) as refused:
         require_usable(ways, "v", multiattach=False)
     assert refused.value.reason is Reason.INVALID

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,16 @@ from tests.unit.rooms.volumes.examples import (
 )
 
 from causeway.cloud import errors
-from causeway.cloud.cinder_objects import Hints, Snapshot, SnapshotRequest, Volume, VolumeRequest, VolumeType
+from causeway.cloud.cinder_objects import (
+    Attachment,
+    Backup,
+    Hints,
+    Snapshot,
+    SnapshotRequest,
+    Volume,
+    VolumeRequest,
+    VolumeType,
+)
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.model import GIB, Capacity, Reason, Refused, Source
 from causeway.rooms.volumes.snapshots import Snapshots
@@ -36,13 +46,14 @@ In = Callable[[Any], Any]
 class Driver(Lives):
     """The driver on a world, through all its lives."""
 
-    def __init__(self, world: World, patience: float = 60.0) -> None:
+    def __init__(self, world: World, patience: float = 60.0, cinder: type[ModelCinder] = ModelCinder) -> None:
         self.world = world
+        self.cinder = cinder
         self.patience = patience
         super().__init__()
 
     def start(self) -> None:
-        cinder = ModelCinder(self.world)
+        cinder = self.cinder(self.world)
         self.volumes = Volumes(cinder, ModelAttachments(self.world), CLUSTER, patience=self.patience)
         self.snapshots = Snapshots(cinder, CLUSTER, patience=self.patience)
 
@@ -170,15 +181,98 @@ def test_a_copy_waits_for_its_source_and_refuses_a_missing_one(in_virtual_time: 
 
 def test_a_volume_for_several_nodes_needs_a_type_for_it(in_virtual_time: In) -> None:
     world = here()
-    shared = wish(capabilities=(BLOCKS,), volume_type="shared")
-    assert refusal(in_virtual_time, Driver(world).volumes.create(shared)).reason is Reason.INVALID
-    assert not world.volumes
+    ordinary = wish(capabilities=(BLOCKS,), volume_type="fast")
+    assert refusal(in_virtual_time, Driver(world).volumes.create(ordinary)).reason is Reason.INVALID
+    assert "create volume" not in world.calls
     world.types.append(VolumeType("t3", "shared", {"multiattach": "<is> True"}))
+    shared = wish(capabilities=(BLOCKS,), volume_type="shared")
     made = in_virtual_time(Driver(world).volumes.create(shared))
     assert made.multiattach
     for server in (SERVER, OTHER):
         in_virtual_time(Driver(world).volumes.publish(made.id, server, BLOCKS))
     assert world.volumes[made.id].servers == [SERVER, OTHER]
+
+
+FOR_SEVERAL = VolumeType("t1", "plain", {"multiattach": "<is> True"})
+
+
+@settings(max_examples=60)
+@given(plans, st.booleans(), st.booleans())
+def test_whether_a_type_is_for_several_nodes_is_told_by_its_volume_and_nothing_is_left(
+    plan: list[str], named: bool, able: bool
+) -> None:
+    """The class names no type, or one whose extra specifications are not shown."""
+
+    async def go() -> World:
+        world = here()
+        world.shows_specs = not named
+        world.types[0] = FOR_SEVERAL if able else world.types[0]
+        driver = Driver(world)
+        troubles(world, driver, plan)
+        asked = wish(capabilities=(BLOCKS,), volume_type="plain" if named else "")
+        try:
+            made = await driver.insist(lambda it: it.volumes.create(asked))
+            assert able
+            assert made.multiattach
+        except Refused as refused:
+            assert refused.reason is Reason.INVALID
+            assert not able
+        await asyncio.sleep(5)
+        return world
+
+    assert len(run_in_virtual_time(go()).volumes) == able
+
+
+def test_a_copy_of_a_backup_that_is_for_one_server_is_taken_away_as_well(in_virtual_time: In) -> None:
+    world = here()
+    world.backups["b"] = Backup("b", "available", OTHER, 1, "2026-01-01T00:00:00")
+    world.backed_up["b"] = {}
+    asked = wish(capabilities=(BLOCKS,), source=Source(snapshot_id="b"))
+    assert refusal(in_virtual_time, Driver(world).volumes.create(asked)).reason is Reason.INVALID
+    assert not world.volumes
+
+
+def test_a_volume_that_cannot_even_be_deleted_is_told_of(in_virtual_time: In) -> None:
+    world = here()
+    world.failing = {"delete"}
+    asked = wish(capabilities=(BLOCKS,))
+    assert refusal(in_virtual_time, Driver(world).volumes.create(asked)).reason is Reason.FAILED
+
+
+class Free(ModelCinder):
+    """Cinder takes a type in any capitals, as MySQL does, and falls back from a zone it does not have."""
+
+    async def create_volume(self, request: VolumeRequest, hints: Hints | None = None) -> Volume:
+        shown = request.volume_type.strip().casefold()
+        taken = msgspec.structs.replace(request, volume_type=shown, availability_zone="")
+        return await super().create_volume(taken, hints)
+
+
+@settings(max_examples=60)
+@given(
+    plans,
+    st.sampled_from(["FAST", "fast ", "Fast"]),
+    st.sampled_from([{"zone": "az1"}, {"zones": ("az1",)}, {}]),
+    st.sampled_from([{"zone": "az1"}, {"zones": ("az2", "az1")}, {}]),
+)
+def test_what_cinder_makes_in_its_own_way_is_made_once_and_never_refused(
+    plan: list[str], word: str, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    """Also when the pod's place changes between two calls: the zone that is told is the volume's."""
+
+    async def go() -> World:
+        world = here()
+        driver = Driver(world, cinder=Free)
+        troubles(world, driver, plan)
+        for place in (first, then):
+            asked = wish(volume_type=word, **place)
+            made = await driver.insist(lambda it: it.volumes.create(asked))  # noqa: B023 - awaited here
+            assert (made.availability_zone, made.volume_type) == ("nova", "fast")
+        return world
+
+    world = run_in_virtual_time(go())
+    assert len(world.volumes) == 1
+    assert "list types" not in world.calls
 
 
 def test_nova_giving_up_is_told(in_virtual_time: In) -> None:
@@ -225,6 +319,35 @@ def test_a_type_is_changed_by_name_or_id_and_only_to_another(
     assert world.calls.count("retype volume") == calls
     assert (world.volumes[identifier].volume_type == "fast") is bool(calls)
     assert world.volumes[identifier].status == "in-use"
+
+
+@pytest.mark.parametrize(("wanted", "becomes"), [("FAST ", "fast"), ("fast", "fast"), ("Fast", "Fast")])
+def test_a_type_is_meant_to_the_letter_before_it_is_meant_nearly(
+    in_virtual_time: In, wanted: str, becomes: str
+) -> None:
+    world = here()
+    if wanted == "Fast":
+        world.types.append(VolumeType("t3", "Fast", {}))
+    identifier = put(world, volume())
+    in_virtual_time(Driver(world).volumes.modify(identifier, wanted))
+    assert world.volumes[identifier].volume_type == becomes
+
+
+def test_a_type_that_two_are_nearly_is_refused(in_virtual_time: In) -> None:
+    world = here()
+    world.types.append(VolumeType("t3", "Fast", {}))
+    modify = Driver(world).volumes.modify(put(world, volume()), "FAST")
+    assert refusal(in_virtual_time, modify).reason is Reason.INVALID
+
+
+def test_a_volume_that_a_host_has_is_not_deleted(in_virtual_time: In) -> None:
+    world = here()
+    identifier = put(world, volume(status="in-use", attachments=[Attachment(None, "at-host")]))
+    told = refusal(in_virtual_time, Driver(world).volumes.delete(identifier))
+    assert told.reason is Reason.PRECONDITION
+    assert "a host that is no server" in str(told)
+    in_virtual_time(Driver(world).volumes.unpublish(identifier, ""))
+    assert world.volumes[identifier].attachments
 
 
 def test_a_type_that_a_class_names_by_its_id_is_the_same_when_asked_again(in_virtual_time: In) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rooms.volumes.examples import BLOCKS, ONE, OTHER, SERVER, attached, volume
 
+from causeway.cloud.cinder_objects import Attachment
 from causeway.rooms.volumes.attachment import (
     PASSING,
     Attach,
@@ -12,11 +13,12 @@ from causeway.rooms.volumes.attachment import (
     Detach,
     Gone,
     Pass,
+    holders,
     settled,
     to_attach,
     to_detach,
 )
-from causeway.rooms.volumes.model import Capability, Reason, Refused
+from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
 
 statuses = st.sampled_from([*PASSING, "available", "in-use", "error", "maintenance"])
 servers = st.lists(st.sampled_from([SERVER, OTHER]), unique=True)
@@ -79,6 +81,34 @@ def test_what_forbids_it_is_told(found: Any) -> None:
 )
 def test_steps_to_detach(found: Any, step: object) -> None:
     assert to_detach(found, SERVER) == step
+
+
+HOST = Attachment(None, "at-host", "/dev/sda")
+"""A host has it that is no server: Cinder's attachments know that, and Nova does not."""
+
+
+def test_what_a_host_has_is_left_to_it_and_given_to_no_server() -> None:
+    found = volume(status="in-use", attachments=[HOST])
+    assert found.servers == []
+    assert "host" in holders(found)
+    with pytest.raises(Refused, match="a host that is no server") as refused:
+        to_attach(found, SERVER, ONE)
+    assert refused.value.reason is Reason.PRECONDITION
+    several = volume(status="in-use", attachments=[HOST], multiattach=True)
+    assert to_attach(several, SERVER, BLOCKS) == Attach()
+    for server in ("", SERVER):
+        assert to_detach(found, server) == Gone()
+    both = attached(SERVER)
+    shared = volume(status="in-use", attachments=[HOST, *both.attachments])
+    assert to_detach(shared, "") == Detach(tuple(both.attachments))
+
+
+def test_a_volume_that_is_only_read_comes_to_a_second_server_by_its_type_alone() -> None:
+    readers = Capability(Mode.MANY_READERS)
+    assert to_attach(volume(), SERVER, readers) == Attach()
+    assert to_attach(attached(OTHER, multiattach=True), SERVER, readers) == Attach()
+    with pytest.raises(Refused, match=OTHER):
+        to_attach(attached(OTHER), SERVER, readers)
 
 
 def test_without_a_server_it_is_detached_from_all() -> None:

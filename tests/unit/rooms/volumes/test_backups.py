@@ -1,6 +1,7 @@
 """Backups against volumes in memory: repeated, at once, with answers lost, and killed at any call."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -343,6 +344,14 @@ def test_volumes_a_claim_names_are_handed_on_by_their_ids(in_virtual_time: In) -
     made: Volume = in_virtual_time(near(world, "pvc-first", second, first, without=(second, "pvc-second")))
     assert world.hints == [Hints((first, second), (second,))]
     assert made.status == "available"
+
+
+@pytest.mark.parametrize("write", [str.upper, lambda it: it.replace("-", ""), lambda it: f"urn:uuid:{it}"])
+def test_an_id_may_be_written_in_any_way(in_virtual_time: In, write: Callable[[str], str]) -> None:
+    world = World()
+    first = put(world, volume("pvc-first", id="abcdefab-4444-4444-8444-444444444444"))
+    in_virtual_time(near(world, write(first), first))
+    assert world.hints == [Hints((first,))]
 
 
 @pytest.mark.parametrize("count", [0, 2])

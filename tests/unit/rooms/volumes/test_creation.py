@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.rooms.volumes.examples import CLUSTER, attached, snapshot, snapshot_wish, volume, wish
+from tests.unit.rooms.volumes.examples import BLOCKS, CLUSTER, attached, snapshot, snapshot_wish, volume, wish
 
 from causeway.cloud.ownership import owner_in_metadata
 from causeway.engine.storage.steps import Discard, Done, Wait
@@ -44,8 +44,6 @@ def test_what_is_found_is_judged_by_its_status(status: str, step: type) -> None:
         (wish(gib=2), volume()),
         (wish(capacity=Capacity(GIB, GIB)), volume(size=2)),
         (wish(volume_type="fast"), volume()),
-        (wish(zone="a"), volume()),
-        (wish(zones=("a", "b")), volume()),
         (wish(source=Source(snapshot_id=snapshot().id)), volume()),
         (wish(), volume(source_volid="x")),
     ],
@@ -55,6 +53,41 @@ def test_something_else_of_the_same_name_is_refused(asked: Any, found: Any) -> N
         judge(asked, found)
     assert refused.value.reason is Reason.EXISTS
     assert isinstance(judge(asked, volume(status="error")), Discard)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (wish(zone="a"), volume()),
+        (wish(zones=("a", "b")), volume()),
+        (wish(volume_type="PLAIN"), volume()),
+        (wish(volume_type="plain "), volume()),
+    ],
+)
+def test_what_cinder_made_of_a_wish_in_its_own_way_is_what_was_wished(asked: Any, found: Any) -> None:
+    assert judge(asked, found) == Done(found)
+
+
+SHARED = wish(capabilities=(BLOCKS,))
+
+
+def test_a_volume_for_one_server_made_for_several_is_taken_away() -> None:
+    step = judge(SHARED, volume())
+    assert isinstance(step, Discard)
+    assert step.refusal is not None
+    assert step.refusal.reason is Reason.INVALID
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        volume(multiattach=True),
+        attached("s"),
+        volume(metadata={CLUSTER_KEY: CLUSTER}),  # by cloud-provider-openstack's driver, which gives it away
+    ],
+)
+def test_what_somebody_may_have_is_not_taken_away(found: Any) -> None:
+    assert judge(SHARED, found) == Done(found)
 
 
 def test_a_volume_whose_restore_failed_is_not_there() -> None:
