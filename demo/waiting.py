@@ -8,6 +8,7 @@ from causeway.kit.errors import Problem
 from causeway.kit.progress import Phase
 
 T = TypeVar("T")
+_FIRST, _LONGEST = 0.2, 1.0  # seconds between two looks
 
 
 def until(phase: Phase, what: str, probe: Callable[[], T | None], *, seconds: float) -> T:
@@ -18,6 +19,7 @@ def until(phase: Phase, what: str, probe: Callable[[], T | None], *, seconds: fl
     phase.waiting_for(what)
     deadline = time.monotonic() + seconds
     last: object = None
+    pause = _FIRST
     while time.monotonic() < deadline:
         try:
             value = probe()
@@ -27,7 +29,8 @@ def until(phase: Phase, what: str, probe: Callable[[], T | None], *, seconds: fl
             if value:
                 return value
             last = value
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(_LONGEST, pause * 1.2)  # a look costs what the platform would do its work with
     raise Problem.of(
         phase.name,
         f"{what} did not come true within {seconds:.0f} s (last: {last})",

@@ -11,6 +11,7 @@ from typing import Any
 import openstack
 import yaml
 from openstack.config import OpenStackConfig
+from tests.pace import pauses
 
 ROLES = ("member", "load-balancer_member")
 CLOUD = "openstack"
@@ -145,7 +146,8 @@ def clear_volumes(cloud: Any) -> None:
 def until(condition: Any, seconds: float = 300.0) -> Any:
     """Wait for a condition; return what it returned."""
     deadline = time.monotonic() + seconds
+    pause = pauses()
     while not (found := condition()):
         assert time.monotonic() < deadline, "the condition was not met in time"
-        time.sleep(0.2)
+        time.sleep(next(pause))
     return found

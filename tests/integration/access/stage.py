@@ -16,6 +16,7 @@ from uuid import uuid4
 import yaml
 from tests.integration.kube_api import KubeApi
 from tests.integration.projects import CLOUD, Project, until
+from tests.pace import pauses
 from tests.ports import free_port
 
 from causeway.cloud.ownership import Owner
@@ -227,11 +228,11 @@ class Stage:
 
     async def come(self, look: Callable[[], Awaitable[Any]], what: str, seconds: float = 240.0) -> Any:
         """Look until there is something to see, and return it."""
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, pauses()
         while not (found := await look()):
             logs = "".join(each.log[-3000:] for each in self.programs)
             assert time.monotonic() < deadline, f"waited in vain for {what}\n{logs}"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(next(pause))
         return found
 
     async def find(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:

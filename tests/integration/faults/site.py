@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.pods.tenant import Tenant
+from tests.pace import pauses
 from tests.ports import free_port
 
 _LAUNCHER = Path(__file__).with_name("run_controller.py")
@@ -51,9 +52,9 @@ class Site(Tenant):
         balancing: Any = self.connection.load_balancer
         for balancer in balancing.load_balancers():
             balancing.delete_load_balancer(balancer, cascade=True)
-        deadline = time.monotonic() + 120
+        deadline, pause = time.monotonic() + 120, pauses()
         while list(balancing.load_balancers()) and time.monotonic() < deadline:
-            time.sleep(0.5)
+            time.sleep(next(pause))
         network = self.connection.network
         for address in network.ips(project_id=self.project.id):
             network.delete_ip(address)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from tests.integration.faults import policies
 from tests.integration.faults.site import Site
+from tests.pace import pauses
 
 from causeway.cloud import errors
 from causeway.cloud.neutron import Neutron
@@ -38,17 +39,17 @@ class World:
 
     async def until(self, what: str, look: Callable[[], Awaitable[T | None]], seconds: float = 120.0) -> T:
         """Return what ``look`` finds, once it finds something."""
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, pauses()
         while True:
             found = await look()
             if found is not None and found is not False:
                 return found
             assert time.monotonic() < deadline, f"in {seconds:.0f} s not: {what}"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(next(pause))
 
     async def like(self, seconds: float = 600.0) -> None:
         """Return once the cloud equals what Kubernetes says, at two looks in a row."""
-        deadline, calm = time.monotonic() + seconds, 0
+        deadline, calm, pause = time.monotonic() + seconds, 0, pauses(0.5, 4.0)
         while calm < 2:
             try:
                 found = await self.differences()
@@ -56,7 +57,7 @@ class World:
                 found = [f"there is no answer: {error}"]
             calm = 0 if found else calm + 1
             assert time.monotonic() < deadline, f"after {seconds:.0f} s:\n" + "\n".join(found)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5 if calm else next(pause))
 
     async def differences(self) -> list[str]:
         """Return every way in which the cloud is not what Kubernetes says, in words."""
@@ -234,14 +235,14 @@ class World:
 
         A port that Octavia left when Neutron died under it is let alone for two minutes.
         """
-        deadline, now = time.monotonic() + seconds, set[str]()
+        deadline, now, pause = time.monotonic() + seconds, set[str](), pauses(0.5, 4.0)
         while True:
             with contextlib.suppress(errors.CloudError):
                 now = await self.inventory()
             if now == before:
                 return
             assert time.monotonic() < deadline, f"left over: {now - before}; missing: {before - now}"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(next(pause))
 
 
 def _unlike(service: Object, parts: list[Object], balancers: list[Object], addresses: list[Any]) -> list[str]:

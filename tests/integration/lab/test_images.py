@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.pace import pauses
 
 from causeway.lab.images import glance
 from causeway.lab.images.build import NodeImage
@@ -36,10 +37,10 @@ def causeway(*words: str) -> str:
 
 def until(condition: Callable[[], Any], what: str) -> Any:
     """Wait for a condition; return what it returned."""
-    deadline = time.monotonic() + LIMIT
+    deadline, pause = time.monotonic() + LIMIT, pauses()
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.2)
+        time.sleep(next(pause))
     return found
 
 

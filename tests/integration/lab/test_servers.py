@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from openstack.exceptions import NotFoundException
 from tests.integration.lab import small_image
+from tests.pace import pauses
 
 from causeway.lab.leftovers import CGROUPS
 from causeway.lab.settings import Settings
@@ -30,10 +31,10 @@ USER_DATA = "#cloud-config\nruncmd: [[sh, -c, 'echo from-user-data > /root/proof
 
 def until(condition: Callable[[], Any], what: str) -> Any:
     """Wait for a condition; return what it returned."""
-    deadline = time.monotonic() + LIMIT
+    deadline, pause = time.monotonic() + LIMIT, pauses()
     while not (found := condition()):
         assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.2)
+        time.sleep(next(pause))
     return found
 
 

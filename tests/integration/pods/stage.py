@@ -22,6 +22,7 @@ from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.pods.player import Player
 from tests.integration.pods.tenant import Tenant
+from tests.pace import pauses
 from tests.ports import free_port
 
 from causeway.cloud.neutron import Neutron, Port, Trunk
@@ -132,13 +133,13 @@ class Watched(Generic[T]):
 
     async def come(self, look: Callable[[], Awaitable[Any]], seconds: float = DEADLINE) -> Any:
         """Look until there is something to see."""
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, pauses()
         while True:
             self.controller.keep()
             if found := await look():
                 return found
             assert time.monotonic() < deadline, f"not in time\n{self.controller.log[-3000:]}"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(next(pause))
 
 
 @dataclass(frozen=True)

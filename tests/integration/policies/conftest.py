@@ -16,6 +16,7 @@ from tests.integration import projects
 from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
 from tests.integration.policies.traffic import Chassis, Host, Hosts
+from tests.pace import pauses
 
 from causeway.cloud.errors import Conflict, NotFound
 from causeway.cloud.security_groups import SecurityGroups
@@ -203,10 +204,10 @@ class Stage:
 
     async def come(self, look: Callable[[], Awaitable[bool]], seconds: float = DEADLINE) -> None:
         """Look until it is as it should be."""
-        deadline = time.monotonic() + seconds
+        deadline, pause = time.monotonic() + seconds, pauses()
         while not await look():
             assert time.monotonic() < deadline
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(next(pause))
 
     async def settle(self, seconds: float = DEADLINE) -> None:
         """Wait until nothing is left to do."""

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from openstack.config import OpenStackConfig
 from tests.integration.kube_api import KubeApi
+from tests.pace import pauses
 
 from causeway.cloud.neutron import Neutron
 from causeway.cloud.octavia import Octavia
@@ -88,9 +89,9 @@ def _clear(cloud: Any) -> None:
     network = cloud.network
     for balancer in cloud.load_balancer.load_balancers():
         cloud.load_balancer.delete_load_balancer(balancer, cascade=True)
-    deadline = time.monotonic() + 240
+    deadline, pause = time.monotonic() + 240, pauses()
     while list(cloud.load_balancer.load_balancers()) and time.monotonic() < deadline:
-        time.sleep(0.5)
+        time.sleep(next(pause))
     for address in network.ips(project_id=cloud.current_project_id):
         network.delete_ip(address)
     for router in network.routers(project_id=cloud.current_project_id):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 from tests.integration.services.conftest import POD_CIDR, Doors, Project, Room
+from tests.pace import pauses
 
 from causeway.cloud.octavia_objects import LoadBalancer, StatusTree
 from causeway.cloud.octavia_providers import OVN
@@ -30,13 +31,13 @@ Fronts = dict[str, list[str]]
 
 async def until(what: str, probe: Callable[[], Awaitable[T | None]], seconds: float = 240.0) -> T:
     """Return what ``probe`` finds, once it finds something."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, pauses()
     while True:
         found = await probe()
         if found is not None and found is not False:
             return found
         assert time.monotonic() < deadline, f"in {seconds:.0f} s not: {what}"
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(next(pause))
 
 
 def service(name: str, ports: list[tuple[str, int, str]] = PORTS, **spec: Any) -> dict[str, Any]:
