@@ -10,8 +10,9 @@ _HAPROXY = "haproxy.router.openshift.io/"
 _ROUTER = "router.openshift.io/"
 
 _TIME = re.compile(r"([1-9][0-9]*)(us|ms|s|m|h|d)?", re.ASCII)
-_UNITS = {"us": 0.001, "ms": 1.0, "s": 1e3, "m": 60e3, "h": 3600e3, "d": 86400e3}
+_UNITS = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 _LONGEST = 2**31 - 1  # milliseconds HAProxy can count
+_DIGITS = 19  # of a number that is read at all: Python refuses to read one of some thousands
 _COOKIE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HSTS = re.compile(
     r"(?:(?:includeSubDomains|preload)\s*;\s*)*max-age\s*=\s*(?:\d+|\"\d+\")"
@@ -140,16 +141,27 @@ def _time(asked: Mapping[str, str], name: str) -> int:
     found = _TIME.fullmatch(value)
     if found is None:
         raise Misread(f"annotation {name}: {value!r} is no time, as in 30s, 500ms, 5m")
-    return max(1, min(_LONGEST, int(int(found[1]) * _UNITS[found[2] or "ms"])))
+    if len(found[1]) > _DIGITS:
+        return _LONGEST
+    return max(1, min(_LONGEST, int(found[1]) * _UNITS[found[2] or "ms"] // 1000))
 
 
 def _number(asked: Mapping[str, str], name: str) -> int:
     value = asked.get(name, "")
     if not value:
         return 0
-    if not (value.isascii() and value.isdigit()) or int(value) > _LONGEST:
+    number = whole(value)
+    if number is None or number > _LONGEST:
         raise Misread(f"annotation {name}: {value!r} is no number")
-    return int(value)
+    return number
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that ``text`` is, None if it is none, or one of very many digits."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _DIGITS else None
 
 
 def _flag(asked: Mapping[str, str], name: str) -> bool:

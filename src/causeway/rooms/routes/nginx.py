@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from causeway.rooms.routes.annotations import Misread
+from causeway.rooms.routes.annotations import Misread, whole
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 _HAPROXY = "haproxy.router.openshift.io/"
@@ -228,9 +228,10 @@ def _limits(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(name: str, value: str) -> int:
-    if value and not (value.isascii() and value.isdigit()):
+    number = whole(value or "0")
+    if number is None:
         raise Misread(f"annotation {PREFIX}{name}: {value!r} is no number")
-    return int(value or 0)
+    return number
 
 
 def _flag(asked: Mapping[str, str], name: str, *, usual: bool = False) -> bool:

@@ -28,7 +28,7 @@ from causeway.rooms.routes.config import (
     kind_name,
 )
 from causeway.rooms.routes.endpoints import SlicesOf, services_of
-from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal, Wish
+from causeway.rooms.routes.model import Entry, Item, Kind, MapKey, Refusal, Wish, stumbled
 from causeway.rooms.routes.plan import Step, plan
 from causeway.rooms.routes.registry import Registry
 from causeway.rooms.routes.site import Running, Slots, Wanted, among
@@ -218,7 +218,7 @@ class Router:
             self._refusals.pop(key, None)
             if route is None:
                 continue
-            verdict = self.registry.verdict(key) or compile_route(route, self._slices, self._offer)
+            verdict = self.registry.verdict(key) or self._compiled(key, route)
             kind = _kind_of(verdict) if isinstance(verdict, Entry) else None
             if kind in self._bad:
                 verdict = Refusal("ExtendedValidationFailed", self._bad[kind])
@@ -226,6 +226,14 @@ class Router:
                 self._entries[key] = verdict
             else:
                 self._refusals[key] = verdict
+
+    def _compiled(self, key: str, route: Route) -> Entry | Refusal:
+        """Compile a route; whatever fails in doing so is this route's, and not the others'."""
+        try:
+            return compile_route(route, self._slices, self._offer)
+        except Exception as error:
+            log.exception("a route could not be compiled", route=key)
+            return Refusal("ExtendedValidationFailed", stumbled(error))
 
     def _place(self, keys: Iterable[str]) -> tuple[set[Item], set[str]]:
         """Give routes their backends; return the items that may have changed, and who got none."""

@@ -1,7 +1,10 @@
+import contextlib
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import (
     OFFER,
     behind,
@@ -15,6 +18,7 @@ from tests.unit.rooms.routes.examples import (
 from tests.unit.rooms.routes.gateway_examples import derived, gateway, http
 
 from causeway.kube.routes import RouteSpec, RouteTarget
+from causeway.rooms.routes import annotations
 from causeway.rooms.routes.model import Kind, Refusal, Way
 from causeway.rooms.routes.parts import Part
 
@@ -301,3 +305,27 @@ def test_a_refusal_says_nothing_of_a_key() -> None:
     found = compiled(route(tls=tls))
     assert isinstance(found, Refusal)
     assert KEY[40:80] not in found.message
+
+
+@pytest.mark.parametrize("digits", [10, 20, 309, 5000])
+def test_a_number_of_many_digits_is_refused_or_as_much_as_can_be(digits: int) -> None:
+    many = "9" * digits
+    for unit in ("", "us", "d"):
+        long = entry(route(annotations={f"{HAPROXY}timeout": many + unit}))
+        assert 0 < int({name: value for name, _, value in behind(long).options}["timeout"]) < 2**31
+    for name in ("pod-concurrent-connections", "rate-limit-connections.rate-tcp"):
+        asked = {f"{HAPROXY}rate-limit-connections": "true", HAPROXY + name: many}
+        assert f"{name}: " in refused(route(annotations=asked))
+    zeros = entry(route(annotations={f"{HAPROXY}pod-concurrent-connections": "0" * digits + "5"}))
+    assert behind(zeros).servers[0][2].endswith("maxconn 5")
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(annotations._KNOWN)),
+        st.text() | st.from_regex(r"[0-9]+(us|ms|s|m|h|d)?", fullmatch=True) | st.just("true"),
+    )
+)
+def test_any_annotations_are_read_or_misread(given: dict[str, str]) -> None:
+    with contextlib.suppress(annotations.Misread):
+        annotations.read(given)

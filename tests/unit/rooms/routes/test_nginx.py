@@ -1,4 +1,8 @@
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import behind
 from tests.unit.rooms.routes.ingress_examples import (
     NGINX,
@@ -136,3 +140,20 @@ def test_other_expressions_are_refused(text: str, target: str) -> None:
 
 def test_an_expression_without_a_rewrite_is_refused() -> None:
     assert "expressions are not supported" in refusal("/a/[0-9]+", use_regex="true")
+
+
+@pytest.mark.parametrize("name", ["proxy-read-timeout", "limit-rps", "limit-rpm", "limit-connections"])
+@pytest.mark.parametrize("digits", [400, 4300, 5000])
+def test_a_number_of_many_digits_is_refused(name: str, digits: int) -> None:
+    assert name in refusal(**{name: "9" * digits})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*nginx.SAME, *nginx.ELSEWHERE, *nginx.GUARDS, *nginx.INSTEAD]),
+        st.text() | st.from_regex(r"[0-9]+s?", fullmatch=True),
+    )
+)
+def test_any_annotations_are_translated_or_misread(given: dict[str, str]) -> None:
+    with contextlib.suppress(annotations.Misread):
+        nginx.translate({NGINX + name: value for name, value in given.items()})
