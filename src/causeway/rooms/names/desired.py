@@ -5,13 +5,14 @@ its kind in ``model.RANKS``. Its place in ``Desired.known`` lets this room delet
 taken over from external-dns.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import LoadBalancerStatus, Node, Service, key_of
 from causeway.kube.routes import Route, RouteIngress
 from causeway.rooms.names.annotations import absolute, read, record_type
-from causeway.rooms.names.attached import NONE, Gateways, of_attached
+from causeway.rooms.names.attached import NONE, Gateways, of_attached, source_of_attached
 from causeway.rooms.names.model import (
     ALWAYS_KNOWN,
     INGRESS,
@@ -26,6 +27,9 @@ from causeway.rooms.names.model import (
     Wish,
 )
 from causeway.rooms.names.wishes import by_wildcard, places_of, source_from, unread, wishes
+
+T = TypeVar("T")
+_Read = Callable[[T, Setting], Iterator[Wish | Note]]
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
@@ -47,14 +51,28 @@ def desired(
 ) -> Desired:
     """Return what all want together."""
     services = [each for each in services if not each.metadata.deletion_timestamp]
+    defects: dict[str, Exception] = {}
+
+    def of(things: Iterable[T], read: _Read[T], source: Callable[[T], Source]) -> Iterator[Wish | Note]:
+        """Yield what objects want; one of them that fails is told, and does not take the others along."""
+        for each in things:
+            try:
+                found = list(read(each, setting))
+            except Exception as error:
+                defects[source(each).resource] = error
+                found = [_stumbled(source(each), error)]
+            yield from found
+
     found = [
         *of_platform(setting),
-        *(each for service in services for each in of_service(service, setting)),
-        *(each for node in nodes for each in of_node(node, setting)),
-        *(each for route in routes for each in of_route(route, setting)),
-        *(each for ingress in ingresses for each in of_ingress(ingress, setting)),
-        *(each for route in gateways.routes for each in of_attached(route, gateways, setting)),
+        *of(services, of_service, source_of),
+        *of(nodes, of_node, source_of_node),
+        *of(routes, of_route, source_of_route),
+        *of(ingresses, of_ingress, source_of_ingress),
+        *of(gateways.routes, lambda each, setting: of_attached(each, gateways, setting), source_of_attached),
     ]
+    legible = [each for each in services if source_of(each).resource not in defects]
+    elsewhere = {source_of(each).resource for each in legible if _published_elsewhere(each)}
     wanted = [each for each in found if isinstance(each, Wish)]
     notes = [each for each in found if isinstance(each, Note)]
     outside = [
@@ -70,8 +88,9 @@ def desired(
     return Desired(
         tuple(each for each in wanted if setting.zone_of(each.name) is not None),
         tuple(dict.fromkeys([*notes, *outside])),
-        frozenset(source_of(each).resource for each in services if _published_elsewhere(each)),
+        frozenset(elsewhere | defects.keys()),
         ALWAYS_KNOWN | gateways.known,
+        defects,
     )
 
 
@@ -185,6 +204,12 @@ def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
     for order, name in enumerate(names):
         targets = said.targets or places_of(name, places, setting)
         yield from wishes([name], targets, source, said.ttl, first=order)
+
+
+def _stumbled(source: Source, error: Exception) -> Note:
+    cause = f"what is asked for could not be read ({type(error).__name__}), which is a defect"
+    remedy = "Its records stay as they are. Report it, with what the log says."
+    return Note(source, "NotRead", cause, remedy)
 
 
 def _admitted(ingress: RouteIngress) -> bool:

@@ -74,3 +74,15 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 def test_any_annotations_can_be_read(annotations: Mapping[str, str]) -> None:
     found = read(annotations)
     assert all(absolute(each) == each for each in found.hostnames)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 310 + "h", "1" + "0" * 400 + "ms", "٣m", "1h" * 30])
+def test_a_ttl_of_many_digits_is_left_out_and_told(text: str) -> None:
+    found = said(ttl=text, hostname="a.example.org")
+    assert (found.ttl, found.hostnames, len(found.errors)) == (None, ("a.example.org.",), 1)
+
+
+@given(st.from_regex(r"([0-9]+(\.[0-9]+)?(h|m|s|ms)?)+", fullmatch=True))
+def test_any_ttl_can_be_read(text: str) -> None:
+    found = said(ttl=text)
+    assert found.ttl is None or 0 < found.ttl < 2**31

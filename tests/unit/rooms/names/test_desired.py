@@ -18,6 +18,7 @@ from causeway.kube.gateways import HTTPRoute, TLSRoute
 from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import Service, key_of
 from causeway.kube.routes import Route
+from causeway.rooms.names.annotations import Annotations, read
 from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Desired, Note, Record
@@ -405,3 +406,19 @@ def test_nobody_takes_a_host_that_the_wildcard_answers_by_whatever_he_has(
     assert having <= {"one"}
     told = {(each.source.namespace, each.source.name) for each in notes}
     assert {key_of(each) for each in others if isinstance(each, Service)} <= {"/".join(each) for each in told}
+
+
+def test_a_defect_that_one_object_hits_leaves_its_records_and_concerns_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(annotations: dict[str, str], *rest: str) -> Annotations:
+        if annotations:
+            raise ZeroDivisionError
+        return read(annotations, *rest)
+
+    monkeypatch.setattr("causeway.rooms.names.desired.read", failing)
+    found = wanted(service("bad", "192.0.2.8", annotations={"ttl": "9"}), service("web", "192.0.2.7"))
+    assert short(found) == [("web.shop", "A", ("192.0.2.7",))]
+    assert found.untouched == {"service/shop/bad"}
+    assert reasons(found) == ["NotRead"]
+    assert set(found.defects) == {"service/shop/bad"}
