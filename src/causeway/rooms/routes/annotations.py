@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from causeway.rooms.routes.bounds import LONGEST_COOKIE, LONGEST_VALUE
+
 _HAPROXY = "haproxy.router.openshift.io/"
 _ROUTER = "router.openshift.io/"
 
@@ -74,9 +76,15 @@ def read(annotations: Mapping[str, str]) -> Options:
         limits=_limits(asked),
         connections_per_server=_number(asked, f"{_HAPROXY}pod-concurrent-connections"),
         cookies=not _flag(asked, f"{_HAPROXY}disable_cookies"),
-        cookie=_matching(asked, f"{_ROUTER}cookie_name", _COOKIE, "letters, digits, _ and -"),
+        cookie=_matching(
+            asked, f"{_ROUTER}cookie_name", _COOKIE, "letters, digits, _ and -", longest=LONGEST_COOKIE
+        ),
         same_site=_one_of(asked, f"{_ROUTER}cookie-same-site", ("Lax", "Strict", "None")) or "None",
-        hsts=_matching(asked, f"{_HAPROXY}hsts_header", _HSTS, "as in max-age=31536000;includeSubDomains"),
+        hsts=" ".join(  # of several lines one, which is all HAProxy can have
+            _matching(
+                asked, f"{_HAPROXY}hsts_header", _HSTS, "as in max-age=31536000;includeSubDomains"
+            ).split()
+        ),
         forwarded=_one_of(
             asked, f"{_HAPROXY}set-forwarded-headers", ("append", "replace", "if-none", "never")
         ),
@@ -126,8 +134,17 @@ def _one_of(asked: Mapping[str, str], name: str, choices: tuple[str, ...]) -> st
     return value
 
 
-def _matching(asked: Mapping[str, str], name: str, pattern: re.Pattern[str], form: str) -> str:
+def _matching(
+    asked: Mapping[str, str],
+    name: str,
+    pattern: re.Pattern[str],
+    form: str,
+    *,
+    longest: int = LONGEST_VALUE,
+) -> str:
     value = asked.get(name, "")
+    if len(value) > longest:
+        raise Misread(f"annotation {name}: is longer than {longest} characters")
     if value and not pattern.fullmatch(value):
         raise Misread(f"annotation {name}: {value!r} is not in its form: {form}")
     return value

@@ -14,6 +14,7 @@ from causeway.kube.objects import Meta, Service
 from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
 from causeway.rooms.routes.annotations import Misread
+from causeway.rooms.routes.bounds import LONGEST_VALUE
 from causeway.rooms.routes.endings import Endings, SecretOf
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.nginx import Translation
@@ -138,6 +139,10 @@ class _Deriving:
             if path.path not in ("", "/") or path.path_type == "Exact":
                 raise Refused(f"path {path.path}: passed-through TLS shows no paths")
             return _Place("")
+        if len(asked.target) > LONGEST_VALUE:
+            raise Refused(
+                f"annotation {nginx.PREFIX}rewrite-target: is longer than {LONGEST_VALUE} characters"
+            )
         if asked.target and not _TARGET.fullmatch(asked.target.removesuffix("$1").removesuffix("$2")):
             raise Refused(f"annotation {nginx.PREFIX}rewrite-target: {asked.target!r} cannot be followed")
         if "$" in asked.target:

@@ -333,7 +333,8 @@ class Router:
         """Refuse routes whose kind HAProxy would not accept: they must not keep the others waiting."""
         path = self.directory / "check.cfg"
         for name, kind in list(kinds.items()):
-            if not kind.lines or name in self._slots.counts:
+            own = kind.lines or kind.cookie not in ("", self._front.cookie)
+            if not own or name in self._slots.counts:
                 continue
             text = configuration(self._front, self._files, {kind: 1}, {}, "")
             await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)

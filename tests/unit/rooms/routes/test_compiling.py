@@ -1,4 +1,5 @@
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,15 +16,28 @@ from tests.unit.rooms.routes.examples import (
     route,
     slice_of,
 )
-from tests.unit.rooms.routes.gateway_examples import derived, gateway, http
+from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, rule
 
 from causeway.kube.routes import RouteSpec, RouteTarget
 from causeway.rooms.routes import annotations
-from causeway.rooms.routes.model import Kind, Refusal, Way
+from causeway.rooms.routes.bounds import unfit
+from causeway.rooms.routes.commands import Files, commands
+from causeway.rooms.routes.compiling import wishes
+from causeway.rooms.routes.model import Kind, MapKey, Refusal, Way
 from causeway.rooms.routes.parts import Part
+from causeway.rooms.routes.plan import Step
 
 HAPROXY = "haproxy.router.openshift.io/"
+EDGE = {"termination": "edge"}
 CERTIFICATE, KEY = certificate()
+TLSES = (None, EDGE, {"termination": "passthrough"})
+VALUES = (
+    st.text()
+    | st.from_regex(r"[0-9]+(us|ms|s|m|h|d)?", fullmatch=True)
+    | st.from_regex(annotations._HSTS, fullmatch=True)
+    | st.from_regex(annotations._TARGET, fullmatch=True)
+    | st.sampled_from(["true", "false", "10.0.0.0/9 2001:db8::/33", "random", "Lax", "x" * 200])
+)
 
 
 def test_a_plain_route() -> None:
@@ -320,12 +334,74 @@ def test_a_number_of_many_digits_is_refused_or_as_much_as_can_be(digits: int) ->
     assert behind(zeros).servers[0][2].endswith("maxconn 5")
 
 
-@given(
-    st.dictionaries(
-        st.sampled_from(sorted(annotations._KNOWN)),
-        st.text() | st.from_regex(r"[0-9]+(us|ms|s|m|h|d)?", fullmatch=True) | st.just("true"),
-    )
-)
+@given(st.dictionaries(st.sampled_from(sorted(annotations._KNOWN)), VALUES))
 def test_any_annotations_are_read_or_misread(given: dict[str, str]) -> None:
     with contextlib.suppress(annotations.Misread):
         annotations.read(given)
+
+
+LONG = "/" + "a" * 1024
+
+
+def test_nothing_is_so_long_that_haproxy_would_read_it_as_two() -> None:
+    assert "spec.path: is longer than 1024" in refused(route(path=LONG))
+    assert entry(route(path=LONG[:1024]))
+    for name, value in (
+        (f"{HAPROXY}rewrite-target", LONG),
+        (f"{HAPROXY}hsts_header", "max-age=1" + " ; preload" * 200),
+        ("router.openshift.io/cookie_name", "a" * 129),
+    ):
+        assert f"{name}: is longer than" in refused(route(annotations={name: value}, tls=EDGE))
+    header = {"name": "X", "action": {"type": "Set", "set": {"value": "a" * 16_385}}}
+    assert "longer than 16384" in refused(route(httpHeaders={"actions": {"request": [header]}}))
+
+
+def test_a_rule_of_gateway_api_is_bounded_as_well() -> None:
+    (attached,) = derived(gateway(), http(rule("shop", path=LONG))).attached["HTTPRoute one/shop"]
+    assert attached.accepted is not None
+    assert "longer than 1024" in attached.accepted.message
+
+
+@pytest.mark.parametrize("value", ["a" * 16_000, "two\nlines", "a\ttab", "\x7f"])
+def test_no_entry_that_haproxy_cannot_read_gets_by(value: str) -> None:
+    found = entry(route())
+    bad = [
+        msgspec.structs.replace(found, texts=(("held", "a.example", value),)),
+        msgspec.structs.replace(found, ways=(Way("prefix", f"p{value}/"),)),
+        msgspec.structs.replace(
+            found, backend=msgspec.structs.replace(behind(found), options=(("hsts", "", value),))
+        ),
+    ]
+    assert not unfit(found)
+    assert all(map(unfit, bad))
+    assert unfit(msgspec.structs.replace(found, ways=(Way("passthrough-wildcard", ""),)))
+
+
+@pytest.mark.parametrize("path", ["/a<<", "/<", "/a>b"])
+def test_a_path_has_nothing_that_haproxys_commands_mean(path: str) -> None:
+    assert "spec.path" in refused(route(path=path))
+
+
+def test_white_space_of_hsts_is_one_space() -> None:
+    value = "max-age=31536000;\n\tincludeSubDomains ;\r\n preload"
+    found = entry(route(annotations={f"{HAPROXY}hsts_header": value}, tls=EDGE))
+    assert ("hsts", "", "max-age=31536000; includeSubDomains ; preload") in behind(found).options
+
+
+@given(
+    st.text(), st.dictionaries(st.sampled_from(sorted(annotations._KNOWN)), VALUES), st.sampled_from(TLSES)
+)
+def test_whatever_a_route_says_its_lines_are_whole(path: str, said: dict[str, str], tls: Any) -> None:
+    found = compiled(route(path=path, annotations=said, tls=tls))
+    if isinstance(found, Refusal):
+        return
+    files = Files(Path("/run/router"))
+    for item, wish in wishes(found, "http-random-options-012345678901-10000"):
+        verbs: list[Step] = [Step("add", item, wish.value, wish.detail), Step("remove", item)]
+        for command in (
+            each for step in verbs[: isinstance(item, MapKey) + 1] for each in commands(step, files)
+        ):
+            assert len(command.text) < 16_384
+            assert command.text.isascii()
+            assert command.text.isprintable()
+            assert not command.text.endswith("<<")

@@ -157,3 +157,7 @@ def test_a_number_of_many_digits_is_refused(name: str, digits: int) -> None:
 def test_any_annotations_are_translated_or_misread(given: dict[str, str]) -> None:
     with contextlib.suppress(annotations.Misread):
         nginx.translate({NGINX + name: value for name, value in given.items()})
+
+
+def test_a_path_that_all_are_rewritten_to_is_bounded() -> None:
+    assert "rewrite-target: is longer than 1024" in refusal(rewrite_target="/" + "a" * 1024)

@@ -105,6 +105,15 @@ async def test_a_kind_haproxy_does_not_accept_is_refused_alone(world: World) -> 
     assert world.router.outcome("one/shop") is True
 
 
+async def test_a_cookie_haproxy_does_not_accept_is_refused_alone(world: World) -> None:
+    named = {"router.openshift.io/cookie_name": "nonsense"}
+    world.router.put(route("bad", host="bad.apps.example", annotations=named))
+    world.router.put(route())
+    await world.router.round()
+    assert isinstance(world.router.outcome("one/bad"), Refusal)
+    assert world.router.outcome("one/shop") is True
+
+
 async def test_when_no_spare_is_left_one_load_makes_room_for_all(world: World) -> None:
     world.router.put(route())
     await world.router.round()
