@@ -22,8 +22,11 @@ _HSTS = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _TARGET = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*", re.ASCII)
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False", ""})
+TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False", ""})
+
+RANGES = (f"{_HAPROXY}ip_allowlist", f"{_HAPROXY}ip_whitelist")
+"""Who may, by the newer name and the older one, which counts only if the newer one says nothing."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -183,23 +186,21 @@ def whole(text: str) -> int | None:
 
 def _flag(asked: Mapping[str, str], name: str) -> bool:
     value = asked.get(name, "")
-    if value not in _TRUE | _FALSE:
+    if value not in TRUE | FALSE:
         raise Misread(f"annotation {name}: {value!r} is neither true nor false")
-    return value in _TRUE
+    return value in TRUE
 
 
 def _networks(asked: Mapping[str, str]) -> Iterator[Network]:
-    for name in ("ip_allowlist", "ip_whitelist"):
-        text = asked.get(_HAPROXY + name, "")
+    for name in RANGES:
+        text = asked.get(name, "")
         if not text:
             continue
         for word in text.split():
             try:
                 yield ipaddress.ip_network(word, strict=False)
             except ValueError:
-                raise Misread(
-                    f"annotation {_HAPROXY}{name}: {word!r} is neither an address nor a range"
-                ) from None
+                raise Misread(f"annotation {name}: {word!r} is neither an address nor a range") from None
         return  # the newer name is the one that counts
 
 

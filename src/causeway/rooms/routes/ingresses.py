@@ -13,7 +13,7 @@ from causeway.kube.ingresses import Ingress, IngressBackend, IngressPath, Ingres
 from causeway.kube.objects import Meta, Service
 from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
-from causeway.rooms.routes.annotations import Misread
+from causeway.rooms.routes.annotations import RANGES, Misread
 from causeway.rooms.routes.bounds import LONGEST_VALUE
 from causeway.rooms.routes.endings import Endings, SecretOf
 from causeway.rooms.routes.model import Refusal, Refused
@@ -70,7 +70,10 @@ class _Deriving:
             self._wrong = str(error)
         self._endings = Endings(ingress, self._asked, secrets, self._tell)
         own = {name: text for name, text in self._meta.annotations.items() if name.startswith(_OWN)}
-        self._annotations = dict(self._asked.annotations) | own
+        asked = dict(self._asked.annotations)
+        if any(own.get(name, "").strip() for name in RANGES):
+            asked.pop(RANGES[0], None)  # the older name of a Route's comes first as well
+        self._annotations = asked | own
         # Each once, in order.
         self.notes = dict.fromkeys(Refusal("AnnotationIgnored", text) for text in self._asked.notes)
         self.parts: dict[tuple[str, str, Match], Part] = {}
