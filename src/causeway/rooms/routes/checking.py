@@ -44,5 +44,3 @@ def _check_tls(tls: RouteTLS) -> None:
         raise Refused("spec.tls: passthrough termination does not support certificates")
     if tls.termination == "edge" and tls.destination_ca_certificate:
         raise Refused("spec.tls: edge termination does not support destination certificates")
-    if tls.key and not tls.certificate:
-        raise Refused("spec.tls.key: there is no certificate for it")

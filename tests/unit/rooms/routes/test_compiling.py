@@ -243,7 +243,6 @@ def test_cookies_can_be_done_without() -> None:
         ({"tls": {"termination": "passthrough", "certificate": "x"}}, "does not support certificates"),
         ({"tls": {"termination": "passthrough"}, "path": "/a"}, "does not support paths"),
         ({"tls": {"termination": "edge", "destinationCACertificate": "x"}}, "destination certificates"),
-        ({"tls": {"termination": "edge", "key": KEY}}, "no certificate"),
         ({"tls": {"termination": "edge", "certificate": "x", "key": KEY}}, "certificate: cannot be read"),
         ({"tls": {"termination": "edge", "certificate": CERTIFICATE}}, "no private key"),
         (
@@ -405,3 +404,8 @@ def test_whatever_a_route_says_its_lines_are_whole(path: str, said: dict[str, st
             assert command.text.isascii()
             assert command.text.isprintable()
             assert not command.text.endswith("<<")
+
+
+def test_a_key_without_a_certificate_is_not_used() -> None:
+    found = entry(route(tls=EDGE | {"key": KEY}))
+    assert found.certificates == ()
