@@ -86,12 +86,18 @@ def absolute(name: str) -> str | None:
 
 
 def target(text: str) -> str | None:
-    """Return where a name can lead, an address or an absolute name, None if it is neither."""
+    """Return where a name can lead, an address or an absolute name, None if it is neither.
+
+    An address with a zone is none: any text may follow the ``%``. Nor are digits at the end of a name one:
+    it would be an address that is written wrongly.
+    """
     try:
-        return str(ip_address(text))
+        return str(ip_address(text)) if "%" not in text else None
     except ValueError:
         name = absolute(text)
-    return None if name is None or name.startswith("*") else name
+    if name is None or name.startswith("*") or name.split(".")[-2].isdigit():
+        return None
+    return name
 
 
 def record_type(target: str) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import LoadBalancerStatus, Node, Service, key_of
 from causeway.kube.routes import Route, RouteIngress
-from causeway.rooms.names.annotations import absolute, read, record_type
+from causeway.rooms.names.annotations import absolute, read, record_type, target
 from causeway.rooms.names.attached import NONE, Gateways, of_attached, source_of_attached
 from causeway.rooms.names.model import (
     ALWAYS_KNOWN,
@@ -139,8 +139,7 @@ def of_service(service: Service, setting: Setting) -> Iterator[Wish | Note]:
         default = absolute(f"{service.metadata.name}.{service.metadata.namespace}.{setting.zones[0]}")
         names = [default] if default else []
     yield from wishes(names, said.targets or _outside(service), source, said.ttl)
-    inside = _inside(service) if service.spec.type in (_BALANCED, _INSIDE) else ()
-    yield from wishes(said.internal, inside, source, said.ttl, first=len(names))
+    yield from wishes(said.internal, said.targets or _inside(service), source, said.ttl, first=len(names))
     if service.spec.type == _INSIDE and said.hostnames and not said.targets:
         remedy = "Use internal-hostname for its address inside the cloud, or type LoadBalancer."
         yield Note(source, "NoAddress", f"service {key_of(service)} has no address outside", remedy)
@@ -155,7 +154,7 @@ def of_node(node: Node, setting: Setting) -> Iterator[Wish | Note]:
     name = absolute(f"{node.metadata.name}.{NODES}.{setting.zones[0]}")
     outside = [each.address for each in node.status.addresses if each.type == "ExternalIP"]
     inside = [each.address for each in node.status.addresses if each.type == "InternalIP"]
-    targets = said.targets or (*outside, *(each for each in inside if ":" in each or not outside))
+    targets = said.targets or _usable([*outside, *(each for each in inside if ":" in each or not outside)])
     yield from wishes([name] if name else [], targets, source, said.ttl)
 
 
@@ -243,21 +242,28 @@ def _published_elsewhere(service: Service) -> bool:
 
 def _outside(service: Service) -> tuple[str, ...]:
     spec = service.spec
-    if spec.type == _ELSEWHERE:
-        name = absolute(spec.external_name)
-        return (name,) if name else ()
-    if spec.type != _BALANCED:
+    if spec.type not in (_BALANCED, _ELSEWHERE):
         return ()
-    if spec.external_ips:
-        return spec.external_ips
-    return _balanced(service.status.load_balancer)
+    elsewhere = (spec.external_name,) if spec.type == _ELSEWHERE else ()
+    return _usable(spec.external_ips) or _usable(elsewhere) or _balanced(service.status.load_balancer)
 
 
 def _balanced(status: LoadBalancerStatus) -> tuple[str, ...]:
-    named = [absolute(each.hostname) for each in status.ingress if not each.ip and each.hostname]
-    return (*(each.ip for each in status.ingress if each.ip), *(each for each in named if each))
+    named = [each.hostname for each in status.ingress if not each.ip]
+    return _usable([*(each.ip for each in status.ingress), *named])
 
 
 def _inside(service: Service) -> tuple[str, ...]:
-    addresses = service.spec.cluster_ips or (service.spec.cluster_ip,)
-    return tuple(each for each in addresses if each and each != _HEADLESS)
+    """Return where names inside the cloud lead; of what is outside of it these are no others."""
+    spec = service.spec
+    if spec.type == _ELSEWHERE:
+        return _outside(service)
+    if spec.type not in (_BALANCED, _INSIDE):
+        return ()
+    addresses = spec.cluster_ips or (spec.cluster_ip,)
+    return _usable(each for each in addresses if each != _HEADLESS)
+
+
+def _usable(places: Iterable[str]) -> tuple[str, ...]:
+    """Return those that a record can lead to: the API lets addresses be that no name service takes."""
+    return tuple(found for each in places if (found := target(each)) is not None)

@@ -92,6 +92,41 @@ def test_an_external_name_is_an_alias() -> None:
     assert short(found) == [("www", "CNAME", ("far.example.net.",))]
 
 
+def test_an_external_name_that_is_an_address_is_one_and_other_addresses_come_first() -> None:
+    asked = {"hostname": "www.example.org"}
+    for address, kind in (("192.0.2.7", "A"), ("2001:db8::7", "AAAA")):
+        found = wanted(service("web", kind="ExternalName", external_name=address, annotations=asked))
+        assert short(found) == [("www", kind, (address,))]
+    both = service(
+        "web",
+        kind="ExternalName",
+        external_name="far.example.net",
+        external_ips=("192.0.2.8",),
+        annotations=asked,
+    )
+    assert short(wanted(both)) == [("www", "A", ("192.0.2.8",))]
+
+
+@pytest.mark.parametrize("kind", ["LoadBalancer", "ClusterIP", "NodePort", "ExternalName"])
+def test_targets_are_taken_for_internal_names_as_well(kind: str) -> None:
+    asked = {"internal-hostname": "in.example.org", "target": "192.0.2.9"}
+    found = wanted(service("web", "192.0.2.7", kind=kind, external_name="far.example.net", annotations=asked))
+    assert short(found) == [("in", "A", ("192.0.2.9",))]
+    assert not found.notes
+
+
+def test_the_internal_name_of_what_is_elsewhere_leads_there() -> None:
+    asked = {"internal-hostname": "in.example.org"}
+    found = wanted(service("web", kind="ExternalName", external_name="far.example.net", annotations=asked))
+    assert short(found) == [("in", "CNAME", ("far.example.net.",))]
+
+
+@pytest.mark.parametrize("address", ["010.0.0.1", "fe80::1%eth0", "fe80::1%a\nb", "::1::"])
+def test_what_no_record_can_lead_to_is_left_out(address: str) -> None:
+    assert not wanted(service("web", address, external_ips=(address,), cluster_ip=address)).wishes
+    assert not desired([], [node("worker", ("InternalIP", address))], SETTING).wishes
+
+
 def test_a_service_without_an_address_yet_wants_nothing_and_nobody_is_told() -> None:
     assert wanted(service("web")) == Desired()
 
