@@ -20,6 +20,7 @@ _WEAK = frozenset({"md5", "sha1"})  # refused by OpenSSL at its usual level of s
 _SMALLEST_RSA, _LARGEST_RSA = 2048, 8192
 _LONGEST_KEY = 10_000  # bytes of PEM text, more than an RSA key of that size has
 _MOST_KEYS = 2  # one with the certificate, and one beside it
+_LONGEST_AUTHORITIES = 400_000  # bytes of those above a certificate, which may be all that are known
 _LONGEST = 100_000  # bytes of a certificate and its key as they are given, remarks between them included
 # What reading a certificate raises: some of it is no ValueError.
 _MALFORMED = (
@@ -49,6 +50,8 @@ def chain_with_key(certificate: str, key: str, authorities: str) -> str:
     """
     if len(certificate) + len(key) > _LONGEST:
         raise Unusable(f"certificate: is longer than {_LONGEST} bytes, with its key")
+    if len(authorities) > _LONGEST_AUTHORITIES:
+        raise _too_long("caCertificate", _LONGEST_AUTHORITIES)
     made = _chain_with_key(certificate, key, authorities) if authorities else _alone(certificate, key)
     if isinstance(made, Unusable):
         raise Unusable(str(made))
@@ -129,8 +132,26 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...]:
 
 
 def authorities(text: str) -> str:
-    """Return certificates of authorities as PEM text; raises ``Unusable``."""
-    return _fitting("destinationCACertificate", _written(_certificates("destinationCACertificate", text)))
+    """Return certificates of authorities as PEM text; raises ``Unusable``.
+
+    What came of a text is remembered: of an Ingress it is asked for at each path.
+    """
+    made = _authorities(text) if len(text) <= _LONGEST else _too_long("destinationCACertificate", _LONGEST)
+    if isinstance(made, Unusable):
+        raise Unusable(str(made))
+    return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _authorities(text: str) -> str | Unusable:
+    try:
+        return _fitting("destinationCACertificate", _written(_certificates("destinationCACertificate", text)))
+    except Unusable as error:
+        return Unusable(str(error))  # without the frames it came from
+
+
+def _too_long(field: str, most: int) -> Unusable:
+    return Unusable(f"{field}: is longer than {most} bytes")
 
 
 def _certificates(field: str, text: str) -> list[x509.Certificate]:

@@ -156,3 +156,14 @@ def test_what_begins_and_never_ends_takes_no_time(begin: str) -> None:
         with contextlib.suppress(Unusable):
             chain_with_key(*pair, "")
     assert time.process_time() - started < 1.0  # of the square of its length it took several
+
+
+def test_authorities_are_bounded_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key = certificate()
+    with pytest.raises(Unusable, match="destinationCACertificate: is longer than 100000"):
+        authorities(chain + "#" * 100_000)
+    with pytest.raises(Unusable, match="caCertificate: is longer than 400000"):
+        chain_with_key(chain, key, chain + "#" * 400_000)
+    written = authorities(chain)
+    monkeypatch.setattr(x509, "load_pem_x509_certificates", lambda *_: pytest.fail("read again"))
+    assert authorities(chain) == written
