@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from causeway.rooms.routes.bounds import LONGEST_COOKIE, LONGEST_VALUE
+from causeway.rooms.routes.bounds import LONGEST_COOKIE, LONGEST_VALUE, MOST_RANGES
 
 _HAPROXY = "haproxy.router.openshift.io/"
 _ROUTER = "router.openshift.io/"
@@ -196,7 +196,10 @@ def _networks(asked: Mapping[str, str]) -> Iterator[Network]:
         text = asked.get(name, "")
         if not text:
             continue
-        for word in text.split():
+        words = text.split()
+        if len(words) > MOST_RANGES:
+            raise Misread(f"annotation {name}: names more than {MOST_RANGES} ranges: join some of them")
+        for word in words:
             try:
                 yield ipaddress.ip_network(word, strict=False)
             except ValueError:

@@ -14,7 +14,7 @@ from causeway.kube.objects import Meta, Service
 from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
 from causeway.rooms.routes.annotations import RANGES, Misread
-from causeway.rooms.routes.bounds import LONGEST_VALUE
+from causeway.rooms.routes.bounds import LONGEST_VALUE, MOST_RANGES
 from causeway.rooms.routes.endings import Endings, SecretOf
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.nginx import Translation
@@ -57,7 +57,7 @@ def derive(ingress: Ingress, secrets: SecretOf, services: ServiceOf) -> Derived:
         # What is left of the hosts it names; one that names none has what is left of all.
         for host in dict.fromkeys(rule.host for rule in spec.rules) or ("",):
             deriving.add_default(host, spec.default_backend)
-    return Derived(tuple(deriving.parts.values()), tuple(deriving.notes))
+    return Derived(tuple(deriving.bounded()), tuple(deriving.notes))
 
 
 class _Deriving:
@@ -132,6 +132,18 @@ class _Deriving:
             rewrite=place.rewrite,
             wrong=wrong,
         )
+
+    def bounded(self) -> list[Part]:
+        """Return the parts; all are refused if what each has of lists of ranges is too much together."""
+        parts = list(self.parts.values())
+        ranges = next((text for name in RANGES if (text := self._annotations.get(name, "").split())), [])
+        if len(ranges) * len(parts) <= MOST_RANGES:
+            return parts
+        wrong = (
+            f"annotations: {len(ranges)} ranges of addresses for each of {len(parts)} paths are more than "
+            f"{MOST_RANGES} together: join some, or put paths into an Ingress of their own"
+        )
+        return [msgspec.structs.replace(each, wrong=each.wrong or wrong) for each in parts]
 
     # which requests
 

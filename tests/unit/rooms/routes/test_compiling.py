@@ -409,3 +409,10 @@ def test_whatever_a_route_says_its_lines_are_whole(path: str, said: dict[str, st
 def test_a_key_without_a_certificate_is_not_used() -> None:
     found = entry(route(tls=EDGE | {"key": KEY}))
     assert found.certificates == ()
+
+
+def test_ranges_are_bounded() -> None:
+    many = " ".join(f"10.{number >> 8}.{number & 255}.0/25" for number in range(10_001))
+    assert "ip_allowlist: names more than 10000 ranges" in refused(
+        route(annotations={f"{HAPROXY}ip_allowlist": many})
+    )
