@@ -331,23 +331,34 @@ class Router:
 
     async def _leave_out_bad(self, kinds: dict[str, Kind]) -> None:
         """Refuse routes whose kind HAProxy would not accept: they must not keep the others waiting."""
-        path = self.directory / "check.cfg"
-        for name, kind in list(kinds.items()):
-            own = kind.lines or kind.cookie not in ("", self._front.cookie)
-            if not own or name in self._slots.counts:
-                continue
-            text = configuration(self._front, self._files, {kind: 1}, {}, "")
-            await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)
-            await asyncio.to_thread(_write, {path: text})
-            wrong = await self._proxy.check(path)
-            if wrong:
-                self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
-                del kinds[name]
+        cookie, known = self._front.cookie, self._slots.counts
+        own = {
+            kind: name
+            for name, kind in kinds.items()
+            if (kind.lines or kind.cookie not in ("", cookie)) and name not in known
+        }
+        for kind, wrong in (await self._bad_among(list(own))).items():
+            self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
+            del kinds[own[kind]]
         bad = [key for key, entry in self._entries.items() if _kind_of(entry) in self._bad]
         self._compile(bad)
         self._place(bad)
         for key in bad:
             self._told(key)
+
+    async def _bad_among(self, kinds: Sequence[Kind]) -> dict[Kind, str]:
+        """Return which kinds HAProxy would not accept, and why: nearly always none, which it says at once."""
+        if not kinds:
+            return {}
+        path = self.directory / "check.cfg"
+        text = configuration(self._front, self._files, dict.fromkeys(kinds, 1), {}, "")
+        await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)
+        await asyncio.to_thread(_write, {path: text})
+        wrong = await self._proxy.check(path)
+        if not wrong or len(kinds) == 1:
+            return {kinds[0]: wrong} if wrong else {}
+        middle = len(kinds) // 2
+        return await self._bad_among(kinds[:middle]) | await self._bad_among(kinds[middle:])
 
     @property
     def directory(self) -> Path:

@@ -114,6 +114,24 @@ async def test_a_cookie_haproxy_does_not_accept_is_refused_alone(world: World) -
     assert world.router.outcome("one/shop") is True
 
 
+async def test_haproxy_is_asked_once_about_many_kinds_and_finds_the_bad_ones(world: World) -> None:
+    for number in range(40):
+        named = {"router.openshift.io/cookie_name": f"c{number}"}
+        world.router.put(route(f"r{number}", host=f"h{number}.apps.example", annotations=named))
+    await world.router.round()
+    assert (world.model.loads, world.model.checks) == (1, 1)
+    for number in range(40):
+        named = {
+            "router.openshift.io/cookie_name": f"nonsense{number}" if number in (7, 31) else f"d{number}"
+        }
+        world.router.put(route(f"s{number}", host=f"s{number}.apps.example", annotations=named))
+    world.router._grown = float("-inf")
+    await world.router.round()
+    refused = [n for n in range(40) if isinstance(world.router.outcome(f"one/s{n}"), Refusal)]
+    assert refused == [7, 31]
+    assert world.model.checks < 30
+
+
 async def test_when_no_spare_is_left_one_load_makes_room_for_all(world: World) -> None:
     world.router.put(route())
     await world.router.round()
