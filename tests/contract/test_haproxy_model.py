@@ -10,6 +10,7 @@ from tests.ports import free_port
 from tests.unit.rooms.routes.examples import certificate
 
 from causeway.host.haproxy import Haproxy
+from causeway.rooms.routes.bounds import LONGEST_LINE, LONGEST_TEXT
 from causeway.rooms.routes.commands import Files, commands, questions, state_of
 from causeway.rooms.routes.config import Front, contents
 from causeway.rooms.routes.model import (
@@ -30,6 +31,7 @@ CERTIFICATE, KEY = certificate()
 SERVER, LOADED = ServerKey("http-random-0", "s1"), ServerKey("http-random-1", "loaded")
 CERTIFICATE_KEY, AUTHORITY = CertificateKey("c1", "www.example"), AuthorityKey("a1")
 ENCRYPTED = ServerKey("http-source-0", "s2")
+LONG = MapKey("filter", "one/" + "y" * (LONGEST_LINE - LONGEST_TEXT - 5))  # as much as a line may be
 OURS = frozenset(["http-random-0", "http-random-1", "http-source-0", "tcp-source-0"])
 
 
@@ -58,6 +60,7 @@ async def both(tmp_path: Path) -> AsyncIterator[tuple[Haproxy, HaproxyModel, Fil
     wanted: dict[Item, Wish] = {
         LOADED: Wish(7, "127.0.0.1:9"),
         MapKey("hsts", "http-random-1"): Wish("max-age=1; preload"),
+        LONG: Wish("x" * LONGEST_TEXT),
         CertificateKey("c0", "first.example"): Wish(PRESENT, KEY + CERTIFICATE),
     }
     for path, text in contents(front, files, layout, wanted, "mark").items():
@@ -85,6 +88,10 @@ STEPS = [
     Step("add", MapKey("prefix", "pwww.example/a!$&'()*+,=:@[]{|}~%20/"), "http-random-0"),
     Step("set", MapKey("prefix", "pwww.example/a!$&'()*+,=:@[]{|}~%20/"), "http-random-1:redirect"),
     Step("remove", MapKey("prefix", "pwww.example/a!$&'()*+,=:@[]{|}~%20/")),
+    Step("add", MapKey("exact", "pwww.example/a<<"), "http-random-0"),  # << at its end begins a payload
+    Step("remove", MapKey("exact", "pwww.example/a<<")),
+    Step("remove", LONG),
+    Step("add", LONG, "x" * LONGEST_TEXT),
     Step("remove", MapKey("hsts", "http-random-1")),
     Step("remove", CERTIFICATE_KEY),
     Step("remove", CertificateKey("c0", "first.example")),
@@ -112,6 +119,7 @@ async def test_every_step_does_to_both_what_the_plan_reckons_with(
     assert expected == {
         LOADED: 7,
         MapKey("hsts", "http-random-1"): "max-age=1; preload",
+        LONG: "x" * LONGEST_TEXT,
         CertificateKey("c0", "first.example"): PRESENT,
     }
     assert await _state(model, files) == expected

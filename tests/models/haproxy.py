@@ -24,12 +24,13 @@ class HaproxyModel:
         self.certificates: set[str] = set()
         self.authorities: set[str] = set()
         self.busy: set[str] = set()
-        self.loads = 0
+        self.loads = self.checks = 0
         self.commands: list[str] = []
 
     # a process
 
     async def check(self, configuration: Path) -> str:
+        self.checks += 1
         text = configuration.read_text()  # noqa: ASYNC240  # nobody else waits
         return "" if "nonsense" not in text else "nonsense is not known"
 

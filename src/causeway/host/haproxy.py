@@ -21,7 +21,7 @@ _ANSWER = 30.0  # seconds for one batch of commands
 _START = 60.0  # seconds for a configuration of many backends to be read and to listen
 _NOTED = 10.0  # seconds for a process that has begun to write its number down
 _PAUSE = 0.02  # seconds between two looks at what takes its time
-_LINE = 2**24  # bytes of one answer, a map of many thousand keys
+_LINE = 2**30  # bytes of one answer, a map of millions of keys: a bound that is reached ends all work
 
 PROGRAM = "haproxy"
 REMEDY = "See HAProxy's messages, which are on this process' standard error."

@@ -19,8 +19,9 @@ _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)+")
 _LONGEST_NAME = 255
 _LARGEST_TTL = 2**31 - 1
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|m|s|ms))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+_LONGEST_TTL = 40  # characters: a number of many digits is more than can be read, or counted
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|m|s|ms))+", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)", re.ASCII)
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -85,12 +86,18 @@ def absolute(name: str) -> str | None:
 
 
 def target(text: str) -> str | None:
-    """Return where a name can lead, an address or an absolute name, None if it is neither."""
+    """Return where a name can lead, an address or an absolute name, None if it is neither.
+
+    An address with a zone is none: any text may follow the ``%``. Nor are digits at the end of a name one:
+    it would be an address that is written wrongly.
+    """
     try:
-        return str(ip_address(text))
+        return str(ip_address(text)) if "%" not in text else None
     except ValueError:
         name = absolute(text)
-    return None if name is None or name.startswith("*") else name
+    if name is None or name.startswith("*") or name.split(".")[-2].isdigit():
+        return None
+    return name
 
 
 def record_type(target: str) -> str:
@@ -127,7 +134,9 @@ def _ttl(found: Mapping[str, str], errors: list[str]) -> int | None:
     text = found.get(TTL, "").strip()
     if not text:
         return None
-    if text.isascii() and text.isdigit():
+    if len(text) > _LONGEST_TTL:
+        seconds = -1
+    elif text.isascii() and text.isdigit():
         seconds = int(text)
     elif _DURATION.fullmatch(text):
         seconds = int(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))

@@ -147,6 +147,8 @@ class Names:
         if key == REVERSE:
             return await self._reverse()
         wanted = self._desired()
+        for resource, error in wanted.defects.items():
+            _log.error("names of an object could not be read", of=resource, exc_info=error)
         known = self.zones.get(key)
         if known.trouble is not None and not known.listed:
             await self._tell(key, _zone_silent(known.trouble, wanted, key, self._setting))

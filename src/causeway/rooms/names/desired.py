@@ -5,13 +5,14 @@ its kind in ``model.RANKS``. Its place in ``Desired.known`` lets this room delet
 taken over from external-dns.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import LoadBalancerStatus, Node, Service, key_of
 from causeway.kube.routes import Route, RouteIngress
-from causeway.rooms.names.annotations import absolute, read, record_type
-from causeway.rooms.names.attached import NONE, Gateways, of_attached
+from causeway.rooms.names.annotations import absolute, read, record_type, target
+from causeway.rooms.names.attached import NONE, Gateways, of_attached, source_of_attached
 from causeway.rooms.names.model import (
     ALWAYS_KNOWN,
     INGRESS,
@@ -26,6 +27,9 @@ from causeway.rooms.names.model import (
     Wish,
 )
 from causeway.rooms.names.wishes import by_wildcard, places_of, source_from, unread, wishes
+
+T = TypeVar("T")
+_Read = Callable[[T, Setting], Iterator[Wish | Note]]
 
 NODES = "nodes"
 """Nodes are named NODE.nodes.ZONE."""
@@ -47,14 +51,28 @@ def desired(
 ) -> Desired:
     """Return what all want together."""
     services = [each for each in services if not each.metadata.deletion_timestamp]
+    defects: dict[str, Exception] = {}
+
+    def of(things: Iterable[T], read: _Read[T], source: Callable[[T], Source]) -> Iterator[Wish | Note]:
+        """Yield what objects want; one of them that fails is told, and does not take the others along."""
+        for each in things:
+            try:
+                found = list(read(each, setting))
+            except Exception as error:
+                defects[source(each).resource] = error
+                found = [_stumbled(source(each), error)]
+            yield from found
+
     found = [
         *of_platform(setting),
-        *(each for service in services for each in of_service(service, setting)),
-        *(each for node in nodes for each in of_node(node, setting)),
-        *(each for route in routes for each in of_route(route, setting)),
-        *(each for ingress in ingresses for each in of_ingress(ingress, setting)),
-        *(each for route in gateways.routes for each in of_attached(route, gateways, setting)),
+        *of(services, of_service, source_of),
+        *of(nodes, of_node, source_of_node),
+        *of(routes, of_route, source_of_route),
+        *of(ingresses, of_ingress, source_of_ingress),
+        *of(gateways.routes, lambda each, setting: of_attached(each, gateways, setting), source_of_attached),
     ]
+    legible = [each for each in services if source_of(each).resource not in defects]
+    elsewhere = {source_of(each).resource for each in legible if _published_elsewhere(each)}
     wanted = [each for each in found if isinstance(each, Wish)]
     notes = [each for each in found if isinstance(each, Note)]
     outside = [
@@ -70,8 +88,9 @@ def desired(
     return Desired(
         tuple(each for each in wanted if setting.zone_of(each.name) is not None),
         tuple(dict.fromkeys([*notes, *outside])),
-        frozenset(source_of(each).resource for each in services if _published_elsewhere(each)),
+        frozenset(elsewhere | defects.keys()),
         ALWAYS_KNOWN | gateways.known,
+        defects,
     )
 
 
@@ -120,8 +139,7 @@ def of_service(service: Service, setting: Setting) -> Iterator[Wish | Note]:
         default = absolute(f"{service.metadata.name}.{service.metadata.namespace}.{setting.zones[0]}")
         names = [default] if default else []
     yield from wishes(names, said.targets or _outside(service), source, said.ttl)
-    inside = _inside(service) if service.spec.type in (_BALANCED, _INSIDE) else ()
-    yield from wishes(said.internal, inside, source, said.ttl, first=len(names))
+    yield from wishes(said.internal, said.targets or _inside(service), source, said.ttl, first=len(names))
     if service.spec.type == _INSIDE and said.hostnames and not said.targets:
         remedy = "Use internal-hostname for its address inside the cloud, or type LoadBalancer."
         yield Note(source, "NoAddress", f"service {key_of(service)} has no address outside", remedy)
@@ -136,7 +154,7 @@ def of_node(node: Node, setting: Setting) -> Iterator[Wish | Note]:
     name = absolute(f"{node.metadata.name}.{NODES}.{setting.zones[0]}")
     outside = [each.address for each in node.status.addresses if each.type == "ExternalIP"]
     inside = [each.address for each in node.status.addresses if each.type == "InternalIP"]
-    targets = said.targets or (*outside, *(each for each in inside if ":" in each or not outside))
+    targets = said.targets or _usable([*outside, *(each for each in inside if ":" in each or not outside)])
     yield from wishes([name] if name else [], targets, source, said.ttl)
 
 
@@ -187,6 +205,12 @@ def of_ingress(ingress: Ingress, setting: Setting) -> Iterator[Wish | Note]:
         yield from wishes([name], targets, source, said.ttl, first=order)
 
 
+def _stumbled(source: Source, error: Exception) -> Note:
+    cause = f"what is asked for could not be read ({type(error).__name__}), which is a defect"
+    remedy = "Its records stay as they are. Report it, with what the log says."
+    return Note(source, "NotRead", cause, remedy)
+
+
 def _admitted(ingress: RouteIngress) -> bool:
     return any(each.type == "Admitted" and each.status == "True" for each in ingress.conditions)
 
@@ -218,21 +242,28 @@ def _published_elsewhere(service: Service) -> bool:
 
 def _outside(service: Service) -> tuple[str, ...]:
     spec = service.spec
-    if spec.type == _ELSEWHERE:
-        name = absolute(spec.external_name)
-        return (name,) if name else ()
-    if spec.type != _BALANCED:
+    if spec.type not in (_BALANCED, _ELSEWHERE):
         return ()
-    if spec.external_ips:
-        return spec.external_ips
-    return _balanced(service.status.load_balancer)
+    elsewhere = (spec.external_name,) if spec.type == _ELSEWHERE else ()
+    return _usable(spec.external_ips) or _usable(elsewhere) or _balanced(service.status.load_balancer)
 
 
 def _balanced(status: LoadBalancerStatus) -> tuple[str, ...]:
-    named = [absolute(each.hostname) for each in status.ingress if not each.ip and each.hostname]
-    return (*(each.ip for each in status.ingress if each.ip), *(each for each in named if each))
+    named = [each.hostname for each in status.ingress if not each.ip]
+    return _usable([*(each.ip for each in status.ingress), *named])
 
 
 def _inside(service: Service) -> tuple[str, ...]:
-    addresses = service.spec.cluster_ips or (service.spec.cluster_ip,)
-    return tuple(each for each in addresses if each and each != _HEADLESS)
+    """Return where names inside the cloud lead; of what is outside of it these are no others."""
+    spec = service.spec
+    if spec.type == _ELSEWHERE:
+        return _outside(service)
+    if spec.type not in (_BALANCED, _INSIDE):
+        return ()
+    addresses = spec.cluster_ips or (spec.cluster_ip,)
+    return _usable(each for each in addresses if each != _HEADLESS)
+
+
+def _usable(places: Iterable[str]) -> tuple[str, ...]:
+    """Return those that a record can lead to: the API lets addresses be that no name service takes."""
+    return tuple(found for each in places if (found := target(each)) is not None)

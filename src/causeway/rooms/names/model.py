@@ -101,12 +101,14 @@ class Desired:
 
     ``known`` are the kinds of whom everybody is known who wants names: what others have stays as it is.
     ``untouched`` are resources that have names in a way this room does not know: theirs stay as they are.
+    ``defects`` are what failed in reading an object, by its resource; it is among the untouched.
     """
 
     wishes: tuple[Wish, ...] = ()
     notes: tuple[Note, ...] = ()
     untouched: frozenset[str] = frozenset()
     known: frozenset[str] = ALWAYS_KNOWN
+    defects: Mapping[str, Exception] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,15 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
     if bad is not None or len(host) > _LONGEST:
         cause = f"{bad!r} is no label of a DNS name" if bad is not None else f"is longer than {_LONGEST}"
         return Refusal("InvalidHost", f"host name validation errors: spec.host {host!r}: {cause}")
-    return _reserved(route, rules)
+    return _without_domain(route, rules) or _reserved(route, rules)
+
+
+def _without_domain(route: Route, rules: Rules) -> Refusal | None:
+    """Return whether a route stands for all hosts of no domain."""
+    host = host_of(route, rules)
+    if not is_wildcard(route) or domain_of(host):
+        return None
+    return Refusal("RouteNotAdmitted", f"a wildcard needs a domain, and {host} is in none: add one")
 
 
 def _reserved(route: Route, rules: Rules) -> Refusal | None:

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from causeway.rooms.routes.bounds import LONGEST_COOKIE, LONGEST_VALUE, MOST_RANGES
+
 _HAPROXY = "haproxy.router.openshift.io/"
 _ROUTER = "router.openshift.io/"
 
 _TIME = re.compile(r"([1-9][0-9]*)(us|ms|s|m|h|d)?", re.ASCII)
-_UNITS = {"us": 0.001, "ms": 1.0, "s": 1e3, "m": 60e3, "h": 3600e3, "d": 86400e3}
+_UNITS = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 _LONGEST = 2**31 - 1  # milliseconds HAProxy can count
+_DIGITS = 19  # of a number that is read at all: Python refuses to read one of some thousands
 _COOKIE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HSTS = re.compile(
     r"(?:(?:includeSubDomains|preload)\s*;\s*)*max-age\s*=\s*(?:\d+|\"\d+\")"
@@ -19,8 +22,11 @@ _HSTS = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _TARGET = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*", re.ASCII)
-_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False", ""})
+TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False", ""})
+
+RANGES = (f"{_HAPROXY}ip_allowlist", f"{_HAPROXY}ip_whitelist")
+"""Who may, by the newer name and the older one, which counts only if the newer one says nothing."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -73,9 +79,15 @@ def read(annotations: Mapping[str, str]) -> Options:
         limits=_limits(asked),
         connections_per_server=_number(asked, f"{_HAPROXY}pod-concurrent-connections"),
         cookies=not _flag(asked, f"{_HAPROXY}disable_cookies"),
-        cookie=_matching(asked, f"{_ROUTER}cookie_name", _COOKIE, "letters, digits, _ and -"),
+        cookie=_matching(
+            asked, f"{_ROUTER}cookie_name", _COOKIE, "letters, digits, _ and -", longest=LONGEST_COOKIE
+        ),
         same_site=_one_of(asked, f"{_ROUTER}cookie-same-site", ("Lax", "Strict", "None")) or "None",
-        hsts=_matching(asked, f"{_HAPROXY}hsts_header", _HSTS, "as in max-age=31536000;includeSubDomains"),
+        hsts=" ".join(  # of several lines one, which is all HAProxy can have
+            _matching(
+                asked, f"{_HAPROXY}hsts_header", _HSTS, "as in max-age=31536000;includeSubDomains"
+            ).split()
+        ),
         forwarded=_one_of(
             asked, f"{_HAPROXY}set-forwarded-headers", ("append", "replace", "if-none", "never")
         ),
@@ -125,8 +137,17 @@ def _one_of(asked: Mapping[str, str], name: str, choices: tuple[str, ...]) -> st
     return value
 
 
-def _matching(asked: Mapping[str, str], name: str, pattern: re.Pattern[str], form: str) -> str:
+def _matching(
+    asked: Mapping[str, str],
+    name: str,
+    pattern: re.Pattern[str],
+    form: str,
+    *,
+    longest: int = LONGEST_VALUE,
+) -> str:
     value = asked.get(name, "")
+    if len(value) > longest:
+        raise Misread(f"annotation {name}: is longer than {longest} characters")
     if value and not pattern.fullmatch(value):
         raise Misread(f"annotation {name}: {value!r} is not in its form: {form}")
     return value
@@ -140,37 +161,49 @@ def _time(asked: Mapping[str, str], name: str) -> int:
     found = _TIME.fullmatch(value)
     if found is None:
         raise Misread(f"annotation {name}: {value!r} is no time, as in 30s, 500ms, 5m")
-    return max(1, min(_LONGEST, int(int(found[1]) * _UNITS[found[2] or "ms"])))
+    if len(found[1]) > _DIGITS:
+        return _LONGEST
+    return max(1, min(_LONGEST, int(found[1]) * _UNITS[found[2] or "ms"] // 1000))
 
 
 def _number(asked: Mapping[str, str], name: str) -> int:
     value = asked.get(name, "")
     if not value:
         return 0
-    if not (value.isascii() and value.isdigit()) or int(value) > _LONGEST:
+    number = whole(value)
+    if number is None or number > _LONGEST:
         raise Misread(f"annotation {name}: {value!r} is no number")
-    return int(value)
+    return number
+
+
+def whole(text: str) -> int | None:
+    """Return the whole number that ``text`` is, None if it is none, or one of very many digits."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _DIGITS else None
 
 
 def _flag(asked: Mapping[str, str], name: str) -> bool:
     value = asked.get(name, "")
-    if value not in _TRUE | _FALSE:
+    if value not in TRUE | FALSE:
         raise Misread(f"annotation {name}: {value!r} is neither true nor false")
-    return value in _TRUE
+    return value in TRUE
 
 
 def _networks(asked: Mapping[str, str]) -> Iterator[Network]:
-    for name in ("ip_allowlist", "ip_whitelist"):
-        text = asked.get(_HAPROXY + name, "")
+    for name in RANGES:
+        text = asked.get(name, "")
         if not text:
             continue
-        for word in text.split():
+        words = text.split()
+        if len(words) > MOST_RANGES:
+            raise Misread(f"annotation {name}: names more than {MOST_RANGES} ranges: join some of them")
+        for word in words:
             try:
                 yield ipaddress.ip_network(word, strict=False)
             except ValueError:
-                raise Misread(
-                    f"annotation {_HAPROXY}{name}: {word!r} is neither an address nor a range"
-                ) from None
+                raise Misread(f"annotation {name}: {word!r} is neither an address nor a range") from None
         return  # the newer name is the one that counts
 
 

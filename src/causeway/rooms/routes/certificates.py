@@ -13,11 +13,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 LARGEST = 24_000  # bytes of one PEM text that a command of HAProxy can carry
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
+# A block ends before the next begins: else of many that never end each was looked for up to the text's end.
+_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(?:(?!-----BEGIN ).)*?-----END \1-----", re.DOTALL)
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*", re.ASCII)
 _WEAK = frozenset({"md5", "sha1"})  # refused by OpenSSL at its usual level of security
 _SMALLEST_RSA, _LARGEST_RSA = 2048, 8192
 _LONGEST_KEY = 10_000  # bytes of PEM text, more than an RSA key of that size has
+_MOST_KEYS = 2  # one with the certificate, and one beside it
+_LONGEST_AUTHORITIES = 400_000  # bytes of those above a certificate, which may be all that are known
 _LONGEST = 100_000  # bytes of a certificate and its key as they are given, remarks between them included
 # What reading a certificate raises: some of it is no ValueError.
 _MALFORMED = (
@@ -41,11 +44,14 @@ def digest(*parts: str) -> str:
 def chain_with_key(certificate: str, key: str, authorities: str) -> str:
     """Return key, certificate and chain as one PEM text; raises ``Unusable``.
 
-    ``key`` may be within ``certificate``. Of ``authorities`` those go along that are not self-signed. What
-    came of a certificate without authorities is remembered: all of a cluster's are asked for at each change.
+    ``key`` may be within ``certificate``, or the same in both places. Of ``authorities`` those go along that
+    are not self-signed. What came of a certificate without authorities is remembered: all of a cluster's are
+    asked for at each change.
     """
     if len(certificate) + len(key) > _LONGEST:
         raise Unusable(f"certificate: is longer than {_LONGEST} bytes, with its key")
+    if len(authorities) > _LONGEST_AUTHORITIES:
+        raise _too_long("caCertificate", _LONGEST_AUTHORITIES)
     made = _chain_with_key(certificate, key, authorities) if authorities else _alone(certificate, key)
     if isinstance(made, Unusable):
         raise Unusable(str(made))
@@ -69,24 +75,16 @@ def _chain_with_key(certificate: str, key: str, authorities: str) -> str:
     blocks = [found[0] for found in _BLOCK.finditer(certificate + "\n" + key) if "PRIVATE KEY" in found[1]]
     if not blocks:
         raise Unusable("key: no private key")
-    if len(blocks) > 1:
+    if len(blocks) > _MOST_KEYS:
         raise Unusable("key: more than one private key")
     public = chain[0].public_key()
     if isinstance(public, rsa.RSAPublicKey) and public.key_size > _LARGEST_RSA:
         raise Unusable(f"key: RSA of {public.key_size} bits, the most is {_LARGEST_RSA}")
-    if len(blocks[0]) > _LONGEST_KEY:
-        raise Unusable(f"key: is longer than {_LONGEST_KEY} bytes")
-    try:
-        secret = serialization.load_pem_private_key(blocks[0].encode(), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise Unusable("key: cannot be read, or is encrypted") from error
-    if not isinstance(secret, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise Unusable("key: neither RSA nor an elliptic curve")
-    if isinstance(secret, rsa.RSAPrivateKey) and secret.key_size < _SMALLEST_RSA:
-        raise Unusable(f"key: RSA of {secret.key_size} bits, the least is {_SMALLEST_RSA}")
-    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    if secret.public_key().public_bytes(*form) != public.public_bytes(*form):
+    secret, *others = map(_secret, dict.fromkeys(blocks))
+    if _public(secret) != _public(chain[0]):
         raise Unusable("key: is not that of the certificate, which must come first of its chain")
+    if any(_public(each) != _public(secret) for each in others):  # the same may be written in two forms
+        raise Unusable("key: more than one private key")
     above = _certificates("caCertificate", authorities) if authorities else []
     for each in above:
         if each.subject != each.issuer and each not in chain:
@@ -96,6 +94,25 @@ def _chain_with_key(certificate: str, key: str, authorities: str) -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     return _fitting("certificate", text + _written(chain))
+
+
+def _secret(block: str) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+    if len(block) > _LONGEST_KEY:
+        raise Unusable(f"key: is longer than {_LONGEST_KEY} bytes")
+    try:
+        secret = serialization.load_pem_private_key(block.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Unusable("key: cannot be read, or is encrypted") from error
+    if not isinstance(secret, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise Unusable("key: neither RSA nor an elliptic curve")
+    if isinstance(secret, rsa.RSAPrivateKey) and secret.key_size < _SMALLEST_RSA:
+        raise Unusable(f"key: RSA of {secret.key_size} bits, the least is {_SMALLEST_RSA}")
+    return secret
+
+
+def _public(of: x509.Certificate | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return of.public_key().public_bytes(*form)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -115,8 +132,26 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...]:
 
 
 def authorities(text: str) -> str:
-    """Return certificates of authorities as PEM text; raises ``Unusable``."""
-    return _fitting("destinationCACertificate", _written(_certificates("destinationCACertificate", text)))
+    """Return certificates of authorities as PEM text; raises ``Unusable``.
+
+    What came of a text is remembered: of an Ingress it is asked for at each path.
+    """
+    made = _authorities(text) if len(text) <= _LONGEST else _too_long("destinationCACertificate", _LONGEST)
+    if isinstance(made, Unusable):
+        raise Unusable(str(made))
+    return made
+
+
+@functools.lru_cache(maxsize=4096)
+def _authorities(text: str) -> str | Unusable:
+    try:
+        return _fitting("destinationCACertificate", _written(_certificates("destinationCACertificate", text)))
+    except Unusable as error:
+        return Unusable(str(error))  # without the frames it came from
+
+
+def _too_long(field: str, most: int) -> Unusable:
+    return Unusable(f"{field}: is longer than {most} bytes")
 
 
 def _certificates(field: str, text: str) -> list[x509.Certificate]:

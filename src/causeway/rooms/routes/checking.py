@@ -3,11 +3,12 @@
 import re
 
 from causeway.kube.routes import RouteSpec, RouteTLS
+from causeway.rooms.routes.bounds import LONGEST_PATH
 from causeway.rooms.routes.endpoints import MOST_WEIGHT
 from causeway.rooms.routes.model import Refused
 
 _ALTERNATES = 3
-PATH = re.compile(r"/[!$-:<=>@-\[\]-_a-~]*", re.ASCII)  # printable, without " # ; ? \ and `
+PATH = re.compile(r"/[!$-:=@-\[\]-_a-~]*", re.ASCII)  # printable, without " # ; < > ? \ and `
 _TERMINATIONS = ("edge", "passthrough", "reencrypt")
 _POLICIES = ("", "None", "Allow", "Redirect")
 
@@ -21,8 +22,10 @@ def check(spec: RouteSpec) -> None:
             raise Refused(f"spec: the weight of {target.name} is not within 0 to {MOST_WEIGHT}")
     if len(spec.alternate_backends) > _ALTERNATES:
         raise Refused(f"spec.alternateBackends: more than {_ALTERNATES}")
+    if len(spec.path) > LONGEST_PATH:
+        raise Refused(f"spec.path: is longer than {LONGEST_PATH} characters")
     if spec.path and not PATH.fullmatch(spec.path):
-        raise Refused('spec.path: must begin with / and have no spaces and none of ? # ; " \\ `')
+        raise Refused('spec.path: must begin with / and have no spaces and none of ? # ; < > " \\ `')
     if spec.tls is not None:
         _check_tls(spec.tls)
         if spec.tls.termination == "passthrough" and spec.path:
@@ -41,5 +44,3 @@ def _check_tls(tls: RouteTLS) -> None:
         raise Refused("spec.tls: passthrough termination does not support certificates")
     if tls.termination == "edge" and tls.destination_ca_certificate:
         raise Refused("spec.tls: edge termination does not support destination certificates")
-    if tls.key and not tls.certificate:
-        raise Refused("spec.tls.key: there is no certificate for it")

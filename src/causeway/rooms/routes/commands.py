@@ -111,7 +111,8 @@ def commands(step: Step, files: Files) -> list[Command]:
 
 def _map_command(step: Step, file: Path, key: str) -> Command:
     if step.verb == "remove":
-        return Command(f"del map {file} {key}")
+        # Up to HAProxy 2.8 a line that ends with << begins a payload: a key would, if there were no space.
+        return Command(f"del map {file} {key} ")
     return Command(f"{'add' if step.verb == 'add' else 'set'} map {file} {key} {_word(str(step.value))}")
 
 
@@ -141,7 +142,7 @@ def _payload(text: str) -> str:
 
 
 def _word(text: str) -> str:
-    """Return text as one word of a command."""
+    """Return text as one word of a command; ``bounds`` has seen to it that it is printable."""
     return "".join(f"\\{each}" if each in "\\; " else each for each in text)
 
 

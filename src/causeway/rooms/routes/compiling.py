@@ -12,6 +12,7 @@ from causeway.rooms.routes import annotations, certificates
 from causeway.rooms.routes.admission import Rules, domain_of, host_of, is_deep, is_wildcard
 from causeway.rooms.routes.allowing import prefixes
 from causeway.rooms.routes.annotations import Options
+from causeway.rooms.routes.bounds import unfit
 from causeway.rooms.routes.checking import check
 from causeway.rooms.routes.endpoints import SlicesOf, ready, targets, weights
 from causeway.rooms.routes.gateway.compiling import compile_opening, compile_rule, compile_table
@@ -54,6 +55,12 @@ class Offer(msgspec.Struct, frozen=True):
 
 def compile_route(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refusal:
     """Return what HAProxy needs for an admitted route, or why it cannot have it."""
+    found = _compiled(route, slices, offer)
+    wrong = unfit(found) if isinstance(found, Entry) else ""
+    return Refusal("ExtendedValidationFailed", wrong) if wrong else found
+
+
+def _compiled(route: Route, slices: SlicesOf, offer: Offer) -> Entry | Refusal:
     if isinstance(route, Rule):
         return compile_rule(route, slices, offer.balance, offer.cookie)
     if isinstance(route, Opening):

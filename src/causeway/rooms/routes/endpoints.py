@@ -1,5 +1,7 @@
 """The servers behind a route: the ready endpoints of its services, and what share each gets."""
 
+import functools
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -45,19 +47,34 @@ def _weight(target: RouteTarget) -> int:
 
 
 def ready(slices: Iterable[EndpointSlice], port: int | str | None) -> list[Address]:
-    """Return where the ready endpoints listen, in order; on the port of that name or number, or on all."""
+    """Return where the ready endpoints listen, in order; on the port of that name or number, or on all.
+
+    One that HAProxy cannot have is left out: the API lets slices have any number as a port, and addresses
+    with zeros in front, and HAProxy would be asked for such a server for ever.
+    """
     found = {
         Address(endpoint.addresses[0], each.port, each.app_protocol in ("h2c", "kubernetes.io/h2c"))
         for part in slices
         if part.address_type in ("IPv4", "IPv6")
         for endpoint in part.endpoints or ()
-        if endpoint.addresses and endpoint.conditions.ready is not False
+        if endpoint.addresses
+        and endpoint.conditions.ready is not False
+        and _is_address(endpoint.addresses[0])
         for each in part.ports or ()
         if each.port is not None
+        and 0 < each.port < 65_536
         and each.protocol == "TCP"
         and (port is None or port in (each.port, each.name) or str(port) == str(each.port))
     }
     return sorted(found)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _is_address(text: str) -> bool:
+    try:
+        return "%" not in text and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def weights(services: Mapping[str, int], servers: Mapping[str, int]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from causeway.kube.store import Change
 from causeway.rooms.routes.classes import is_ours
 from causeway.rooms.routes.endings import secrets_of
 from causeway.rooms.routes.ingresses import Derived, derive
-from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.model import Refusal, stumbled
 from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import PATIENCE, Secrets, SourceOfSecret
 from causeway.rooms.routes.statuses import Written
@@ -157,14 +157,20 @@ class Entrance:
             self._waiting.add(key)
             return
         self._waiting.discard(key)
-        self._put(
-            key,
-            derive(
+        self._put(key, self._derive(key, ingress))
+
+    def _derive(self, key: str, ingress: Ingress) -> Derived:
+        """Derive the parts of an Ingress; whatever fails in doing so is its own, and not the others'."""
+        namespace = ingress.metadata.namespace
+        try:
+            return derive(
                 ingress,
                 lambda name: self._secrets.get(f"{namespace}/{name}"),
                 lambda name: self._services.store.get(f"{namespace}/{name}"),
-            ),
-        )
+            )
+        except Exception as error:
+            log.exception("an Ingress could not be read", ingress=key)
+            return Derived((), (Refusal("ExtendedValidationFailed", stumbled(error)),))
 
     def _put(self, key: str, derived: Derived | None) -> None:
         before = {key_of(part): part for part in self._derived[key].parts} if key in self._derived else {}

@@ -10,6 +10,7 @@ from causeway.kube.ingresses import Secret
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes import certificates
+from causeway.rooms.routes.model import stumbled
 from causeway.rooms.routes.parts import Barred
 from causeway.rooms.routes.secrets import PATIENCE, Secrets, SourceOfSecret
 
@@ -36,7 +37,13 @@ class ExternalCertificates:
             self._waiting.add(key)
             return None
         self._done(key)
-        return filled(route, self._secrets.get(secret)) if secret else route
+        if not secret:
+            return route
+        try:
+            return filled(route, self._secrets.get(secret))
+        except Exception as error:  # must not end who follows all routes
+            log.exception("a Route's Secret could not be read", route=key)
+            return _barred(route, stumbled(error))
 
     def forget(self, key: str) -> None:
         """Follow nothing more for a Route."""
@@ -100,11 +107,15 @@ def filled(route: Route, secret: Secret | str) -> Route:
         except certificates.Unusable as error:
             wrong = f"Secret {name}: {error}"
     if wrong:
-        return Barred(
-            metadata=route.metadata,
-            spec=route.spec,
-            status=route.status,
-            wrong=f"spec.tls.externalCertificate: {wrong}",
-        )
+        return _barred(route, wrong)
     own = msgspec.structs.replace(tls, certificate=certificate, key=key, external_certificate=None)
     return msgspec.structs.replace(route, spec=msgspec.structs.replace(route.spec, tls=own))
+
+
+def _barred(route: Route, wrong: str) -> Barred:
+    return Barred(
+        metadata=route.metadata,
+        spec=route.spec,
+        status=route.status,
+        wrong=f"spec.tls.externalCertificate: {wrong}",
+    )

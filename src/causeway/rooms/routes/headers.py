@@ -7,17 +7,20 @@ from causeway.rooms.routes.model import Refused
 
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _UNTOUCHABLE = frozenset({"strict-transport-security", "proxy", "host", "cookie", "set-cookie"})
+_LONGEST = 16_384  # characters of a header, as in the schema of Routes
 _TEXT = re.compile(r"[ -~]+", re.ASCII)
 
 
 def header_line(direction: str, header: Header) -> str:
     """Return the line for a header of a ``direction`` (request, response); raises ``Refused``."""
     name, action = header.name, header.action
+    value = action.set.value if action.set else ""
+    if max(len(name), len(value)) > _LONGEST:
+        raise Refused(f"spec.httpHeaders: header {name[:40]!r}: is longer than {_LONGEST} characters")
     if not TOKEN.fullmatch(name) or name.lower() in _UNTOUCHABLE:
         raise Refused(f"spec.httpHeaders: header {name!r} cannot be changed")
     if action.type == "Delete":
         return f"http-{direction} del-header {_quoted(name)}"
-    value = action.set.value if action.set else ""
     fetch = "req" if direction == "request" else "res"
     form, conversions = r"(?:\{[-+]?[QXE](?:,[-+]?[QXE])*\})?", "(?:,lower|,base64)*"
     sample = rf"%{form}\[(?:{fetch}\.hdr\([A-Za-z0-9-]+(?:,-?[0-9]+)?\)|ssl_c_der){conversions}\]"

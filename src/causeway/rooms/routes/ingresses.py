@@ -13,7 +13,8 @@ from causeway.kube.ingresses import Ingress, IngressBackend, IngressPath, Ingres
 from causeway.kube.objects import Meta, Service
 from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
-from causeway.rooms.routes.annotations import Misread
+from causeway.rooms.routes.annotations import RANGES, Misread
+from causeway.rooms.routes.bounds import LONGEST_VALUE, MOST_RANGES
 from causeway.rooms.routes.endings import Endings, SecretOf
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.nginx import Translation
@@ -56,7 +57,7 @@ def derive(ingress: Ingress, secrets: SecretOf, services: ServiceOf) -> Derived:
         # What is left of the hosts it names; one that names none has what is left of all.
         for host in dict.fromkeys(rule.host for rule in spec.rules) or ("",):
             deriving.add_default(host, spec.default_backend)
-    return Derived(tuple(deriving.parts.values()), tuple(deriving.notes))
+    return Derived(tuple(deriving.bounded()), tuple(deriving.notes))
 
 
 class _Deriving:
@@ -69,7 +70,10 @@ class _Deriving:
             self._wrong = str(error)
         self._endings = Endings(ingress, self._asked, secrets, self._tell)
         own = {name: text for name, text in self._meta.annotations.items() if name.startswith(_OWN)}
-        self._annotations = dict(self._asked.annotations) | own
+        asked = dict(self._asked.annotations)
+        if any(own.get(name, "").strip() for name in RANGES):
+            asked.pop(RANGES[0], None)  # the older name of a Route's comes first as well
+        self._annotations = asked | own
         # Each once, in order.
         self.notes = dict.fromkeys(Refusal("AnnotationIgnored", text) for text in self._asked.notes)
         self.parts: dict[tuple[str, str, Match], Part] = {}
@@ -129,6 +133,18 @@ class _Deriving:
             wrong=wrong,
         )
 
+    def bounded(self) -> list[Part]:
+        """Return the parts; all are refused if what each has of lists of ranges is too much together."""
+        parts = list(self.parts.values())
+        ranges = next((text for name in RANGES if (text := self._annotations.get(name, "").split())), [])
+        if len(ranges) * len(parts) <= MOST_RANGES:
+            return parts
+        wrong = (
+            f"annotations: {len(ranges)} ranges of addresses for each of {len(parts)} paths are more than "
+            f"{MOST_RANGES} together: join some, or put paths into an Ingress of their own"
+        )
+        return [msgspec.structs.replace(each, wrong=each.wrong or wrong) for each in parts]
+
     # which requests
 
     def _place(self, path: IngressPath) -> _Place:
@@ -138,6 +154,10 @@ class _Deriving:
             if path.path not in ("", "/") or path.path_type == "Exact":
                 raise Refused(f"path {path.path}: passed-through TLS shows no paths")
             return _Place("")
+        if len(asked.target) > LONGEST_VALUE:
+            raise Refused(
+                f"annotation {nginx.PREFIX}rewrite-target: is longer than {LONGEST_VALUE} characters"
+            )
         if asked.target and not _TARGET.fullmatch(asked.target.removesuffix("$1").removesuffix("$2")):
             raise Refused(f"annotation {nginx.PREFIX}rewrite-target: {asked.target!r} cannot be followed")
         if "$" in asked.target:

@@ -157,5 +157,13 @@ class Refusal(msgspec.Struct, frozen=True):
     message: str
 
 
+def stumbled(error: Exception) -> str:
+    """Return what is said of an object that was refused because reading it failed: a defect of ours."""
+    return (
+        f"the router could not read this ({type(error).__name__}), which is a defect: report it, with what "
+        "the router's log says; meanwhile leave out what was changed last"
+    )
+
+
 class Refused(Exception):
     """A route cannot be had as it is; the message says what of it and why."""

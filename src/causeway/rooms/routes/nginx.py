@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from causeway.rooms.routes.annotations import Misread
+from causeway.rooms.routes.annotations import FALSE, TRUE, Misread, whole
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 _HAPROXY = "haproxy.router.openshift.io/"
@@ -43,11 +43,12 @@ def translate(annotations: Mapping[str, str]) -> Translation:
         if name.startswith(PREFIX)
     }
     for name, value in sorted(asked.items()):
-        if (guard := _guard(name)) and value not in ("", "false"):
+        if (guard := _guard(name)) and not _is_off(name, value):
             raise Misread(f"annotation {PREFIX}{name}: is not supported: {guard}")
     said: dict[str, str] = {}
     for name in sorted(asked.keys() & SAME.keys()):
-        said |= SAME[name](name, asked[name])
+        if not asked.get(NEWER.get(name, "")):
+            said |= SAME[name](name, asked[name])
     said |= _limits(asked)
     protocol = asked.get("backend-protocol", "HTTP").upper()
     if protocol not in ("", "HTTP", "HTTPS"):
@@ -100,6 +101,10 @@ def _affinity(name: str, value: str) -> dict[str, str]:
     return {}
 
 
+def _same_site(_name: str, value: str) -> dict[str, str]:
+    return {f"{_ROUTER}cookie-same-site": value.capitalize()} if value else {}  # case is ignored
+
+
 def _as(other: str) -> Callable[[str, str], dict[str, str]]:
     return lambda _name, value: {other: value} if value else {}
 
@@ -112,9 +117,12 @@ SAME: Mapping[str, Callable[[str, str], dict[str, str]]] = {
     "upstream-hash-by": _hash,
     "affinity": _affinity,
     "session-cookie-name": _as(f"{_ROUTER}cookie_name"),
-    "session-cookie-samesite": _as(f"{_ROUTER}cookie-same-site"),
+    "session-cookie-samesite": _same_site,
 }
 """Those that mean what annotations of Routes mean."""
+
+NEWER: Mapping[str, str] = {"whitelist-source-range": "allowlist-source-range"}
+"""Those that count only as long as their newer name, which is given here, says nothing."""
 
 ELSEWHERE = frozenset(
     {
@@ -203,13 +211,36 @@ INSTEAD: Mapping[str, str] = {
 """Those that are told and left out, by the beginning of their names, with what to do instead."""
 
 
+SWITCHES = frozenset(
+    {
+        "canary",
+        "cors-allow-credentials",
+        "enable-cors",
+        "enable-global-auth",
+        "enable-modsecurity",
+        "enable-opentelemetry",
+        "enable-opentracing",
+        "enable-owasp-core-rules",
+        "from-to-www-redirect",
+        "service-upstream",
+        "ssl-prefer-server-ciphers",
+    }
+)
+"""Those of ``GUARDS`` and ``INSTEAD`` that are true or false: for others ``f`` may be a name."""
+
+
+def _is_off(name: str, value: str) -> bool:
+    """Return whether an annotation asks for nothing."""
+    return value in FALSE if name in SWITCHES else value in ("", "false")
+
+
 def _guard(name: str) -> str:
     return next((text for start, text in GUARDS.items() if name.startswith(start)), "")
 
 
 def _notes(asked: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(asked):
-        if name in SAME or name in ELSEWHERE or name in NOTHING_TO_DO or asked[name] in ("", "false"):
+        if name in SAME or name in ELSEWHERE or name in NOTHING_TO_DO or _is_off(name, asked[name]):
             continue
         found = next((text for start, text in INSTEAD.items() if name.startswith(start)), "it is not known")
         yield f"annotation {PREFIX}{name}: has no effect: {found}"
@@ -228,13 +259,14 @@ def _limits(asked: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(name: str, value: str) -> int:
-    if value and not (value.isascii() and value.isdigit()):
+    number = whole(value or "0")
+    if number is None:
         raise Misread(f"annotation {PREFIX}{name}: {value!r} is no number")
-    return int(value or 0)
+    return number
 
 
 def _flag(asked: Mapping[str, str], name: str, *, usual: bool = False) -> bool:
     value = asked.get(name, "")
-    if value not in ("", "true", "false"):
+    if value not in TRUE | FALSE:
         raise Misread(f"annotation {PREFIX}{name}: {value!r} is neither true nor false")
-    return value == "true" or (usual and not value)
+    return value in TRUE or (usual and not value)

@@ -28,7 +28,7 @@ from causeway.rooms.routes.config import (
     kind_name,
 )
 from causeway.rooms.routes.endpoints import SlicesOf, services_of
-from causeway.rooms.routes.model import AuthorityKey, Entry, Item, Kind, MapKey, Refusal, Wish
+from causeway.rooms.routes.model import AuthorityKey, Entry, Item, Kind, MapKey, Refusal, Wish, stumbled
 from causeway.rooms.routes.plan import Step, plan
 from causeway.rooms.routes.registry import Registry
 from causeway.rooms.routes.site import Running, Slots, Wanted, among
@@ -227,7 +227,7 @@ class Router:
             self._refusals.pop(key, None)
             if route is None:
                 continue
-            verdict = self.registry.verdict(key) or compile_route(route, self._slices, self._offer)
+            verdict = self.registry.verdict(key) or self._compiled(key, route)
             kind = _kind_of(verdict) if isinstance(verdict, Entry) else None
             if kind in self._bad:
                 verdict = Refusal("ExtendedValidationFailed", self._bad[kind])
@@ -235,6 +235,14 @@ class Router:
                 self._entries[key] = verdict
             else:
                 self._refusals[key] = verdict
+
+    def _compiled(self, key: str, route: Route) -> Entry | Refusal:
+        """Compile a route; whatever fails in doing so is this route's, and not the others'."""
+        try:
+            return compile_route(route, self._slices, self._offer)
+        except Exception as error:
+            log.exception("a route could not be compiled", route=key)
+            return Refusal("ExtendedValidationFailed", stumbled(error))
 
     def _place(self, keys: Iterable[str]) -> tuple[set[Item], set[str]]:
         """Give routes their backends; return the items that may have changed, and who got none."""
@@ -332,22 +340,34 @@ class Router:
 
     async def _leave_out_bad(self, kinds: dict[str, Kind]) -> None:
         """Refuse routes whose kind HAProxy would not accept: they must not keep the others waiting."""
-        path = self.directory / "check.cfg"
-        for name, kind in list(kinds.items()):
-            if not kind.lines or name in self._slots.counts:
-                continue
-            text = configuration(self._front, self._files, {kind: 1}, {}, "")
-            await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)
-            await asyncio.to_thread(_write, {path: text})
-            wrong = await self._proxy.check(path)
-            if wrong:
-                self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
-                del kinds[name]
+        cookie, known = self._front.cookie, self._slots.counts
+        own = {
+            kind: name
+            for name, kind in kinds.items()
+            if (kind.lines or kind.cookie not in ("", cookie)) and name not in known
+        }
+        for kind, wrong in (await self._bad_among(list(own))).items():
+            self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
+            del kinds[own[kind]]
         bad = [key for key, entry in self._entries.items() if _kind_of(entry) in self._bad]
         self._compile(bad)
         self._place(bad)
         for key in bad:
             self._told(key)
+
+    async def _bad_among(self, kinds: Sequence[Kind]) -> dict[Kind, str]:
+        """Return which kinds HAProxy would not accept, and why: nearly always none, which it says at once."""
+        if not kinds:
+            return {}
+        path = self.directory / "check.cfg"
+        text = configuration(self._front, self._files, dict.fromkeys(kinds, 1), {}, "")
+        await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)
+        await asyncio.to_thread(_write, {path: text})
+        wrong = await self._proxy.check(path)
+        if not wrong or len(kinds) == 1:
+            return {kinds[0]: wrong} if wrong else {}
+        middle = len(kinds) // 2
+        return await self._bad_among(kinds[:middle]) | await self._bad_among(kinds[middle:])
 
     @property
     def directory(self) -> Path:

@@ -53,6 +53,12 @@ def test_targets_are_addresses_or_names() -> None:
     assert [record_type(each) for each in found.targets] == ["A", "AAAA", "CNAME"]
 
 
+@pytest.mark.parametrize("text", ["fe80::1%eth0", "fe80::1%a b", "010.0.0.1", "192.0.2.0/24"])
+def test_what_is_no_address_of_a_record_is_told(text: str) -> None:
+    found = said(target=text)
+    assert (found.targets, len(found.errors)) == ((), 1)
+
+
 def test_another_controller_is_respected() -> None:
     assert not said(controller="somebody").ours
     assert said(controller="dns-controller").ours
@@ -74,3 +80,16 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 def test_any_annotations_can_be_read(annotations: Mapping[str, str]) -> None:
     found = read(annotations)
     assert all(absolute(each) == each for each in found.hostnames)
+    assert all(each.isascii() and each.isprintable() and " " not in each for each in found.targets)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "9" * 310 + "h", "1" + "0" * 400 + "ms", "٣m", "1h" * 30])
+def test_a_ttl_of_many_digits_is_left_out_and_told(text: str) -> None:
+    found = said(ttl=text, hostname="a.example.org")
+    assert (found.ttl, found.hostnames, len(found.errors)) == (None, ("a.example.org.",), 1)
+
+
+@given(st.from_regex(r"([0-9]+(\.[0-9]+)?(h|m|s|ms)?)+", fullmatch=True))
+def test_any_ttl_can_be_read(text: str) -> None:
+    found = said(ttl=text)
+    assert found.ttl is None or 0 < found.ttl < 2**31

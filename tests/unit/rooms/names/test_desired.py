@@ -18,6 +18,7 @@ from causeway.kube.gateways import HTTPRoute, TLSRoute
 from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import Service, key_of
 from causeway.kube.routes import Route
+from causeway.rooms.names.annotations import Annotations, read
 from causeway.rooms.names.attached import Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Desired, Note, Record
@@ -89,6 +90,41 @@ def test_an_external_name_is_an_alias() -> None:
     asked = {"hostname": "www.example.org"}
     found = wanted(service("web", kind="ExternalName", external_name="Far.example.net", annotations=asked))
     assert short(found) == [("www", "CNAME", ("far.example.net.",))]
+
+
+def test_an_external_name_that_is_an_address_is_one_and_other_addresses_come_first() -> None:
+    asked = {"hostname": "www.example.org"}
+    for address, kind in (("192.0.2.7", "A"), ("2001:db8::7", "AAAA")):
+        found = wanted(service("web", kind="ExternalName", external_name=address, annotations=asked))
+        assert short(found) == [("www", kind, (address,))]
+    both = service(
+        "web",
+        kind="ExternalName",
+        external_name="far.example.net",
+        external_ips=("192.0.2.8",),
+        annotations=asked,
+    )
+    assert short(wanted(both)) == [("www", "A", ("192.0.2.8",))]
+
+
+@pytest.mark.parametrize("kind", ["LoadBalancer", "ClusterIP", "NodePort", "ExternalName"])
+def test_targets_are_taken_for_internal_names_as_well(kind: str) -> None:
+    asked = {"internal-hostname": "in.example.org", "target": "192.0.2.9"}
+    found = wanted(service("web", "192.0.2.7", kind=kind, external_name="far.example.net", annotations=asked))
+    assert short(found) == [("in", "A", ("192.0.2.9",))]
+    assert not found.notes
+
+
+def test_the_internal_name_of_what_is_elsewhere_leads_there() -> None:
+    asked = {"internal-hostname": "in.example.org"}
+    found = wanted(service("web", kind="ExternalName", external_name="far.example.net", annotations=asked))
+    assert short(found) == [("in", "CNAME", ("far.example.net.",))]
+
+
+@pytest.mark.parametrize("address", ["010.0.0.1", "fe80::1%eth0", "fe80::1%a\nb", "::1::"])
+def test_what_no_record_can_lead_to_is_left_out(address: str) -> None:
+    assert not wanted(service("web", address, external_ips=(address,), cluster_ip=address)).wishes
+    assert not desired([], [node("worker", ("InternalIP", address))], SETTING).wishes
 
 
 def test_a_service_without_an_address_yet_wants_nothing_and_nobody_is_told() -> None:
@@ -405,3 +441,19 @@ def test_nobody_takes_a_host_that_the_wildcard_answers_by_whatever_he_has(
     assert having <= {"one"}
     told = {(each.source.namespace, each.source.name) for each in notes}
     assert {key_of(each) for each in others if isinstance(each, Service)} <= {"/".join(each) for each in told}
+
+
+def test_a_defect_that_one_object_hits_leaves_its_records_and_concerns_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(annotations: dict[str, str], *rest: str) -> Annotations:
+        if annotations:
+            raise ZeroDivisionError
+        return read(annotations, *rest)
+
+    monkeypatch.setattr("causeway.rooms.names.desired.read", failing)
+    found = wanted(service("bad", "192.0.2.8", annotations={"ttl": "9"}), service("web", "192.0.2.7"))
+    assert short(found) == [("web.shop", "A", ("192.0.2.7",))]
+    assert found.untouched == {"service/shop/bad"}
+    assert reasons(found) == ["NotRead"]
+    assert set(found.defects) == {"service/shop/bad"}

@@ -8,7 +8,7 @@ from tests.unit.rooms.routes.examples import route
 
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
-from causeway.rooms.routes.admission import Rules, admit, age, generated_host, host_of
+from causeway.rooms.routes.admission import Rules, admit, age, generated_host, host_of, refused_alone
 from causeway.rooms.routes.parts import Table, name_of_table
 from causeway.rooms.routes.registry import Registry
 
@@ -201,3 +201,10 @@ def test_change_by_change_is_as_all_at_once(routes: list[Route], data: st.DataOb
     expected = admit(present.values(), RULES)
     assert {key: registry.verdict(key) for key in present} == expected
     assert {key: told[key] for key in present} == expected
+
+
+def test_a_wildcard_needs_a_domain() -> None:
+    verdict = refused_alone(route(host="foo", wildcardPolicy="Subdomain"), Rules(wildcards=True))
+    assert verdict is not None
+    assert (verdict.reason, "needs a domain" in verdict.message) == ("RouteNotAdmitted", True)
+    assert refused_alone(route(host="foo"), Rules()) is None

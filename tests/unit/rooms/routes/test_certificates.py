@@ -4,6 +4,7 @@ import base64
 import contextlib
 import datetime
 import functools
+import time
 from collections.abc import Callable
 
 import pytest
@@ -127,3 +128,42 @@ def test_nor_of_any_text(chain: str, key: str) -> None:
             names(chain_with_key(text, key, chain))
         with contextlib.suppress(Unusable):
             authorities(text)
+
+
+def test_the_same_key_may_stand_in_both_places_in_any_form() -> None:
+    chain, key = certificate()
+    usual = chain_with_key(chain, key, "")
+    assert chain_with_key(chain + key, key, "") == usual
+    secret = serialization.load_pem_private_key(key.encode(), None)
+    form = (serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    other_form = secret.private_bytes(serialization.Encoding.PEM, *form).decode()
+    assert chain_with_key(chain + other_form, key, "") == usual
+    another = certificate("other.example")[1]
+    for both in (key + another, key + key + key):
+        with pytest.raises(Unusable, match="more than one private key"):
+            chain_with_key(chain, both, "")
+    with pytest.raises(Unusable, match="is not that of the certificate"):
+        chain_with_key(chain + another, key, "")
+
+
+@pytest.mark.parametrize(
+    "begin", ["-----BEGIN A-----", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN EC PRIVATE KEY-----"]
+)
+def test_what_begins_and_never_ends_takes_no_time(begin: str) -> None:
+    chain, key = certificate()
+    started = time.process_time()
+    for pair in ((chain, begin * 3000 + key), (chain + begin * 3000, key)):
+        with contextlib.suppress(Unusable):
+            chain_with_key(*pair, "")
+    assert time.process_time() - started < 1.0  # of the square of its length it took several
+
+
+def test_authorities_are_bounded_and_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key = certificate()
+    with pytest.raises(Unusable, match="destinationCACertificate: is longer than 100000"):
+        authorities(chain + "#" * 100_000)
+    with pytest.raises(Unusable, match="caCertificate: is longer than 400000"):
+        chain_with_key(chain, key, chain + "#" * 400_000)
+    written = authorities(chain)
+    monkeypatch.setattr(x509, "load_pem_x509_certificates", lambda *_: pytest.fail("read again"))
+    assert authorities(chain) == written

@@ -1,7 +1,11 @@
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import (
     OFFER,
     behind,
@@ -12,14 +16,28 @@ from tests.unit.rooms.routes.examples import (
     route,
     slice_of,
 )
-from tests.unit.rooms.routes.gateway_examples import derived, gateway, http
+from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, rule
 
 from causeway.kube.routes import RouteSpec, RouteTarget
-from causeway.rooms.routes.model import Kind, Refusal, Way
+from causeway.rooms.routes import annotations
+from causeway.rooms.routes.bounds import unfit
+from causeway.rooms.routes.commands import Files, commands
+from causeway.rooms.routes.compiling import wishes
+from causeway.rooms.routes.model import Kind, MapKey, Refusal, Way
 from causeway.rooms.routes.parts import Part
+from causeway.rooms.routes.plan import Step
 
 HAPROXY = "haproxy.router.openshift.io/"
+EDGE = {"termination": "edge"}
 CERTIFICATE, KEY = certificate()
+TLSES = (None, EDGE, {"termination": "passthrough"})
+VALUES = (
+    st.text()
+    | st.from_regex(r"[0-9]+(us|ms|s|m|h|d)?", fullmatch=True)
+    | st.from_regex(annotations._HSTS, fullmatch=True)
+    | st.from_regex(annotations._TARGET, fullmatch=True)
+    | st.sampled_from(["true", "false", "10.0.0.0/9 2001:db8::/33", "random", "Lax", "x" * 200])
+)
 
 
 def test_a_plain_route() -> None:
@@ -225,7 +243,6 @@ def test_cookies_can_be_done_without() -> None:
         ({"tls": {"termination": "passthrough", "certificate": "x"}}, "does not support certificates"),
         ({"tls": {"termination": "passthrough"}, "path": "/a"}, "does not support paths"),
         ({"tls": {"termination": "edge", "destinationCACertificate": "x"}}, "destination certificates"),
-        ({"tls": {"termination": "edge", "key": KEY}}, "no certificate"),
         ({"tls": {"termination": "edge", "certificate": "x", "key": KEY}}, "certificate: cannot be read"),
         ({"tls": {"termination": "edge", "certificate": CERTIFICATE}}, "no private key"),
         (
@@ -301,3 +318,101 @@ def test_a_refusal_says_nothing_of_a_key() -> None:
     found = compiled(route(tls=tls))
     assert isinstance(found, Refusal)
     assert KEY[40:80] not in found.message
+
+
+@pytest.mark.parametrize("digits", [10, 20, 309, 5000])
+def test_a_number_of_many_digits_is_refused_or_as_much_as_can_be(digits: int) -> None:
+    many = "9" * digits
+    for unit in ("", "us", "d"):
+        long = entry(route(annotations={f"{HAPROXY}timeout": many + unit}))
+        assert 0 < int({name: value for name, _, value in behind(long).options}["timeout"]) < 2**31
+    for name in ("pod-concurrent-connections", "rate-limit-connections.rate-tcp"):
+        asked = {f"{HAPROXY}rate-limit-connections": "true", HAPROXY + name: many}
+        assert f"{name}: " in refused(route(annotations=asked))
+    zeros = entry(route(annotations={f"{HAPROXY}pod-concurrent-connections": "0" * digits + "5"}))
+    assert behind(zeros).servers[0][2].endswith("maxconn 5")
+
+
+@given(st.dictionaries(st.sampled_from(sorted(annotations._KNOWN)), VALUES))
+def test_any_annotations_are_read_or_misread(given: dict[str, str]) -> None:
+    with contextlib.suppress(annotations.Misread):
+        annotations.read(given)
+
+
+LONG = "/" + "a" * 1024
+
+
+def test_nothing_is_so_long_that_haproxy_would_read_it_as_two() -> None:
+    assert "spec.path: is longer than 1024" in refused(route(path=LONG))
+    assert entry(route(path=LONG[:1024]))
+    for name, value in (
+        (f"{HAPROXY}rewrite-target", LONG),
+        (f"{HAPROXY}hsts_header", "max-age=1" + " ; preload" * 200),
+        ("router.openshift.io/cookie_name", "a" * 129),
+    ):
+        assert f"{name}: is longer than" in refused(route(annotations={name: value}, tls=EDGE))
+    header = {"name": "X", "action": {"type": "Set", "set": {"value": "a" * 16_385}}}
+    assert "longer than 16384" in refused(route(httpHeaders={"actions": {"request": [header]}}))
+
+
+def test_a_rule_of_gateway_api_is_bounded_as_well() -> None:
+    (attached,) = derived(gateway(), http(rule("shop", path=LONG))).attached["HTTPRoute one/shop"]
+    assert attached.accepted is not None
+    assert "longer than 1024" in attached.accepted.message
+
+
+@pytest.mark.parametrize("value", ["a" * 16_000, "two\nlines", "a\ttab", "\x7f"])
+def test_no_entry_that_haproxy_cannot_read_gets_by(value: str) -> None:
+    found = entry(route())
+    bad = [
+        msgspec.structs.replace(found, texts=(("held", "a.example", value),)),
+        msgspec.structs.replace(found, ways=(Way("prefix", f"p{value}/"),)),
+        msgspec.structs.replace(
+            found, backend=msgspec.structs.replace(behind(found), options=(("hsts", "", value),))
+        ),
+    ]
+    assert not unfit(found)
+    assert all(map(unfit, bad))
+    assert unfit(msgspec.structs.replace(found, ways=(Way("passthrough-wildcard", ""),)))
+
+
+@pytest.mark.parametrize("path", ["/a<<", "/<", "/a>b"])
+def test_a_path_has_nothing_that_haproxys_commands_mean(path: str) -> None:
+    assert "spec.path" in refused(route(path=path))
+
+
+def test_white_space_of_hsts_is_one_space() -> None:
+    value = "max-age=31536000;\n\tincludeSubDomains ;\r\n preload"
+    found = entry(route(annotations={f"{HAPROXY}hsts_header": value}, tls=EDGE))
+    assert ("hsts", "", "max-age=31536000; includeSubDomains ; preload") in behind(found).options
+
+
+@given(
+    st.text(), st.dictionaries(st.sampled_from(sorted(annotations._KNOWN)), VALUES), st.sampled_from(TLSES)
+)
+def test_whatever_a_route_says_its_lines_are_whole(path: str, said: dict[str, str], tls: Any) -> None:
+    found = compiled(route(path=path, annotations=said, tls=tls))
+    if isinstance(found, Refusal):
+        return
+    files = Files(Path("/run/router"))
+    for item, wish in wishes(found, "http-random-options-012345678901-10000"):
+        verbs: list[Step] = [Step("add", item, wish.value, wish.detail), Step("remove", item)]
+        for command in (
+            each for step in verbs[: isinstance(item, MapKey) + 1] for each in commands(step, files)
+        ):
+            assert len(command.text) < 16_384
+            assert command.text.isascii()
+            assert command.text.isprintable()
+            assert not command.text.endswith("<<")
+
+
+def test_a_key_without_a_certificate_is_not_used() -> None:
+    found = entry(route(tls=EDGE | {"key": KEY}))
+    assert found.certificates == ()
+
+
+def test_ranges_are_bounded() -> None:
+    many = " ".join(f"10.{number >> 8}.{number & 255}.0/25" for number in range(10_001))
+    assert "ip_allowlist: names more than 10000 ranges" in refused(
+        route(annotations={f"{HAPROXY}ip_allowlist": many})
+    )

@@ -27,6 +27,7 @@ from causeway.rooms.routes.classes import CONTROLLER
 from causeway.rooms.routes.commands import Files
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.entrance import Entrance, addresses
+from causeway.rooms.routes.ingresses import Derived, derive
 from causeway.rooms.routes.parts import ingress_of
 from causeway.rooms.routes.router import Router
 from causeway.rooms.routes.secrets import PATIENCE
@@ -283,3 +284,21 @@ def test_our_address_is_put_among_others_and_taken_out() -> None:
     assert addresses([*others, {"hostname": NAME}], NAME, served=False) == others
     assert addresses(others, NAME, served=False) is None
     assert addresses([], "2001:db8::1", served=True) == [{"ip": "2001:db8::1"}]
+
+
+async def test_a_defect_that_one_ingress_hits_concerns_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(given: Ingress, *rest: Any) -> Derived:
+        if given.metadata.name == "bad":
+            raise ZeroDivisionError
+        return derive(given, *rest)
+
+    monkeypatch.setattr("causeway.rooms.routes.entrance.derive", failing)
+    world.ingresses.put(ingress("bad", rules=[rule("bad.example")], **OURS))
+    world.ingresses.put(ingress(**OURS))
+    async with world.running():
+        await until(lambda: world.addresses("one/shop") == [NAME])
+        await until(lambda: "ExtendedValidationFailed" in world.reasons())
+        assert world.hosts() == {"pwww.apps.example/": "one/shop"}
+        assert "ZeroDivisionError" in world.events[0]["note"]

@@ -134,3 +134,27 @@ async def test_nobody_waits_for_a_route_that_has_gone() -> None:
     external.forget("one/shop")
     async with asyncio.timeout(DEADLINE):
         await settled
+
+
+class Known:
+    """Knows every Secret."""
+
+    def want(self, key: str, secrets: frozenset[str]) -> None: ...
+
+    def known(self, key: str) -> bool:
+        return True
+
+    def get(self, key: str) -> Secret:
+        return secret()
+
+
+def test_a_defect_that_one_secret_hits_bars_its_route_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: str) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("causeway.rooms.routes.certificates.chain_with_key", failing)
+    external = ExternalCertificates(NotImplemented, lambda _key: None)
+    monkeypatch.setattr(external, "_secrets", Known())
+    found = external.fill(route(tls=EXTERNAL))
+    assert isinstance(found, Barred)
+    assert "ZeroDivisionError" in found.wrong

@@ -26,12 +26,15 @@ from tests.unit.rooms.routes.gateway_examples import (
 from tests.unit.rooms.routes.gateway_examples import table as table_of
 
 from causeway.kube.attaching import hosts_at, within
+from causeway.kube.gateways import AnyRoute, Gateway
 from causeway.kube.objects import key_of
 from causeway.rooms.routes.admission import Rules, admit
 from causeway.rooms.routes.gateway.binding import nearest
 from causeway.rooms.routes.gateway.compiling import compile_rule
 from causeway.rooms.routes.gateway.filters import filter_orders, timeout
-from causeway.rooms.routes.model import Refused
+from causeway.rooms.routes.gateway.listeners import Judged, judge
+from causeway.rooms.routes.gateway.rules import Made, rules_of
+from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.parts import Rule, Table, Target
 
 SHOP = "one/gateway:shop.example"
@@ -309,7 +312,7 @@ def test_orders_of_filters() -> None:
 def test_orders_that_no_line_can_carry_are_refused() -> None:
     headers = [{"name": f"x-{number}", "value": "~" * 4000} for number in range(16)]
     long = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": headers}}
-    with pytest.raises(Refused, match="24000 characters"):
+    with pytest.raises(Refused, match="14000 characters"):
         filter_orders(_rule(rule(filters=[long])))
 
 
@@ -503,3 +506,25 @@ def test_of_two_gateways_that_cannot_share_a_port_the_older_has_it(
     assert found["one/edge"][0][0].wrong is None
     wrong = found["one/late"][0][0].wrong
     assert (wrong.reason if wrong else "") == reason
+
+
+def test_a_defect_that_one_object_hits_concerns_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing_rules(given: AnyRoute, *rest: Any) -> tuple[Made, Refusal | None]:
+        if given.metadata.name == "bad":
+            raise ZeroDivisionError
+        return rules_of(given, *rest)
+
+    def failing_judge(given: Gateway, *rest: Any) -> list[Judged]:
+        if given.metadata.name == "worse":
+            raise ZeroDivisionError
+        return judge(given, *rest)
+
+    monkeypatch.setattr("causeway.rooms.routes.gateway.deriving.rules_of", failing_rules)
+    monkeypatch.setattr("causeway.rooms.routes.gateway.deriving.judge", failing_judge)
+    found = derived(gateway(), gateway(name="worse"), http(), http(name="bad"))
+    assert set(found.defects) == {"HTTPRoute one/bad", "Gateway one/worse"}
+    assert accepted(found, "one/bad") == ["UnsupportedValue"]
+    assert accepted(found) == [""]
+    ((worse, _),) = found.listeners["one/worse"]
+    assert worse.wrong is not None
+    assert "ZeroDivisionError" in worse.wrong.message

@@ -233,3 +233,11 @@ def test_another_namespace_has_no_path_of_a_host_that_is_held() -> None:
         ingress("other", "two", rules=[rule("", path("/x"))], age=1),
     )
     assert "holds every host" in verdicts["Ingress other"]
+
+
+def test_ranges_are_bounded_for_all_paths_together() -> None:
+    ranges = {"haproxy.router.openshift.io/ip_allowlist": " ".join(["10.0.0.0/25"] * 1000)}
+    few = ingress(annotations=ranges, rules=[rule("a.example", *(path(f"/{each}") for each in range(10)))])
+    assert not any(each.wrong for each in derived(few).parts)
+    many = ingress(annotations=ranges, rules=[rule("a.example", *(path(f"/{each}") for each in range(11)))])
+    assert all("1000 ranges of addresses for each of 11 paths" in each.wrong for each in derived(many).parts)

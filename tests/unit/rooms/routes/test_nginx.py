@@ -1,4 +1,8 @@
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import behind
 from tests.unit.rooms.routes.ingress_examples import (
     NGINX,
@@ -136,3 +140,72 @@ def test_other_expressions_are_refused(text: str, target: str) -> None:
 
 def test_an_expression_without_a_rewrite_is_refused() -> None:
     assert "expressions are not supported" in refusal("/a/[0-9]+", use_regex="true")
+
+
+@pytest.mark.parametrize("name", ["proxy-read-timeout", "limit-rps", "limit-rpm", "limit-connections"])
+@pytest.mark.parametrize("digits", [400, 4300, 5000])
+def test_a_number_of_many_digits_is_refused(name: str, digits: int) -> None:
+    assert name in refusal(**{name: "9" * digits})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*nginx.SAME, *nginx.ELSEWHERE, *nginx.GUARDS, *nginx.INSTEAD]),
+        st.text() | st.from_regex(r"[0-9]+s?", fullmatch=True),
+    )
+)
+def test_any_annotations_are_translated_or_misread(given: dict[str, str]) -> None:
+    with contextlib.suppress(annotations.Misread):
+        nginx.translate({NGINX + name: value for name, value in given.items()})
+
+
+def test_a_path_that_all_are_rewritten_to_is_bounded() -> None:
+    assert "rewrite-target: is longer than 1024" in refusal(rewrite_target="/" + "a" * 1024)
+
+
+def test_the_newer_name_of_ranges_counts() -> None:
+    both = options(allowlist_source_range="10.1.0.0/16", whitelist_source_range="10.0.0.0/8").allowed
+    assert [str(each) for each in both] == ["10.1.0.0/16"]
+    older = options(allowlist_source_range="", whitelist_source_range="10.0.0.0/8").allowed
+    assert [str(each) for each in older] == ["10.0.0.0/8"]
+
+
+@pytest.mark.parametrize("name", ["ip_whitelist", "ip_allowlist"])
+def test_ranges_of_a_route_come_before_those_of_nginx(name: str) -> None:
+    named = {f"{NGINX}allowlist-source-range": "10.0.0.0/8"}
+    own = {f"haproxy.router.openshift.io/{name}": "10.1.0.0/16"}
+    read = annotations.read(part(ingress(annotations=named | own)).metadata.annotations)
+    assert [str(each) for each in read.allowed] == ["10.1.0.0/16"]
+    empty = {f"haproxy.router.openshift.io/{name}": " "}
+    if name == "ip_whitelist":
+        read = annotations.read(part(ingress(annotations=named | empty)).metadata.annotations)
+        assert [str(each) for each in read.allowed] == ["10.0.0.0/8"]
+
+
+@pytest.mark.parametrize("value", ["True", "TRUE", "1", "t", "T"])
+def test_true_is_written_as_go_reads_it(value: str) -> None:
+    asked = nginx.translate({f"{NGINX}{name}": value for name in ("ssl-passthrough", "use-regex")})
+    assert (asked.passthrough, asked.regex, asked.redirect, asked.forced) == (True, True, True, False)
+    assert "is not supported" in refusal(canary=value)
+
+
+@pytest.mark.parametrize("value", ["False", "FALSE", "0", "f", "F", "false"])
+def test_and_so_is_false(value: str) -> None:
+    off = ("ssl-redirect", "force-ssl-redirect", "canary", "enable-modsecurity", "enable-cors")
+    asked = nginx.translate({f"{NGINX}{name}": value for name in off})
+    assert (asked.redirect, asked.forced, asked.notes) == (False, False, ())
+
+
+@pytest.mark.parametrize("value", ["lax", "LAX", "Lax", " lax "])
+def test_case_does_not_count_in_samesite(value: str) -> None:
+    assert options(session_cookie_samesite=value).same_site == "Lax"
+
+
+@pytest.mark.parametrize("name", ["auth-secret", "auth-tls-secret", "denylist-source-range"])
+def test_what_keeps_somebody_out_may_be_called_f(name: str) -> None:
+    assert "is not supported" in refusal(**{name: "f"})
+
+
+def test_switches_are_among_the_tables() -> None:
+    for name in nginx.SWITCHES:
+        assert any(name.startswith(start) for start in (*nginx.GUARDS, *nginx.INSTEAD)), name

@@ -4,8 +4,10 @@ import asyncio
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.models.haproxy import HaproxyModel
@@ -15,9 +17,9 @@ from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, rul
 from causeway.kube.objects import EndpointSlice, key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.commands import Files, questions, state_of
-from causeway.rooms.routes.compiling import Offer
+from causeway.rooms.routes.compiling import Offer, compile_route
 from causeway.rooms.routes.config import Front
-from causeway.rooms.routes.model import Item, MapKey, Refusal, ServerKey, Value
+from causeway.rooms.routes.model import Entry, Item, MapKey, Refusal, ServerKey, Value
 from causeway.rooms.routes.router import Doubt, Router
 
 FRONT = Front(
@@ -119,6 +121,33 @@ async def test_a_kind_haproxy_does_not_accept_is_refused_alone(world: World) -> 
     await world.router.round()
     assert isinstance(world.router.outcome("one/bad"), Refusal)
     assert world.router.outcome("one/shop") is True
+
+
+async def test_a_cookie_haproxy_does_not_accept_is_refused_alone(world: World) -> None:
+    named = {"router.openshift.io/cookie_name": "nonsense"}
+    world.router.put(route("bad", host="bad.apps.example", annotations=named))
+    world.router.put(route())
+    await world.router.round()
+    assert isinstance(world.router.outcome("one/bad"), Refusal)
+    assert world.router.outcome("one/shop") is True
+
+
+async def test_haproxy_is_asked_once_about_many_kinds_and_finds_the_bad_ones(world: World) -> None:
+    for number in range(40):
+        named = {"router.openshift.io/cookie_name": f"c{number}"}
+        world.router.put(route(f"r{number}", host=f"h{number}.apps.example", annotations=named))
+    await world.router.round()
+    assert (world.model.loads, world.model.checks) == (1, 1)
+    for number in range(40):
+        named = {
+            "router.openshift.io/cookie_name": f"nonsense{number}" if number in (7, 31) else f"d{number}"
+        }
+        world.router.put(route(f"s{number}", host=f"s{number}.apps.example", annotations=named))
+    world.router._grown = float("-inf")
+    await world.router.round()
+    refused = [n for n in range(40) if isinstance(world.router.outcome(f"one/s{n}"), Refusal)]
+    assert refused == [7, 31]
+    assert world.model.checks < 30
 
 
 async def test_when_no_spare_is_left_one_load_makes_room_for_all(world: World) -> None:
@@ -373,3 +402,23 @@ async def _seen(world: World) -> dict[str, object]:
     # A server's name has where its authorities lie in it, and the two worlds are in two places.
     servers = [(owners[item.backend], value) for item, value in state.items() if isinstance(item, ServerKey)]
     return seen | {"servers": sorted(servers)}
+
+
+async def test_a_defect_that_one_route_hits_concerns_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(given: Route, *rest: Any) -> Entry | Refusal:
+        if given.metadata.name == "bad":
+            raise ZeroDivisionError
+        return compile_route(given, *rest)
+
+    monkeypatch.setattr("causeway.rooms.routes.router.compile_route", failing)
+    world.router.put(route("bad", host="bad.apps.example"))
+    world.router.put(route())
+    with structlog.testing.capture_logs() as logged:
+        await world.router.round()
+    outcome = world.router.outcome("one/bad")
+    assert isinstance(outcome, Refusal)
+    assert "ZeroDivisionError" in outcome.message
+    assert [(each["route"], each["exc_info"]) for each in logged if "exc_info" in each] == [("one/bad", True)]
+    assert world.router.outcome("one/shop") is True

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from causeway.kube.attaching import parent_of
-from causeway.kube.gateways import AnyRoute, Gateway, ParentReference, TCPRoute
+from causeway.kube.gateways import GATEWAYS, AnyRoute, Gateway, ParentReference, TCPRoute
 from causeway.kube.objects import Meta, Namespace, key_of
 from causeway.kube.routes import RouteSpec, RouteTarget
 from causeway.rooms.routes.gateway.backends import ServiceOf
@@ -18,7 +18,7 @@ from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.gateway.listeners import Judged, Offered, SecretOf, judge, taken
 from causeway.rooms.routes.gateway.matching import Candidate, entries
 from causeway.rooms.routes.gateway.rules import Made, is_of, kind_of, named, rules_of
-from causeway.rooms.routes.model import MapName, Refusal, Refused
+from causeway.rooms.routes.model import MapName, Refusal, Refused, stumbled
 from causeway.rooms.routes.parts import Opening, Part, Table, name_of_opening, name_of_table
 
 _LATEST = "9999"  # of a listener that nobody is attached to: who has routes is older
@@ -46,11 +46,15 @@ class Attached(msgspec.Struct, frozen=True):
 
 
 class Derived(msgspec.Struct, frozen=True):
-    """Parts by key; listeners by gateway, with how many routes each has; references by route's ``named``."""
+    """Parts by key; listeners by gateway, with how many routes each has; references by route's ``named``.
+
+    ``defects`` are what failed in reading an object, by the name of it. It is refused, the others are not.
+    """
 
     parts: Mapping[str, Part]
     listeners: Mapping[str, tuple[tuple[Judged, int], ...]]
     attached: Mapping[str, tuple[Attached, ...]]
+    defects: Mapping[str, Exception] = {}
 
 
 def derive(world: World) -> Derived:
@@ -71,6 +75,7 @@ class _Host:
 class _Deriving:
     def __init__(self, world: World) -> None:
         self._world = world
+        self._defects: dict[str, Exception] = {}
         self._judged = self._judge()
         self._routes_at: dict[tuple[str, str], set[str]] = {}  # by gateway and listener
         self._hosts: dict[tuple[str, str], _Host] = {}  # by namespace of the gateway, and host
@@ -92,7 +97,7 @@ class _Deriving:
         world, found = self._world, dict[str, tuple[Judged, ...]]()
         ports: dict[int, Judged] = {}
         for gateway in sorted(world.gateways, key=lambda each: _age(each.metadata)):
-            judged = judge(gateway, world.secrets, world.grants, world.offered)
+            judged = self._judge_one(gateway)
             for number, each in enumerate(judged):
                 if each.wrong is None and not each.idle and each.further:
                     before = ports.setdefault(each.listener.port, each)
@@ -100,6 +105,15 @@ class _Deriving:
                     judged[number] = msgspec.structs.replace(each, wrong=wrong)
             found[key_of(gateway)] = tuple(judged)
         return found
+
+    def _judge_one(self, gateway: Gateway) -> list[Judged]:
+        key, world = key_of(gateway), self._world
+        try:
+            return judge(gateway, world.secrets, world.grants, world.offered)
+        except Exception as error:
+            self._defects[f"{GATEWAYS.kind} {key}"] = error
+            wrong = Refusal("UnsupportedValue", stumbled(error))
+            return [Judged(gateway=key, listener=each, wrong=wrong) for each in gateway.spec.listeners]
 
     def _open(self, listener: Judged) -> None:
         """Enter what is there of a listener without any route."""
@@ -151,7 +165,7 @@ class _Deriving:
             key: tuple((each, len(self._routes_at.get((key, each.listener.name), ()))) for each in judged)
             for key, judged in self._judged.items()
         }
-        return Derived(self._parts, listeners, attached)
+        return Derived(self._parts, listeners, attached, self._defects)
 
     # routes
 
@@ -161,10 +175,17 @@ class _Deriving:
         if not ours:
             return ()
         try:
-            rules, resolved = rules_of(route, self._world.services, self._world.grants)
+            return self._attach_to(ours, route)
         except Refused as error:
             refused = Refusal("UnsupportedValue", str(error))
-            return tuple(Attached(each, refused, None) for each in ours)
+        except Exception as error:
+            self._defects[named(route)] = error
+            refused = Refusal("UnsupportedValue", stumbled(error))
+        return tuple(Attached(each, refused, None) for each in ours)
+
+    def _attach_to(self, ours: Iterable[ParentReference], route: AnyRoute) -> tuple[Attached, ...]:
+        namespace = route.metadata.namespace
+        rules, resolved = rules_of(route, self._world.services, self._world.grants)
         found: list[Attached] = []
         for each in ours:
             gateway = parent_of(each, namespace)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from causeway.kube.gateways import HeaderFilter, HTTPFilter, HTTPRule, PathModifier, RedirectFilter
+from causeway.rooms.routes.bounds import LONGEST_TEXT
 from causeway.rooms.routes.checking import PATH
 from causeway.rooms.routes.headers import TOKEN
 from causeway.rooms.routes.model import Refused
@@ -17,7 +18,6 @@ _DURATION = re.compile(r"(?:[0-9]{1,5}(?:h|ms|m|s)){1,4}", re.ASCII)
 _PART = re.compile(r"([0-9]+)(ms|h|m|s)", re.ASCII)
 _UNITS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _NEVER = 86_400_000  # milliseconds that stand for no bound
-_LONGEST = 24_000  # characters of one value: more is no line of HAProxy's runtime interface
 _TEXT = re.compile(r"[ -~]*", re.ASCII)
 
 
@@ -38,8 +38,8 @@ def filter_orders(rule: HTTPRule) -> str:
     if {"RequestRedirect", "URLRewrite"} <= kinds:
         raise Refused("filters: RequestRedirect and URLRewrite exclude each other")
     orders = "&".join(found)
-    if len(orders) > _LONGEST:
-        raise Refused(f"filters: what they say takes more than {_LONGEST} characters")
+    if len(orders) > LONGEST_TEXT:
+        raise Refused(f"filters: what they say takes more than {LONGEST_TEXT} characters")
     return orders
 
 

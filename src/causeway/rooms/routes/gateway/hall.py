@@ -192,7 +192,7 @@ class Hall:
         return seen | {named(each): each for each in routes}
 
     def _derive(self, seen: Seen) -> Derived:
-        return derive(
+        derived = derive(
             World(
                 gateways=tuple(each for each in seen.values() if isinstance(each, Gateway)),
                 routes=tuple(each for each in seen.values() if not isinstance(each, Gateway)),
@@ -203,6 +203,9 @@ class Hall:
                 offered=self._offered,
             )
         )
+        for name, error in derived.defects.items():
+            log.error("an object of Gateway API could not be read", of=name, exc_info=error)
+        return derived
 
     async def _put(self, derived: Derived) -> None:
         """Put what changed to the router: new rules first, and once they are there what leads to them."""

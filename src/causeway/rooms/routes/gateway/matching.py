@@ -12,10 +12,10 @@ from urllib.parse import quote
 import msgspec
 
 from causeway.kube.gateways import HTTPMatch
+from causeway.rooms.routes.bounds import LONGEST_TEXT
 
 NOBODY = "404"
 """Leads to the answer that there is nothing here."""
-_LONGEST = 24_000  # bytes of an entry that a command of HAProxy can carry
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -116,7 +116,7 @@ def _entry(candidates: Iterable[Candidate], crowded: set[str]) -> str:
         if not conditions and not words:
             return f"@{each.rule}"
         word = f"{conditions}~{each.rule}"
-        if length + len(word) >= _LONGEST:
+        if length + len(word) >= LONGEST_TEXT:
             crowded.add(each.rule)  # those that come after it go on: they may be another's
         else:
             words.append(word)

@@ -14,6 +14,7 @@ from causeway.kube.gateways import (
 )
 from causeway.kube.objects import Meta, key_of
 from causeway.kube.routes import RouteSpec, RouteTarget
+from causeway.rooms.routes.bounds import LONGEST_PATH
 from causeway.rooms.routes.certificates import digest
 from causeway.rooms.routes.checking import PATH
 from causeway.rooms.routes.gateway.backends import ServiceOf, resolve
@@ -95,5 +96,7 @@ def _check(rule: HTTPRule) -> None:
             raise Refused("matches: regular expressions are not supported")
         if match.method and match.method not in _METHODS:
             raise Refused(f"matches: method {match.method} is not known")
+        if len(match.path.value) > LONGEST_PATH:
+            raise Refused(f"matches: a path is longer than {LONGEST_PATH} characters")
         if not PATH.fullmatch(match.path.value):
             raise Refused(f"matches: {match.path.value!r} is no path that can be had")
