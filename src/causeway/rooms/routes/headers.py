@@ -6,7 +6,9 @@ from causeway.kube.routes import Header
 from causeway.rooms.routes.model import Refused
 
 TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
-_UNTOUCHABLE = frozenset({"strict-transport-security", "proxy", "host", "cookie", "set-cookie"})
+FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Those that say where a message ends: who changed them would have HAProxy and others see other messages."""
+_UNTOUCHABLE = FRAMING | {"strict-transport-security", "proxy", "host", "cookie", "set-cookie"}
 _LONGEST = 16_384  # characters of a header, as in the schema of Routes
 _TEXT = re.compile(r"[ -~]+", re.ASCII)
 

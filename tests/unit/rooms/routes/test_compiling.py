@@ -301,6 +301,8 @@ def test_nothing_of_http_is_done_to_what_is_passed_through(annotations: dict[str
     [
         ("Host", "x"),
         ("Set-Cookie", "x"),
+        ("Content-Length", "0"),
+        ("transfer-encoding", "chunked"),
         ("a b", "x"),
         ("X", "line\nbreak"),
         ("X", "%[env(SECRET)]"),

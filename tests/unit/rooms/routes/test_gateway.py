@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.rooms.routes.examples import route, slice_of
+from tests.unit.rooms.routes.examples import OFFER, route, slice_of
 from tests.unit.rooms.routes.gateway_examples import (
     accepted,
     derived,
@@ -29,6 +29,9 @@ from causeway.kube.attaching import hosts_at, within
 from causeway.kube.gateways import AnyRoute, Gateway
 from causeway.kube.objects import key_of
 from causeway.rooms.routes.admission import Rules, admit
+from causeway.rooms.routes.bounds import unfit
+from causeway.rooms.routes.compiling import compile_route
+from causeway.rooms.routes.gateway import deriving
 from causeway.rooms.routes.gateway.binding import nearest
 from causeway.rooms.routes.gateway.compiling import compile_rule
 from causeway.rooms.routes.gateway.filters import filter_orders, timeout
@@ -528,3 +531,52 @@ def test_a_defect_that_one_object_hits_concerns_nobody_else(monkeypatch: pytest.
     ((worse, _),) = found.listeners["one/worse"]
     assert worse.wrong is not None
     assert "ZeroDivisionError" in worse.wrong.message
+
+
+@given(
+    st.text() | st.from_regex(r"/[!-~]{0,9}", fullmatch=True),
+    st.text(),
+    st.sampled_from(["RequestHeaderModifier", "URLRewrite", "RequestRedirect"]),
+    st.from_regex(r"[0-9]+(ms|s|m|h)", fullmatch=True) | st.text(),
+)
+def test_whatever_a_rule_says_it_is_compiled_or_refused(path: str, text: str, kind: str, wait: str) -> None:
+    replaced = {"path": {"type": "ReplaceFullPath", "replaceFullPath": path}}
+    filters = {
+        "RequestHeaderModifier": {"set": [{"name": text, "value": path}], "remove": [text]},
+        "URLRewrite": replaced | {"hostname": text},
+        "RequestRedirect": replaced | {"hostname": text},
+    }
+    said = {"type": kind, kind[0].lower() + kind[1:]: filters[kind]}
+    match = {"path": {"value": path}, "headers": [{"name": text, "value": path}], "queryParams": []}
+    given = rule("shop", matches=[match], filters=[said], timeouts={"request": wait})
+    made = derived(gateway(), http(given), http(rule("shop", matches=[match]), name="b"))
+    assert not made.defects
+    for part in made.parts.values():
+        found = compile_route(part, lambda *_: [slice_of({"10.0.0.1": True})], OFFER)
+        assert not isinstance(found, Refusal)
+        assert not unfit(found)
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+@pytest.mark.parametrize("kind", ["RequestHeaderModifier", "ResponseHeaderModifier"])
+def test_where_a_message_ends_is_not_to_be_changed(name: str, kind: str) -> None:
+    for said in ({"set": [{"name": name, "value": "0"}]}, {"remove": [name]}):
+        changed = {"type": kind, kind[0].lower() + kind[1:]: said}
+        with pytest.raises(Refused, match="cannot be changed"):
+            filter_orders(_rule(rule(filters=[changed])))
+
+
+def test_a_defect_that_one_host_hits_concerns_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(namespace: str, host: str, *rest: Any) -> Any:
+        if host == "bad.example":
+            raise ZeroDivisionError
+        return made(namespace, host, *rest)
+
+    made = deriving._table
+    monkeypatch.setattr(deriving, "_table", failing)
+    routes = http(hostnames=["a.example"]), http(name="bad", hostnames=["bad.example"])
+    found = derived(gateway(), *routes)
+    assert set(found.defects) == {"one/gateway:bad.example"}
+    assert accepted(found, "one/bad") == ["UnsupportedValue"]
+    assert accepted(found) == [""]
+    assert "one/gateway:a.example" in tables(found)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 from tests.models.feeds import Feed, informers
 from tests.models.haproxy import HaproxyModel
 from tests.unit.rooms.routes.examples import OFFER, slice_of
@@ -31,6 +32,8 @@ from causeway.kube.resource import SERVICES, Resource
 from causeway.rooms.routes.classes import CONTROLLER
 from causeway.rooms.routes.commands import Files
 from causeway.rooms.routes.compiling import Offer
+from causeway.rooms.routes.gateway import deriving
+from causeway.rooms.routes.gateway.deriving import Derived, World
 from causeway.rooms.routes.gateway.hall import Hall
 from causeway.rooms.routes.gateway.listeners import Offered
 from causeway.rooms.routes.router import Router
@@ -251,3 +254,28 @@ async def test_routers_with_other_ports_agree_about_their_class(api: Api, tmp_pa
             await until(served)
             assert "GatewayPort8080" in features()
     assert len(api.feeds[GATEWAY_CLASSES].history) <= 3  # made, and written once by each at the most
+
+
+async def test_a_defect_keeps_what_is_served_and_ends_nothing(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [False]
+
+    def derive(world: World) -> Derived:
+        if failing[0]:
+            raise ZeroDivisionError
+        return deriving.derive(world)
+
+    monkeypatch.setattr("causeway.rooms.routes.gateway.hall.derive", derive)
+    api.feeds[GATEWAYS].put(gateway())
+    async with running(api, tmp_path, "one") as model:
+        api.feeds[HTTP_ROUTES].put(http(hostnames=["a.example"]))
+        await until(lambda: "pa.example/" in _hosts(model))
+        failing[0] = True
+        with structlog.testing.capture_logs() as logged:
+            api.feeds[HTTP_ROUTES].put(http(name="b", hostnames=["b.example"]))
+            await until(lambda: any("could not be read" in each["event"] for each in logged))
+        assert "pa.example/" in _hosts(model)
+        failing[0] = False
+        api.feeds[HTTP_ROUTES].put(http(name="c", hostnames=["c.example"]))
+        await until(lambda: {"pb.example/", "pc.example/"} <= _hosts(model))

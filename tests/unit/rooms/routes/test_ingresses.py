@@ -1,6 +1,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import behind, certificate, route
 from tests.unit.rooms.routes.ingress_examples import (
     NGINX,
@@ -19,7 +21,9 @@ from tests.unit.rooms.routes.ingress_examples import (
 from causeway.kube.ingresses import Ingress
 from causeway.kube.objects import key_of
 from causeway.kube.routes import RoutePort
+from causeway.rooms.routes import nginx
 from causeway.rooms.routes.admission import Rules, admit
+from causeway.rooms.routes.bounds import unfit
 from causeway.rooms.routes.model import Refusal, Way
 from causeway.rooms.routes.parts import called, ingress_of
 
@@ -241,3 +245,20 @@ def test_ranges_are_bounded_for_all_paths_together() -> None:
     assert not any(each.wrong for each in derived(few).parts)
     many = ingress(annotations=ranges, rules=[rule("a.example", *(path(f"/{each}") for each in range(11)))])
     assert all("1000 ranges of addresses for each of 11 paths" in each.wrong for each in derived(many).parts)
+
+
+@given(
+    st.text() | st.from_regex(r"/[a-z<>]{0,5}(\(/\|\$\)\(\.\*\))?", fullmatch=True),
+    st.sampled_from(["Prefix", "Exact", "ImplementationSpecific"]),
+    st.dictionaries(
+        st.sampled_from([f"{NGINX}{each}" for each in (*nginx.SAME, *nginx.ELSEWHERE)]),
+        st.text() | st.sampled_from(["true", "/$1", "/a/$2", "HTTPS", "10.0.0.0/8, ::/0", "9" * 400]),
+    ),
+    st.sampled_from(["", "a.example", "*.a.example"]),
+)
+def test_whatever_an_ingress_says_it_is_compiled_or_refused(
+    text: str, kind: str, said: dict[str, str], host: str
+) -> None:
+    for each in derived(ingress(annotations=said, rules=[rule(host, path(text, kind))])).parts:
+        found = compiled(each)
+        assert isinstance(found, Refusal) or not unfit(found)

@@ -21,6 +21,7 @@ from causeway.rooms.routes.gateway.rules import Made, is_of, kind_of, named, rul
 from causeway.rooms.routes.model import MapName, Refusal, Refused, stumbled
 from causeway.rooms.routes.parts import Opening, Part, Table, name_of_opening, name_of_table
 
+_FULL = "too many matches with conditions share one path of one host"
 _LATEST = "9999"  # of a listener that nobody is attached to: who has routes is older
 
 
@@ -146,18 +147,26 @@ class _Deriving:
         for (namespace, port), rules in self._connections.items():
             self._lead(namespace, port, f"@{min(rules)[1]}")
         crowded: set[str] = set()
+        broken: dict[str, Refusal] = {}  # by table
         for (namespace, host), collected in self._hosts.items():
-            table, out = _table(namespace, host, collected)
+            try:
+                table, out = _table(namespace, host, collected)
+            except Exception as error:
+                place = f"{namespace}/{name_of_table(host)}"
+                self._defects[place] = error
+                broken[place] = Refusal("UnsupportedValue", stumbled(error))
+                continue
             self._parts[key_of(table)] = table
             crowded |= out
-        full = Refusal("UnsupportedValue", "too many matches with conditions share one path of one host")
+
+        def told(key: str, each: Attached) -> Attached:
+            wrong = next((broken[table] for table in each.tables if table in broken), None)
+            if any(is_of(rule, key) for rule in crowded):
+                wrong = Refusal("UnsupportedValue", _FULL)
+            return msgspec.structs.replace(each, accepted=each.accepted or wrong)
+
         attached = {
-            key: tuple(
-                msgspec.structs.replace(each, accepted=full)
-                if each.accepted is None and any(is_of(rule, key) for rule in crowded)
-                else each
-                for each in references
-            )
+            key: tuple(told(key, each) for each in references)
             for key, references in attached.items()
             if references
         }

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from causeway.kube.gateways import HeaderFilter, HTTPFilter, HTTPRule, PathModifier, RedirectFilter
 from causeway.rooms.routes.bounds import LONGEST_TEXT
 from causeway.rooms.routes.checking import PATH
-from causeway.rooms.routes.headers import TOKEN
+from causeway.rooms.routes.headers import FRAMING, TOKEN
 from causeway.rooms.routes.model import Refused
 
 _DURATION = re.compile(r"(?:[0-9]{1,5}(?:h|ms|m|s)){1,4}", re.ASCII)
@@ -72,6 +72,8 @@ def _headers(direction: str, headers: HeaderFilter) -> Iterator[str]:
         for words in all_words:
             if not TOKEN.fullmatch(words[0]):
                 raise Refused(f"filter: {words[0]!r} is no name of a header")
+            if words[0].lower() in FRAMING:
+                raise Refused(f"filter: header {words[0]} cannot be changed")
             if not all(_TEXT.fullmatch(word) for word in words):
                 raise Refused(f"filter: the value for {words[0]} is not printable ASCII text")
             yield order(f"{direction}{verb}", *words)

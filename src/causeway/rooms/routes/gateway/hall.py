@@ -192,17 +192,20 @@ class Hall:
         return seen | {named(each): each for each in routes}
 
     def _derive(self, seen: Seen) -> Derived:
-        derived = derive(
-            World(
-                gateways=tuple(each for each in seen.values() if isinstance(each, Gateway)),
-                routes=tuple(each for each in seen.values() if not isinstance(each, Gateway)),
-                namespaces={each.metadata.name: each for each in self._namespaces.store.all()},
-                services=self._services.store.get,
-                secrets=self._secrets.get,
-                grants=Grants(self._grants.store.all()),
-                offered=self._offered,
-            )
+        world = World(
+            gateways=tuple(each for each in seen.values() if isinstance(each, Gateway)),
+            routes=tuple(each for each in seen.values() if not isinstance(each, Gateway)),
+            namespaces={each.metadata.name: each for each in self._namespaces.store.all()},
+            services=self._services.store.get,
+            secrets=self._secrets.get,
+            grants=Grants(self._grants.store.all()),
+            offered=self._offered,
         )
+        try:
+            derived = derive(world)
+        except Exception:  # must not end Routes and Ingresses along with it
+            log.exception("Gateway API could not be read: what is served for it stays as it is")
+            return self._teller.derived
         for name, error in derived.defects.items():
             log.error("an object of Gateway API could not be read", of=name, exc_info=error)
         return derived
