@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.rooms.routes.examples import (
     OFFER,
@@ -389,6 +389,7 @@ def test_white_space_of_hsts_is_one_space() -> None:
     assert ("hsts", "", "max-age=31536000; includeSubDomains ; preload") in behind(found).options
 
 
+@settings(max_examples=40)
 @given(
     st.text(), st.dictionaries(st.sampled_from(sorted(annotations._KNOWN)), VALUES), st.sampled_from(TLSES)
 )
