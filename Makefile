@@ -10,7 +10,7 @@ TEST_ENV := CAUSEWAY_LAB_DIR=/var/lib/causeway/test CAUSEWAY_LAB_NETWORK=10.201.
 # Tests start our programs hundreds of times: without it each would be compiled as often.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud killing life integration conformance e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-names bench-router lock dashboard clean
+.PHONY: help demo demo-down test chaos setup lint unit cloudless beside cloud platforms killing life integration conformance e2e test-lab test-env test-lab-down bench-network bench-scale bench-volumes bench-names bench-router lock dashboard clean
 
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
@@ -73,15 +73,16 @@ chaos: test-lab
 	$(TEST_ENV) $(if $(SEED),CHAOS_SEED=$(SEED),CHAOS_SEEDS=$(SEEDS)) \
 	  $(PY) -m pytest tests/integration/faults/test_chaos.py
 
-# Three rows of tests beside each other: what needs no cloud and then some that do, others that do, and the
-# platform from end to end. When all have ended, in nobody's way, what kills services of the lab; a second lab
-# meanwhile lives its life with what the machine has left.
+# Three rows of tests beside each other: what needs no cloud and then some that do, others that do, and a
+# platform from end to end, then the life of another. When all have ended, in nobody's way, what kills services
+# of the lab; a second lab meanwhile lives its life with what the machine has left.
 CLOUDLESS := tests/integration/kube tests/integration/routes
 BESIDE := $(patsubst %,tests/integration/%,names registry shares volumes)
 LIFE := tests/integration/lab/test_life.py
+PLATFORMS := tests/integration/platforms
 KILLING := tests/integration/faults tests/integration/lab
 FOLDERS := $(filter-out %__pycache__,$(patsubst %/,%,$(wildcard tests/integration/*/)))
-REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESIDE) $(KILLING),$(FOLDERS))
+REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESIDE) $(PLATFORMS) $(KILLING),$(FOLDERS))
 
 cloudless: lint
 	nice -n 5 $(PY) -m pytest --durations=5 tests/unit
@@ -93,6 +94,9 @@ beside: cloudless test-lab
 cloud: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=15 tests/contract $(REST)
 
+platforms: e2e
+	$(TEST_ENV) $(PY) -m pytest --durations=5 $(PLATFORMS)
+
 killing: test-lab
 	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING) --ignore=$(LIFE)
 
@@ -103,7 +107,7 @@ life: test-lab
 ROWS := $(MAKE) --no-print-directory --output-sync=line
 test: setup
 	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
-	@$(ROWS) --jobs=3 beside cloud e2e && $(ROWS) --jobs=2 killing life; status=$$?; \
+	@$(ROWS) --jobs=3 beside cloud platforms && $(ROWS) --jobs=2 killing life; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 
 bench-network: setup
