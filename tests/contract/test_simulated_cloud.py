@@ -22,7 +22,7 @@ from causeway.cloud.ownership import Owner, of_cluster
 from causeway.cloud.security_groups import Rule, SecurityGroups
 from causeway.cloud.session import Cloud
 
-DEADLINE = 60.0
+DEADLINE = 240.0
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 from uuid import uuid4
 
 from openstack.connection import Connection
+from tests.pace import pauses
 
 from causeway.host import interface, netns
 from causeway.host.bridge import Bridge, BridgeLink
@@ -20,7 +21,7 @@ from causeway.host.vlan import NodeEnd
 from causeway.lab.settings import Settings
 
 T = TypeVar("T")
-DEADLINE = 120.0  # seconds any single condition may take on a busy machine
+DEADLINE = 240.0  # seconds any single condition may take on a busy machine
 
 
 @dataclass
@@ -153,9 +154,10 @@ class Stage:
         return end
 
     def until_status(self, pod: Pod, wanted: str) -> None:
-        deadline = time.monotonic() + DEADLINE
+        deadline, pause = time.monotonic() + DEADLINE, pauses()
         while (status := self._network.get_port(pod.port).status) != wanted:
             assert time.monotonic() < deadline, f"the port is {status}, not {wanted}"
+            time.sleep(next(pause))
 
     def close(self) -> None:
         self._ends.close()

@@ -37,7 +37,7 @@ class World:
     cloud: Cloud
     namespace: str
 
-    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], seconds: float = 120.0) -> T:
+    async def until(self, what: str, look: Callable[[], Awaitable[T | None]], seconds: float = 240.0) -> T:
         """Return what ``look`` finds, once it finds something."""
         deadline, pause = time.monotonic() + seconds, pauses()
         while True:

@@ -16,7 +16,7 @@ from causeway.lab import state, tree
 from causeway.lab.settings import Settings
 from causeway.lab.verify import connect
 
-LIMIT = 120.0
+LIMIT = 240.0
 DAEMONS = ("ceph-osd", "ceph-mds", "ceph-mon")
 
 

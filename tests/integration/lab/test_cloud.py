@@ -10,7 +10,7 @@ from openstack.exceptions import ForbiddenException
 from causeway.lab.settings import Settings
 from causeway.lab.verify import connect
 
-LIMIT = 120.0
+LIMIT = 240.0
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from causeway.lab.leftovers import CGROUPS
 from causeway.lab.settings import Settings
 from causeway.lab.verify import connect
 
-LIMIT = 180.0
+LIMIT = 240.0
 PREFIX = f"servers-{uuid.uuid4().hex[:6]}"
 CLI = (sys.executable, "-c", "from causeway.main import main; main()")
 USER_DATA = "#cloud-config\nruncmd: [[sh, -c, 'echo from-user-data > /root/proof']]\n"

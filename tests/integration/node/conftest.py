@@ -24,7 +24,7 @@ from causeway.host.vlan import PodLink, Trunk
 
 T = TypeVar("T")
 TRUNK = "trunk0"
-DEADLINE = 120.0  # seconds any single condition may take on a busy machine
+DEADLINE = 240.0  # seconds any single condition may take on a busy machine
 POLL = 0.02  # seconds between two looks at a condition
 
 

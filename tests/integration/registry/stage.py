@@ -43,7 +43,7 @@ from causeway.rooms.registry import gate
 from causeway.rooms.registry.scopes import GROUP, RESOURCE
 
 SERVICES = IPv4Network("198.18.30.0/24")  # of which the registry has an address, put on the loopback device
-DEADLINE = 120.0
+DEADLINE = 240.0
 COLLECTOR = "collector"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from tests.ports import free_port
 
-DEADLINE = 120.0
+DEADLINE = 240.0
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:

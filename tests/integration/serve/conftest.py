@@ -17,7 +17,7 @@ from causeway.kube.client import Client
 from causeway.kube.resource import CLUSTER_ROLE_BINDINGS, SERVICE_ACCOUNTS, SUBJECT_ACCESS_REVIEWS
 from causeway.lab import settings
 
-DEADLINE = 120.0  # seconds any single condition may take on a busy machine
+DEADLINE = 240.0  # seconds any single condition may take on a busy machine
 
 
 @dataclass
