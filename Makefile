@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo       an OpenStack, a platform on it and an application that answers"
 	@echo "make demo-down  remove all of it"
-	@echo "make test       all tests, in a lab of their own"
+	@echo "make test       all tests, in a lab of their own, but for: make life, a second lab beside it"
 	@echo "make bench-network   measured beside its peer and the cloud's floor, on a lab that is up (ARGS=--quick)"
 	@echo "make chaos      random operations under random faults: SEEDS=20, or SEED=7 to repeat one"
 	@echo "make bench-scale     10,000 pods and 1,000 services on a simulated cloud"
@@ -75,14 +75,14 @@ chaos: test-lab
 
 # Three rows of tests beside each other: what needs no cloud and then some that do, others that do, and a
 # platform from end to end, then the life of another. When all have ended, in nobody's way, what kills services
-# of the lab; a second lab meanwhile lives its life with what the machine has left.
-CLOUDLESS := tests/integration/kube tests/integration/routes
+# of the lab. The life of a second lab, which takes as much of the machine as the first, is for itself.
+CLOUDLESS := tests/integration/kube tests/integration/routes tests/integration/faults/test_watches.py
 BESIDE := $(patsubst %,tests/integration/%,names registry shares volumes)
-LIFE := tests/integration/lab/test_life.py
 PLATFORMS := tests/integration/platforms
-KILLING := tests/integration/faults tests/integration/lab
-FOLDERS := $(filter-out %__pycache__,$(patsubst %/,%,$(wildcard tests/integration/*/)))
-REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESIDE) $(PLATFORMS) $(KILLING),$(FOLDERS))
+LIFE := tests/integration/lab/test_life.py
+KILLING := $(filter-out $(CLOUDLESS) $(LIFE),$(wildcard tests/integration/faults/test_*.py tests/integration/lab/test_*.py))
+FOLDERS := $(filter-out %__pycache__ %/faults %/lab,$(patsubst %/,%,$(wildcard tests/integration/*/)))
+REST := $(wildcard tests/integration/test_*.py) $(filter-out $(CLOUDLESS) $(BESIDE) $(PLATFORMS),$(FOLDERS))
 
 cloudless: lint
 	nice -n 5 $(PY) -m pytest --durations=5 tests/unit
@@ -98,16 +98,16 @@ platforms: e2e
 	$(TEST_ENV) $(PY) -m pytest --durations=5 $(PLATFORMS)
 
 killing: test-lab
-	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING) --ignore=$(LIFE)
+	$(TEST_ENV) $(PY) -m pytest --durations=10 $(KILLING)
 
 life: test-lab
-	nice -n 10 env $(TEST_ENV) $(PY) -m pytest $(LIFE)
+	$(TEST_ENV) $(PY) -m pytest $(LIFE)
 
 # A fresh lab first, whatever an earlier run left; the lab is removed at the end, also after a failure.
 ROWS := $(MAKE) --no-print-directory --output-sync=line
 test: setup
 	$(TEST_ENV) $(CAUSEWAY) lab destroy --yes
-	@$(ROWS) --jobs=3 beside cloud platforms && $(ROWS) --jobs=2 killing life; status=$$?; \
+	@$(ROWS) --jobs=3 beside cloud platforms && $(ROWS) killing; status=$$?; \
 	  $(MAKE) --no-print-directory test-lab-down || status=1; exit $$status
 
 bench-network: setup

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How long an example takes tells how busy the machine is, not whether the code is right.
-settings.register_profile("causeway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "causeway", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("causeway")
 
 T = TypeVar("T")
