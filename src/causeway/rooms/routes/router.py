@@ -18,16 +18,9 @@ from causeway.kube.routes import Route
 from causeway.rooms.routes.admission import PLATFORM
 from causeway.rooms.routes.commands import BUSY, Command, Files, commands, questions, state_of
 from causeway.rooms.routes.compiling import Offer, compile_route, wishes
-from causeway.rooms.routes.config import (
-    Front,
-    backend_names,
-    backends_of_kinds,
-    base,
-    configuration,
-    contents,
-    kind_name,
-)
+from causeway.rooms.routes.config import Front, backend_names, backends_of_kinds, base, contents
 from causeway.rooms.routes.endpoints import SlicesOf, services_of
+from causeway.rooms.routes.kinds import Kinds, kind_of, write
 from causeway.rooms.routes.model import AuthorityKey, Entry, Item, Kind, MapKey, Refusal, Wish, stumbled
 from causeway.rooms.routes.plan import Step, plan
 from causeway.rooms.routes.registry import Registry
@@ -42,7 +35,6 @@ _AGAIN = 1.0  # seconds until a server that could not go yet is tried again
 _REST = 7.0
 _CALM = 2.0  # seconds between two reloads, so that many new routes share one
 _BATCH = 400  # steps in one conversation
-_BALANCES = ("random", "roundrobin", "leastconn", "source")
 
 
 class Proxy(Protocol):
@@ -91,6 +83,7 @@ class Router:
         self._spares, self._told = spares, told
         self._files = Files(offer.directory)
         self._base = base(front, self._files)
+        self._kinds = Kinds(front, self._files, proxy.check)
         self.registry = Registry(offer.rules)
         self._services: dict[str, set[str]] = {}  # routes by service
         self._dirty: set[str] = set()
@@ -99,7 +92,6 @@ class Router:
         self._refusals: dict[str, Refusal] = {}
         self._placed: set[str] = set()
         self._untold: set[str] = set()
-        self._bad: dict[Kind, str] = {}
         self._wanted, self._slots = Wanted(), Slots()
         self._running: Running | None = None
         self._left: set[Item] = set()  # authorities that could not go yet
@@ -228,9 +220,8 @@ class Router:
             if route is None:
                 continue
             verdict = self.registry.verdict(key) or self._compiled(key, route)
-            kind = _kind_of(verdict) if isinstance(verdict, Entry) else None
-            if kind in self._bad:
-                verdict = Refusal("ExtendedValidationFailed", self._bad[kind])
+            if isinstance(verdict, Entry) and (wrong := self._kinds.wrong(kind_of(verdict))):
+                verdict = Refusal("ExtendedValidationFailed", wrong)
             if isinstance(verdict, Entry):
                 self._entries[key] = verdict
             else:
@@ -250,14 +241,14 @@ class Router:
         short: set[str] = set()
         for key in keys:
             entry = self._entries.get(key)
-            kind = _kind_of(entry) if entry is not None else None
+            kind = kind_of(entry)
             if entry is None or kind is None:
                 self._slots.take(key)
                 touched |= self._wanted.put(key, dict(wishes(entry, "")) if entry else {})
                 if entry is None:
                     self._placed.discard(key)
                 continue
-            backend = self._slots.give(key, kind_name(kind, self._front.cookie))
+            backend = self._slots.give(key, self._kinds.name(kind))
             if backend is None:
                 short.add(key)  # what it had, it keeps until there is one of the other kind
                 continue
@@ -296,26 +287,15 @@ class Router:
         else:
             await self._send(self._wanted.items.keys() | running.items.keys())
 
-    def _kinds(self) -> dict[str, Kind]:
-        """Return all kinds by name: the usual ones, and those that routes need."""
-        cookie = self._front.cookie
-        usual = [
-            Kind("http", balance, cookie, options=options)
-            for balance in _BALANCES
-            for options in (False, True)
-        ]
-        usual += [Kind("tcp", balance) for balance in _BALANCES]
-        needed = filter(None, map(_kind_of, self._entries.values()))
-        return {kind_name(kind, cookie): kind for kind in [*usual, *needed]}
-
     async def _grow(self) -> None:
         """Load a configuration with backends enough for all routes and spare ones."""
-        kinds = self._kinds()
-        await self._leave_out_bad(kinds)
+        kinds = self._kinds.wanted(self._entries.values())
+        if await self._kinds.leave_out_bad(kinds, self._slots.counts):
+            self._refuse_bad()
         needed: dict[str, int] = dict.fromkeys(kinds, 0)
-        for kind in filter(None, map(_kind_of, self._entries.values())):
-            needed[kind_name(kind, self._front.cookie)] += 1
-        main = kind_name(Kind("http", self._offer.balance, self._front.cookie), self._front.cookie)
+        for kind in filter(None, map(kind_of, self._entries.values())):
+            needed[self._kinds.name(kind)] += 1
+        main = self._kinds.name(Kind("http", self._offer.balance, self._front.cookie))
         counts = {
             name: max(self._slots.counts.get(name, 0), count + max(self._spares_of(name, main), count // 4))
             for name, count in needed.items()
@@ -326,7 +306,7 @@ class Router:
         layout = {kinds[name]: count for name, count in counts.items()}
         self._mark = f"{self._base}.{time.time_ns():x}"
         files = contents(self._front, self._files, layout, self._wanted.items, self._mark)
-        await asyncio.to_thread(_write, files)
+        await asyncio.to_thread(write, files)
         started = time.monotonic()
         await self._proxy.run(self._mark)
         self.reloads += 1
@@ -338,41 +318,13 @@ class Router:
     def _spares_of(self, name: str, main: str) -> int:
         return self._spares if name == main else max(2, self._spares // 8)
 
-    async def _leave_out_bad(self, kinds: dict[str, Kind]) -> None:
+    def _refuse_bad(self) -> None:
         """Refuse routes whose kind HAProxy would not accept: they must not keep the others waiting."""
-        cookie, known = self._front.cookie, self._slots.counts
-        own = {
-            kind: name
-            for name, kind in kinds.items()
-            if (kind.lines or kind.cookie not in ("", cookie)) and name not in known
-        }
-        for kind, wrong in (await self._bad_among(list(own))).items():
-            self._bad[kind] = f"HAProxy does not accept what the route asks for: {wrong[-300:]}"
-            del kinds[own[kind]]
-        bad = [key for key, entry in self._entries.items() if _kind_of(entry) in self._bad]
+        bad = [key for key, entry in self._entries.items() if self._kinds.wrong(kind_of(entry))]
         self._compile(bad)
         self._place(bad)
         for key in bad:
             self._told(key)
-
-    async def _bad_among(self, kinds: Sequence[Kind]) -> dict[Kind, str]:
-        """Return which kinds HAProxy would not accept, and why: nearly always none, which it says at once."""
-        if not kinds:
-            return {}
-        path = self.directory / "check.cfg"
-        text = configuration(self._front, self._files, dict.fromkeys(kinds, 1), {}, "")
-        await asyncio.to_thread(_write, contents(self._front, self._files, {}, {}, ""), missing=True)
-        await asyncio.to_thread(_write, {path: text})
-        wrong = await self._proxy.check(path)
-        if not wrong or len(kinds) == 1:
-            return {kinds[0]: wrong} if wrong else {}
-        middle = len(kinds) // 2
-        return await self._bad_among(kinds[:middle]) | await self._bad_among(kinds[middle:])
-
-    @property
-    def directory(self) -> Path:
-        """Return where HAProxy's files are."""
-        return self._offer.directory
 
     async def _read(self, mark: str, counts: dict[str, int]) -> Running:
         """Take in, and return, what HAProxy runs."""
@@ -407,10 +359,6 @@ class Router:
         self._slots.sweep(running)
 
 
-def _kind_of(entry: Entry) -> Kind | None:
-    return entry.backend.kind if entry.backend is not None else None
-
-
 def _done(step: Step, replies: Sequence[tuple[Command, str]]) -> bool:
     """Return whether a step was done; False if it must wait. Raises ``Doubt``."""
     for command, answer in replies:
@@ -420,15 +368,3 @@ def _done(step: Step, replies: Sequence[tuple[Command, str]]) -> bool:
             first = command.text.partition("\n")[0]
             raise Doubt.of("HAProxy", f"answered {answer.strip()!r} to {first!r}", "It is asked anew.")
     return True
-
-
-def _write(files: dict[Path, str], *, missing: bool = False) -> None:
-    """Write files that only we and HAProxy can read; with ``missing`` only those that are not there."""
-    for path, text in files.items():
-        if missing and path.exists():
-            continue
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        fresh.touch(mode=0o600)
-        fresh.write_text(text)
-        fresh.replace(path)
