@@ -16,6 +16,7 @@ LONGEST_COOKIE = 128  # characters of its name
 LONGEST_TEXT = 14_000  # characters of the value of an entry, where it is made of many things
 LONGEST_LINE = 16_000
 MOST_RANGES = 10_000  # of addresses for all paths of one object: each is up to eight entries
+MOST_SECRETS = 200  # of one Ingress: each is a watch at the API server
 _NAME = 128  # characters that the name of a backend takes at most
 _LINE = re.compile(r"[!-~]+ [ -~]*", re.ASCII)
 _WORD = re.compile(r"[!-~]+", re.ASCII)

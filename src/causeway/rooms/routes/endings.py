@@ -1,10 +1,12 @@
 """How TLS of an Ingress' hosts ends, and with which certificates: pure."""
 
 from collections.abc import Callable
+from itertools import islice
 
 from causeway.kube.ingresses import Ingress, IngressTLS, Secret
 from causeway.kube.routes import RouteTLS
 from causeway.rooms.routes import certificates
+from causeway.rooms.routes.bounds import MOST_SECRETS
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.nginx import Translation
 
@@ -18,9 +20,12 @@ SecretOf = Callable[[str], Secret | str]
 
 
 def secrets_of(ingress: Ingress) -> frozenset[str]:
-    """Return the names of the Secrets an Ingress needs."""
-    names = {each.secret_name for each in ingress.spec.tls}
-    return frozenset(names | {ingress.metadata.annotations.get(AUTHORITY, "")}) - {""}
+    """Return the names of the Secrets an Ingress needs, as many as are followed for one."""
+    names = [
+        ingress.metadata.annotations.get(AUTHORITY, ""),
+        *(each.secret_name for each in ingress.spec.tls),
+    ]
+    return frozenset(islice(filter(None, dict.fromkeys(names)), MOST_SECRETS))
 
 
 class Endings:
@@ -33,6 +38,7 @@ class Endings:
         self._said = ingress.metadata.annotations.get(TERMINATION, "")
         self._authority_name = ingress.metadata.annotations.get(AUTHORITY, "")
         self._asked, self._secrets, self._told = asked, secrets, told
+        self._followed = secrets_of(ingress)
 
     @property
     def passthrough(self) -> bool:
@@ -102,6 +108,8 @@ class Endings:
             raise Refused(f"annotation {AUTHORITY}: secret {name}: {error}") from error
 
     def _secret(self, name: str, kind: str = "") -> Secret:
+        if name not in self._followed:
+            raise Refused(f"is beyond the {MOST_SECRETS} that one Ingress can have: make several of it")
         found = self._secrets(name)
         if isinstance(found, str):
             raise Refused(found)

@@ -23,7 +23,8 @@ from causeway.kube.objects import key_of
 from causeway.kube.routes import RoutePort
 from causeway.rooms.routes import nginx
 from causeway.rooms.routes.admission import Rules, admit
-from causeway.rooms.routes.bounds import unfit
+from causeway.rooms.routes.bounds import MOST_SECRETS, unfit
+from causeway.rooms.routes.endings import secrets_of
 from causeway.rooms.routes.model import Refusal, Way
 from causeway.rooms.routes.parts import called, ingress_of
 
@@ -262,3 +263,18 @@ def test_whatever_an_ingress_says_it_is_compiled_or_refused(
     for each in derived(ingress(annotations=said, rules=[rule(host, path(text, kind))])).parts:
         found = compiled(each)
         assert isinstance(found, Refusal) or not unfit(found)
+
+
+def test_an_ingress_has_so_many_secrets_and_is_told_of_more() -> None:
+    hosts = [f"h{n}.example" for n in range(MOST_SECRETS + 1)]
+    given = ingress(
+        rules=[rule(host) for host in hosts],
+        tls=[{"hosts": [host], "secretName": f"s{n}"} for n, host in enumerate(hosts)],
+    )
+    assert secrets_of(given) == {f"s{n}" for n in range(MOST_SECRETS)}
+    one = secret("h0.example")
+    found = derived(given, dict.fromkeys([f"s{n}" for n in range(MOST_SECRETS + 1)], one))
+    last = f"secret s{MOST_SECRETS}: is beyond the {MOST_SECRETS} that one Ingress can have"
+    assert [each for each in found.notes if last in each.message]
+    assert not [each for each in found.notes if "secret s0:" in each.message]
+    assert len(found.parts) == MOST_SECRETS + 1
