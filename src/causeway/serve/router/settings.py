@@ -8,7 +8,7 @@ from pathlib import Path
 
 from causeway.kit.errors import Exit, Problem
 from causeway.rooms.routes.admission import Rules
-from causeway.rooms.routes.certificates import Unusable, authorities
+from causeway.rooms.routes.certificates import Unusable, authorities, chain_with_key
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.controller import Selection
@@ -43,7 +43,6 @@ class Settings:
         suffix = read.text("SUFFIX", "")
         cookie = read.text("COOKIE", "causeway")
         drain = read.number("DRAIN_SECONDS", 30)
-        given = read.text("CERTIFICATE", "")
         return cls(
             offer=Offer(
                 directory=directory,
@@ -59,7 +58,7 @@ class Settings:
             front=Front(
                 plain=read.places("HTTP"),
                 secure=read.places("HTTPS"),
-                certificate=Path(given) if given else directory / "default.pem",
+                certificate=read.certificate("CERTIFICATE", directory / "default.pem"),
                 proxy_protocol=read.flag("PROXY_PROTOCOL"),
                 connections=read.number("CONNECTIONS", _connections()),
                 threads=read.number("THREADS", 0),
@@ -130,13 +129,25 @@ class _Reader:
             raise _wrong("CLIENT_CA", "is not set", "Name the file of authorities clients are verified by.")
         return verify
 
+    def certificate(self, name: str, otherwise: Path) -> Path:
+        path = self.text(name, "")
+        if not path:
+            return otherwise
+        try:
+            chain_with_key(Path(path).read_text(), "", "")
+        except (OSError, UnicodeDecodeError, Unusable) as error:
+            raise _wrong(
+                name, f"{path} cannot be used: {error}", "Name a file of a PEM certificate with its key."
+            ) from None
+        return Path(path)
+
     def authorities(self, name: str) -> str:
         path = self.text(name, "")
         if not path:
             return ""
         try:
             return authorities(Path(path).read_text())
-        except (OSError, Unusable) as error:
+        except (OSError, UnicodeDecodeError, Unusable) as error:
             raise _wrong(
                 name, f"{path} cannot be used: {error}", "Name a file of PEM certificates."
             ) from None

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.rooms.routes.examples import certificate
 
 from causeway.kit.errors import Exit, Problem
 from causeway.serve.router.settings import Settings
@@ -36,6 +37,7 @@ def test_settings_are_read() -> None:
         ("FORWARDED", "sometimes"),
         ("HTTP", "127.0.0.1:80\n  bind *:81"),
         ("DESTINATION_CA", "/nonexistent"),
+        ("CERTIFICATE", "/nonexistent"),
         ("CLIENT_VERIFY", "required"),
         ("PORTS", "5432"),
         ("PORTS", "*:0"),
@@ -50,3 +52,16 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
         Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": value})
     assert caught.value.exit_code == Exit.USAGE
     assert "CAUSEWAY_ROUTER_" in str(caught.value)
+
+
+def test_a_certificate_that_is_given_is_there_with_its_key(tmp_path: Path) -> None:
+    chain, key = certificate("*.apps.example")
+    file = tmp_path / "wildcard.pem"
+    file.write_text(chain + key)
+    given = {"CAUSEWAY_ROUTER_CERTIFICATE": str(file)}
+    assert Settings.from_environment(given).front.certificate == file
+    for text in (chain, chain + key[: len(key) // 2], "nonsense", "\udcff"):
+        file.write_bytes(text.encode(errors="surrogateescape"))
+        with pytest.raises(Problem, match=r"wildcard\.pem cannot be used: .*") as refused:
+            Settings.from_environment(given)
+        assert refused.value.exit_code is Exit.USAGE
