@@ -12,6 +12,8 @@ import msgspec
 from causeway.cloud import errors
 from causeway.cloud.designate import FloatingIp, NewRecordSet, RecordSet, Zone
 
+_TTL = 3600  # seconds, of the zone that reverse records are put into
+
 
 @dataclass
 class ModelDesignate:
@@ -123,7 +125,7 @@ class ModelDesignate:
         if identifier not in self.floating:
             raise errors.NotFound("dns", "FloatingIP is not associated for project")
         address = self.floating[identifier]
-        self.reverse[address] = (identifier, FloatingIp(identifier, address, name, ttl, description))
+        self.reverse[address] = (identifier, FloatingIp(identifier, address, name, ttl or _TTL, description))
 
     async def unset_reverse(self, identifier: str) -> None:
         self._called(f"reverse {identifier}")

@@ -22,7 +22,7 @@ SLOW = 60.0
 """Seconds between two listings of a zone in which nothing of ours is under way."""
 _QUICK_FIRST, _QUICK_LAST = 1.0, 15.0  # seconds to the next listing while something is; growing
 _GROWTH = 1.5
-_SHARE = 20.0  # a listing is repeated at most after so many times of what it took: zones can be large
+_SHARE = 20.0  # a listing rests so many times of what it took, up to ``SLOW``: zones can be large
 _AFTER_FAILURE = 5.0
 _PENDING = "PENDING"
 
@@ -88,7 +88,7 @@ class Zones:
             if each in late or (each in fresh and fresh[each].status == _PENDING)
         }
         now = self._now()
-        known.earliest = now + _SHARE * (now - started)
+        known.earliest = now + min(SLOW, _SHARE * (now - started))
         known.due = max(known.earliest, now + (known.pause if known.touched else SLOW))
         known.pause = min(_QUICK_LAST, known.pause * _GROWTH) if known.touched else _QUICK_FIRST
         if news:

@@ -13,6 +13,7 @@ PREFIXES = ("external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/")
 HOSTNAME, INTERNAL_HOSTNAME, TARGET, TTL = "hostname", "internal-hostname", "target", "ttl"
 CONTROLLER, _OURS = "controller", "dns-controller"
 HOSTS, GATEWAY_HOSTS = "ingress-hostname-source", "gateway-hostname-source"
+_BOTH = (True, True)  # whether those of annotations count, and the object's own
 _ONLY = {"annotation-only": (True, False), "defined-hosts-only": (False, True)}
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -66,7 +67,9 @@ def read(annotations: Mapping[str, str], chosen_by: str = HOSTS) -> Annotations:
     found = relevant(annotations)
     errors: list[str] = []
     choice = found.get(chosen_by, "").lower()
-    annotated, hosts = _ONLY.get(choice, (True, True))
+    annotated, hosts = _ONLY.get(choice, _BOTH)
+    if choice and choice not in _ONLY:
+        errors.append(f"{chosen_by} {choice!r} is neither {' nor '.join(_ONLY)}: both count")
     return Annotations(
         found.get(CONTROLLER, _OURS) == _OURS,
         tuple(_names(found, HOSTNAME, errors)) if annotated else (),
@@ -121,12 +124,15 @@ def _names(found: Mapping[str, str], key: str, errors: list[str]) -> list[str]:
 
 def _targets(found: Mapping[str, str], errors: list[str]) -> list[str]:
     targets: list[str] = []
+    before = len(errors)
     for text in _listed(found.get(TARGET, "")):
         place = target(text)
         if place is None:
             errors.append(f"{TARGET} {text!r} is neither an address nor a host name")
         elif place not in targets:
             targets.append(place)
+    if len(errors) > before and not targets:
+        errors[-1] += ", and names lead to the object's own addresses"
     return targets
 
 
@@ -143,7 +149,8 @@ def _ttl(found: Mapping[str, str], errors: list[str]) -> int | None:
     else:
         seconds = -1
     if not 0 <= seconds <= _LARGEST_TTL:
-        errors.append(f"{TTL} {text!r} is neither seconds nor a duration such as 10m")
+        form = "seconds or a duration such as 10m"
+        errors.append(f"{TTL} {text[:_LONGEST_TTL]!r} is not {form}, from 1 second to {_LARGEST_TTL} seconds")
         return None
     return seconds or None  # 0 means that none is given
 

@@ -65,7 +65,8 @@ def plan_reverse(
                 steps.append(UnsetReverse(each.id, each.address, each.ptrdname))
             continue
         chosen = min(leading, key=lambda record: (record.name != each.ptrdname, *_preference(record)))
-        if (each.ptrdname, each.ttl) != (chosen.name, chosen.ttl):
+        # Without a time to live of its own it is listed with its zone's, which nobody asked for.
+        if each.ptrdname != chosen.name or chosen.ttl not in (None, each.ttl):
             steps.append(SetReverse(each.id, each.address, chosen.name, chosen.ttl))
     # An address in use again has its name judged above, whichever floating IP it was given to. One that a
     # name leads to is not released: Designate lists none, or a part, where Neutron did not answer it.

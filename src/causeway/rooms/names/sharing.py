@@ -52,8 +52,9 @@ def _disputed(name: str, answered: Iterable[Source]) -> tuple[str, str]:
     return cause, "Choose another name, or take the host from all but one namespace."
 
 
-def _precedence(source: Source, holding: frozenset[str]) -> tuple[int, bool, str, str]:
-    return RANKS[source.kind], source.resource not in holding, source.created, source.resource
+def _precedence(source: Source, holding: frozenset[str]) -> tuple[int, bool, str, str, str]:
+    # Of two of one moment the router, too, takes the one whose UID comes first.
+    return RANKS[source.kind], source.resource not in holding, source.created, source.uid, source.resource
 
 
 def _side(source: Source) -> tuple[str, str]:

@@ -23,15 +23,23 @@ def unread(who: Source, said: Annotations, at: str = "") -> Iterator[Note]:
 
 def wishes(
     names: Iterable[str], targets: Iterable[str], who: Source, ttl: int | None, first: int = 0
-) -> Iterator[Wish]:
-    """Yield the records by which names lead to targets; ``first`` is the place of the first name."""
+) -> Iterator[Wish | Note]:
+    """Yield the records by which names lead to targets; ``first`` is the place of the first name.
+
+    A name that leads to itself leads nowhere, and is told instead.
+    """
     by_type: dict[str, set[str]] = {}
     for target in targets:
         kind = record_type(target)
         by_type.setdefault(kind, set()).add(target if kind == "CNAME" else str(ip_address(target)))
     for order, name in enumerate(names, first):
         for kind, found in sorted(by_type.items()):
-            yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
+            if found == {name}:
+                yield Note(
+                    who, "BadAnnotation", f"{name} is to lead to itself", "Give another target, or none."
+                )
+            else:
+                yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
 
 
 def by_wildcard(

@@ -59,6 +59,19 @@ def test_what_is_no_address_of_a_record_is_told(text: str) -> None:
     assert (found.targets, len(found.errors)) == ((), 1)
 
 
+def test_where_no_target_can_be_read_it_is_told_what_counts_instead() -> None:
+    (error,) = said(target="300.1.1.1").errors
+    assert error.endswith("nor a host name, and names lead to the object's own addresses")
+    assert "own addresses" not in str(said(target="300.1.1.1,192.0.2.1", hostname="-").errors)
+
+
+def test_a_choice_of_hosts_that_is_none_is_told() -> None:
+    found = said(ingress_hostname_source="annotations-only", hostname="a.example.org")
+    assert (found.hosts, found.hostnames) == (True, ("a.example.org.",))
+    (error,) = found.errors
+    assert error.endswith("'annotations-only' is neither annotation-only nor defined-hosts-only: both count")
+
+
 def test_another_controller_is_respected() -> None:
     assert not said(controller="somebody").ours
     assert said(controller="dns-controller").ours

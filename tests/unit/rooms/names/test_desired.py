@@ -1,5 +1,6 @@
 import dataclasses
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -105,6 +106,15 @@ def test_an_external_name_that_is_an_address_is_one_and_other_addresses_come_fir
         annotations=asked,
     )
     assert short(wanted(both)) == [("www", "A", ("192.0.2.8",))]
+
+
+def test_a_name_that_is_to_lead_to_itself_is_told_and_not_written() -> None:
+    asked = {"hostname": "www.example.org,web.example.org", "target": "WWW.example.org"}
+    found = wanted(service("web", "192.0.2.7", annotations=asked))
+    assert short(found) == [("web", "CNAME", ("www.example.org.",))]
+    assert [(each.reason, each.cause) for each in found.notes] == [
+        ("BadAnnotation", "www.example.org. is to lead to itself")
+    ]
 
 
 @pytest.mark.parametrize("kind", ["LoadBalancer", "ClusterIP", "NodePort", "ExternalName"])
@@ -457,3 +467,14 @@ def test_a_defect_that_one_object_hits_leaves_its_records_and_concerns_nobody_el
     assert found.untouched == {"service/shop/bad"}
     assert reasons(found) == ["NotRead"]
     assert set(found.defects) == {"service/shop/bad"}
+
+
+def test_of_two_of_one_moment_the_uid_decides_as_it_does_for_the_router() -> None:
+    first, second = (
+        service(name, address, namespace=name, annotations={"hostname": "www.example.org"})
+        for name, address in (("a", "192.0.2.7"), ("b", "192.0.2.8"))
+    )
+    later = msgspec.structs.replace(first, metadata=msgspec.structs.replace(first.metadata, uid="z"))
+    for one, address in ((first, "192.0.2.7"), (later, "192.0.2.8")):
+        records, _ = together(wanted(one, second).wishes, lambda _name, _wanted: frozenset())
+        assert [each.targets for each in records] == [(address,)]

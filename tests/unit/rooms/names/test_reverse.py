@@ -30,6 +30,11 @@ def test_a_name_it_has_from_us_stays_while_it_leads_there() -> None:
     assert not steps([record("a"), record("b", order=1)], floating("b"))
     assert steps([record("a")], floating("b")) == [f"let {ADDRESS} answer a.example.org."]
     assert steps([record("a", ttl=60)], floating("a")) == [f"let {ADDRESS} answer a.example.org."]
+    assert not steps([record("a", ttl=60)], floating("a", ttl=60))
+
+
+def test_a_time_to_live_that_is_not_asked_for_is_the_zones_and_no_reason_to_write() -> None:
+    assert not steps([record("a")], floating("a", ttl=3600))
 
 
 def test_a_name_of_somebody_else_stays() -> None:

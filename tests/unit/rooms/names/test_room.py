@@ -373,6 +373,28 @@ def test_a_large_zone_is_listed_seldom_also_while_names_keep_coming(
     in_virtual_time(run())
 
 
+def test_one_slow_listing_puts_the_next_off_for_a_minute_at_most(in_virtual_time: Run) -> None:
+    class Slow(ModelDesignate):
+        async def list_record_sets(self, zone_id: str) -> list[RecordSet]:
+            if self.calls.count("list") == 0:
+                await asyncio.sleep(15)
+            return await super().list_record_sets(zone_id)
+
+    async def run() -> None:
+        here = Platform()
+        here.designate = Slow()
+        here.zone = here.designate.zone(ZONE).id
+        here.ask(hostname="www.example.org")
+        async with here.at_work():
+            await asyncio.sleep(16)
+            assert here.answers()
+            here.designate.put(here.zone, "new.example.org.", "A", "192.0.2.9")
+            await asyncio.sleep(61)
+        assert here.designate.calls.count("list") == 2
+
+    in_virtual_time(run())
+
+
 def test_a_cloud_that_asks_for_patience_is_left_alone_while_names_keep_coming(in_virtual_time: Run) -> None:
     class Busy(ModelDesignate):
         looks = 0
