@@ -6,7 +6,7 @@ can be looked at before this platform writes into it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,14 +23,26 @@ from causeway.kube.reflector import ApiSource
 from causeway.kube.resource import NAMESPACES, NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
+from causeway.rooms.names.asking import asking, lacking
 from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
-from causeway.rooms.names.model import HTTP_ROUTE, TLS_ROUTE, Desired, Note, Planned, Record, Setting, Wish
+from causeway.rooms.names.model import (
+    HTTP_ROUTE,
+    TLS_ROUTE,
+    Desired,
+    Note,
+    Planned,
+    Record,
+    Setting,
+    Source,
+    Wish,
+)
 from causeway.rooms.names.plan import Zone, plan
 
 T = TypeVar("T", bound=Cached)
 
 _QUIET = ("ACTIVE", "PENDING")
+_OUTSIDE, _NO_ADDRESS = "NotInZone", "NoAddress"
 
 
 @dataclass(frozen=True)
@@ -113,23 +125,25 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     """Return who wants a name, what the zone says of it, what remains and what is in the way."""
     wanted, zone, planned = _planned(facts)
     wishes = [each for each in wanted.wishes if each.name == name]
-    sources = {each.source for each in wishes}
+    having = {each.source for each in wishes}
+    askers = {source for source, names in _asking(facts).items() if name in names}
     places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes if each.targets)}
     records = [each for each in planned.records if each.name == name]
     remaining = tuple(
         str(step) for chain in planned.chains if any(each.name in places for each in chain) for step in chain
     )
-    notes = [
-        each for each in (*wanted.notes, *planned.notes) if each.source in sources and name in each.cause
-    ]
+    notes = [each for each in (*wanted.notes, *planned.notes) if _concerns(each, name, having, askers)]
     causes = list(_causes(facts, notes, unfinished=bool(remaining)))
-    if not wishes and not zone.at(name):
+    told = {each.source for each in notes if each.reason == _NO_ADDRESS}
+    for each in sorted(askers - having - told):
+        causes.append(Finding(each.resource, *lacking(each, name)))
+    if not (having or askers or zone.at(name)):
         remedy = f"Give a Service the annotation {PREFIXES[-1]}{HOSTNAME}, and look at its address."
-        causes.append(Finding(f"name {name}", "nobody wants it, or who does has no address yet", remedy))
+        causes.append(Finding(f"name {name}", "nobody wants it", remedy))
     return Explanation(
         f"name {name}",
         {
-            "wanted by": sorted({each.source.resource for each in wishes}) or "nobody",
+            "wanted by": sorted({each.resource for each in having | askers}) or "nobody",
             "records": [_shown(each) for each in records] or _none(wishes),
         },
         {
@@ -139,6 +153,20 @@ def explain_name(facts: Facts, name: str) -> Explanation:
         remaining,
         tuple(causes),
     )
+
+
+def _asking(facts: Facts) -> dict[Source, frozenset[str]]:
+    objects = (*facts.services, *facts.nodes, *facts.routes, *facts.ingresses, *facts.gateways.routes)
+    return asking(objects, facts.setting)
+
+
+def _concerns(note: Note, name: str, having: Container[Source], askers: Container[Source]) -> bool:
+    """Return whether a note is about a name, or about all of an object that wants or asks for it."""
+    if note.name or note.reason == _OUTSIDE:  # a name that is explained lies in a zone
+        return note.name == name
+    if note.reason == _NO_ADDRESS and note.source in having:
+        return False  # that is said of the object's other names
+    return note.source in having or note.source in askers
 
 
 def _planned(facts: Facts) -> tuple[Desired, Zone, Planned]:

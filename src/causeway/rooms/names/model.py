@@ -87,12 +87,16 @@ class Wish:
 
 @dataclass(frozen=True, order=True)
 class Note:
-    """What somebody who wants a name is to be told: one word, why, and what to do about it."""
+    """What somebody who wants a name is to be told: one word, why, and what to do about it.
+
+    ``name`` is the name it is about, "" for all of the object.
+    """
 
     source: Source
     reason: str
     cause: str
     remedy: str
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ after it.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from causeway.cloud.designate import RecordSet
 from causeway.cloud.ownership import owner_in
@@ -116,7 +116,7 @@ class Zone:
 def plan(desired: Desired, zone: Zone, setting: Setting) -> Planned:
     """Return what is to be done in a zone for the wishes that lie in it."""
     wishes = [each for each in desired.wishes if setting.zone_of(each.name) == zone.name]
-    shared, notes = together(wishes, zone.holders)
+    shared, notes = _shared(wishes, zone)
     records, displaced = _placed(shared, zone, setting)
     notes += displaced
     judged = [_judge(each, zone, setting, desired) for each in records]
@@ -143,6 +143,20 @@ def plan(desired: Desired, zone: Zone, setting: Setting) -> Planned:
         tuple(each.record for each in judged if each.holds),
         tuple(dict.fromkeys([*notes, *(note for each in judged for note in each.notes)])),
     )
+
+
+def _shared(wishes: Iterable[Wish], zone: Zone) -> tuple[list[Record], list[Note]]:
+    """Return the records of all wishes, and what is told of which name."""
+    by_name: dict[str, list[Wish]] = {}
+    for each in wishes:
+        by_name.setdefault(each.name, []).append(each)
+    records: list[Record] = []
+    notes: list[Note] = []
+    for name, wanted in by_name.items():
+        found, told = together(wanted, zone.holders)
+        records += found
+        notes += [replace(each, name=name) for each in told]
+    return records, notes
 
 
 def _placed(records: list[Record], zone: Zone, setting: Setting) -> tuple[list[Record], list[Note]]:
@@ -313,4 +327,4 @@ def _foreign(record: Record, found: RecordSet, zone: Zone, setting: Setting) -> 
 
 
 def _notes(record: Record, reason: str, cause: str, remedy: str) -> tuple[Note, ...]:
-    return tuple(Note(each, reason, cause, remedy) for each in record.sources)
+    return tuple(Note(each, reason, cause, remedy, record.name) for each in record.sources)

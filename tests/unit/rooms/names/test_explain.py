@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import pytest
 from tests.models.designate import ModelDesignate
 from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gateway, route, service
 
@@ -46,6 +47,57 @@ def test_a_name_of_somebody_else_is_told_with_whose_it_is() -> None:
 def test_a_name_nobody_wants_is_told() -> None:
     (cause,) = explain_name(facts(), WWW).causes
     assert "nobody wants it" in cause.cause
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("NodePort", "names of NodePort services"), ("ClusterIP", "no address outside")]
+)
+def test_a_service_that_asks_for_a_name_in_vain_is_told_why(kind: str, said: str) -> None:
+    asking = service("web", kind=kind, annotations={"hostname": "www.example.org"})
+    found = explain_name(facts(asking), WWW)
+    assert found.desired["wanted by"] == ["service/shop/web"]
+    assert [(each.place, said in each.cause) for each in found.causes] == [("service/shop/web", True)]
+
+
+def test_a_name_that_waits_for_an_address_is_told_whose() -> None:
+    waiting = facts(service("web", annotations={"hostname": "www.example.org"}), service("db"))
+    for name, key in ((WWW, "shop/web"), ("db.shop.example.org.", "shop/db")):
+        (cause,) = explain_name(waiting, name).causes
+        assert (cause.place, cause.remedy) == (f"service/{key}", f"causeway explain service {key}")
+        assert cause.cause == f"it asks for {name} and has no address yet"
+
+
+def test_a_route_that_no_router_admitted_is_told() -> None:
+    refused = route("shop", refused=("www.example.org",))
+    found = explain_name(Facts(SETTING, ZONE, ModelDesignate().zone(ZONE), routes=(refused,)), WWW)
+    assert [each.cause for each in found.causes] == [f"no router has admitted it with {WWW}"]
+
+
+def test_what_cannot_be_read_of_an_object_is_told_at_each_of_its_names() -> None:
+    found = explain_name(facts(web(ttl="five minutes"), A_www="192.0.2.7", TXT_a_www=claim()), WWW)
+    assert [each.place for each in found.causes] == ["service/shop/web"]
+    assert "five minutes" in found.causes[0].cause
+
+
+def test_causes_of_other_names_are_not_told() -> None:
+    both = service("web", "192.0.2.7", annotations={"hostname": "www.example.org,api.www.example.org,a.com"})
+    model = ModelDesignate()
+    zone = model.zone(ZONE)
+    model.put(zone.id, f"api.{WWW}", "A", "192.0.2.1")
+    model.put(zone.id, WWW, "A", "192.0.2.7")
+    model.put(zone.id, f"a-{WWW}", "TXT", claim())
+    there = Facts(SETTING, ZONE, zone, tuple(model.sets[zone.id].values()), (both,))
+    assert not explain_name(there, WWW).causes
+    (taken,) = explain_name(there, f"api.{WWW}").causes
+    assert "somebody else" in taken.cause
+
+
+def test_a_missing_address_outside_is_no_matter_of_the_name_inside() -> None:
+    said = {"hostname": "www.example.org", "internal-hostname": "in.example.org"}
+    inside = service("web", kind="ClusterIP", annotations=said)
+    found = facts(inside, A_in="172.30.0.9", TXT_a_in=claim())
+    assert not explain_name(found, "in.example.org.").causes
+    assert explain_name(found, WWW).causes
 
 
 def test_what_remains_is_told_with_what_is_wrong_with_the_controller() -> None:
