@@ -28,7 +28,10 @@ from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import (
     HTTP_ROUTE,
+    NODE,
+    SERVICE,
     TLS_ROUTE,
+    TYPES,
     Desired,
     Note,
     Planned,
@@ -134,10 +137,13 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     )
     notes = [each for each in (*wanted.notes, *planned.notes) if _concerns(each, name, having, askers)]
     causes = list(_causes(facts, notes, unfinished=bool(remaining)))
+    wildcard = _wildcard(zone, name)
+    answering = [each for each in zone.at(wildcard) if each.type in TYPES] if wildcard else []
     told = {each.source for each in notes if each.reason == _NO_ADDRESS}
     for each in sorted(askers - having - told):
-        causes.append(Finding(each.resource, *lacking(each, name)))
-    if not (having or askers or zone.at(name)):
+        if each.kind in (SERVICE, NODE) or not answering:  # what a router serves may need no more
+            causes.append(Finding(each.resource, *lacking(each, name)))
+    if not (having or askers or answering or zone.at(name)):
         remedy = f"Give a Service the annotation {PREFIXES[-1]}{HOSTNAME}, and look at its address."
         causes.append(Finding(f"name {name}", "nobody wants it", remedy))
     return Explanation(
@@ -147,8 +153,10 @@ def explain_name(facts: Facts, name: str) -> Explanation:
             "records": [_shown(each) for each in records] or _none(wishes),
         },
         {
-            "record sets": [_found(each) for each in zone.at(name)] or "none",
-            "belong to": _owners(zone, name) or "nobody that says so",
+            "record sets": [_found(each) for each in zone.at(name)]
+            or ("none of its own" if answering else "none"),
+            **({"answered by": [_found(each) for each in answering]} if answering else {}),
+            "belong to": _owners(zone, [*zone.at(name), *answering]) or "nobody that says so",
         },
         remaining,
         tuple(causes),
@@ -208,9 +216,25 @@ def _whole(facts: Facts, zone: Zone) -> dict[str, object]:
     }
 
 
-def _owners(zone: Zone, name: str) -> list[str]:
-    found = [zone.holding(name, each.type) for each in zone.at(name)]
+def _owners(zone: Zone, sets: Iterable[RecordSet]) -> list[str]:
+    found = [zone.holding(each.name, each.type) for each in sets]
     return sorted({f"{each.claim.owner} ({each.claim.resource or 'no resource'})" for each in found if each})
+
+
+def _wildcard(zone: Zone, name: str) -> str | None:
+    """Return the wildcard that answers for a name; the nearest name that is there hides those above it."""
+    there = {at for each, _ in zone.sets for at in _upwards(each)}  # also by what is below it
+    if name in there:
+        return None
+    nearest = next((at for at in _upwards(name) if at in there), "")
+    return f"*.{nearest}" if zone.at(f"*.{nearest}") else None
+
+
+def _upwards(name: str) -> Iterator[str]:
+    """Yield a name and those it lies in."""
+    while name:
+        yield name
+        name = name.partition(".")[2]
 
 
 def _none(wishes: Iterable[Wish]) -> str:

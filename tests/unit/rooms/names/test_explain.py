@@ -15,6 +15,15 @@ from causeway.rooms.names.model import HTTP_ROUTE
 WWW = "www.example.org."
 
 
+def zone_of(*records: tuple[str, str, str], described: str = "", **more: Any) -> Facts:
+    """Return facts about a zone with records of (type, name, text)."""
+    model = ModelDesignate()
+    zone = model.zone(ZONE)
+    for kind, name, text in records:
+        model.put(zone.id, name, kind, text, description=described if kind != "TXT" else "")
+    return Facts(SETTING, ZONE, zone, tuple(model.sets[zone.id].values()), **more)
+
+
 def facts(*services: Any, controller: Finding | None = None, **records: str) -> Facts:
     model = ModelDesignate()
     zone = model.zone(ZONE)
@@ -81,12 +90,8 @@ def test_what_cannot_be_read_of_an_object_is_told_at_each_of_its_names() -> None
 
 def test_causes_of_other_names_are_not_told() -> None:
     both = service("web", "192.0.2.7", annotations={"hostname": "www.example.org,api.www.example.org,a.com"})
-    model = ModelDesignate()
-    zone = model.zone(ZONE)
-    model.put(zone.id, f"api.{WWW}", "A", "192.0.2.1")
-    model.put(zone.id, WWW, "A", "192.0.2.7")
-    model.put(zone.id, f"a-{WWW}", "TXT", claim())
-    there = Facts(SETTING, ZONE, zone, tuple(model.sets[zone.id].values()), (both,))
+    records = ("A", f"api.{WWW}", "192.0.2.1"), ("A", WWW, "192.0.2.7"), ("TXT", f"a-{WWW}", claim())
+    there = zone_of(*records, services=(both,))
     assert not explain_name(there, WWW).causes
     (taken,) = explain_name(there, f"api.{WWW}").causes
     assert "somebody else" in taken.cause
@@ -98,6 +103,36 @@ def test_a_missing_address_outside_is_no_matter_of_the_name_inside() -> None:
     found = facts(inside, A_in="172.30.0.9", TXT_a_in=claim())
     assert not explain_name(found, "in.example.org.").causes
     assert explain_name(found, WWW).causes
+
+
+def test_a_name_that_a_wildcard_of_the_zone_answers_is_told_which() -> None:
+    wild = ("A", f"*.{ZONE}", "192.0.2.9"), ("TXT", f"a-wildcard.{ZONE}", claim("service/shop/all"))
+    found = explain_name(zone_of(*wild), f"a.b.{ZONE}")
+    assert not found.causes
+    assert found.actual == {
+        "record sets": "none of its own",
+        "answered by": [f"A *.{ZONE} 192.0.2.9 (ACTIVE)"],
+        "belong to": ["platform-1 (service/shop/all)"],
+    }
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [("TXT", "x.b.example.org.", "1"), ("A", "b.example.org.", "192.0.2.1"), ("TXT", "*.b.example.org.", "")],
+)
+def test_a_wildcard_does_not_answer_below_what_is_nearer(beside: tuple[str, str, str]) -> None:
+    found = explain_name(zone_of(("A", f"*.{ZONE}", "192.0.2.9"), beside), f"a.b.{ZONE}")
+    assert [each.cause for each in found.causes] == ["nobody wants it"]
+    assert "answered by" not in found.actual
+
+
+def test_a_route_that_names_what_a_wildcard_answers_lacks_nothing() -> None:
+    told = route("shop", ("a.example.com", "router.example.org"), hostname="shop.example.org")
+    found = zone_of(("A", f"*.{ZONE}", "192.0.2.9"), routes=(told,))
+    setting = dataclasses.replace(SETTING, fixed={f"*.{ZONE}": "192.0.2.9"})
+    told_of = explain_name(dataclasses.replace(found, setting=setting), f"shop.{ZONE}")
+    assert "answered by" in told_of.actual
+    assert not told_of.causes
 
 
 def test_what_remains_is_told_with_what_is_wrong_with_the_controller() -> None:
