@@ -42,7 +42,8 @@ def name(host: NAME, platform: PLATFORM = None, cloud: CLOUD = None, output: OUT
         if zone is None:
             cause = f"is in no zone of the platform: {', '.join(setting.zones)}"
             raise Problem.of(wanted, cause, "See spec.names in the platform's file.")
-        return names.explain_name(await _facts(doors, setting, zone), wanted)
+        facts = await _facts(doors, setting, zone)
+        return names.explain_name(await names.with_warnings(doors.kube, facts, wanted), wanted)
 
     run_named(host, platform, cloud, output, look)
 
@@ -64,16 +65,15 @@ def zone(
     """
 
     async def look(doors: Doors, name: str) -> Explanation:
-        wanted = _absolute(name)
+        wanted, living = _absolute(name), naming_of(doors.platform)
         if owner is not None:
             affixes = Affixes(prefix, suffix, wildcard)
             setting = Setting(doors.platform.cluster_id, (wanted,), owner, affixes)
-            living = naming_of(doors.platform)
             if living is not None and wanted in living.zones:
                 setting = replace(living, owner=owner, affixes=affixes)
         else:
             setting = _setting(doors.platform)
-        return names.explain_zone(await _facts(doors, setting, wanted))
+        return names.explain_zone(await _facts(doors, setting, wanted, written=setting == living))
 
     run_named(zone, platform, cloud, output, look)
 
@@ -93,7 +93,12 @@ def _absolute(text: str) -> str:
     return found
 
 
-async def _facts(doors: Doors, setting: Setting, zone: str) -> names.Facts:
+async def _facts(doors: Doors, setting: Setting, zone: str, *, written: bool = True) -> names.Facts:
     return await names.gather(
-        doors.kube, Designate(doors.cloud), setting=setting, zone=zone, controller=doors.controller
+        doors.kube,
+        Designate(doors.cloud),
+        setting=setting,
+        zone=zone,
+        controller=doors.controller,
+        written=written,
     )

@@ -30,7 +30,7 @@ def asking(objects: Iterable[Asking], setting: Setting) -> dict[Source, frozense
 def lacking(source: Source, name: str) -> tuple[str, str]:
     """Return why who asks for a name has no record of it, and what to do, if nothing else is told."""
     key = "/".join(part for part in (source.namespace, source.name) if part)
-    look = f"kubectl -n {source.namespace} describe {source.kind} {source.name}"
+    look = describe(source)
     if source.kind in (SERVICE, NODE):
         return f"it asks for {name} and has no address yet", f"causeway explain {source.kind} {key}"
     if source.kind == ROUTE:
@@ -38,6 +38,12 @@ def lacking(source: Source, name: str) -> tuple[str, str]:
     if source.kind == INGRESS:
         return f"it asks for {name}, and its status has no address: nobody serves it", look
     return f"it asks for {name}, and no Gateway with an address has accepted it with that host", look
+
+
+def describe(source: Source) -> str:
+    """Return the command that shows an object with its Events."""
+    where = f"-n {source.namespace} " if source.namespace else ""
+    return f"kubectl {where}describe {source.kind} {source.name}"
 
 
 def _read(each: Asking, setting: Setting) -> tuple[Source, Annotations, Iterable[str]]:

@@ -6,8 +6,8 @@ can be looked at before this platform writes into it.
 
 import asyncio
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sized
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from causeway.cloud.designate import Designate, RecordSet
@@ -23,7 +23,7 @@ from causeway.kube.reflector import ApiSource
 from causeway.kube.resource import NAMESPACES, NODES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.names.annotations import HOSTNAME, PREFIXES
-from causeway.rooms.names.asking import asking, lacking
+from causeway.rooms.names.asking import asking, describe, lacking
 from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import (
@@ -41,16 +41,21 @@ from causeway.rooms.names.model import (
     Wish,
 )
 from causeway.rooms.names.plan import Zone, plan
+from causeway.rooms.names.told import Told, warnings
 
 T = TypeVar("T", bound=Cached)
 
 _QUIET = ("ACTIVE", "PENDING")
+_LOG = "kubectl -n kube-system logs deployment/causeway-controller"
 _OUTSIDE, _NO_ADDRESS = "NotInZone", "NoAddress"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything an explanation is drawn from; ``zone`` None: there is none of that name in the project."""
+    """Everything an explanation is drawn from; ``zone`` None: there is none of that name in the project.
+
+    Unless it is ``written`` the platform does nothing there yet: steps that remain are what it would do.
+    """
 
     setting: Setting
     name: str
@@ -62,10 +67,18 @@ class Facts:
     ingresses: tuple[Ingress, ...] = ()
     gateways: Gateways = NONE
     controller: Finding | None = None  # what is wrong with the controller itself
+    warnings: tuple[Told, ...] = ()  # what it told last of the name in question
+    written: bool = True
 
 
 async def gather(
-    kube: Client, designate: Designate, *, setting: Setting, zone: str, controller: Finding | None
+    kube: Client,
+    designate: Designate,
+    *,
+    setting: Setting,
+    zone: str,
+    controller: Finding | None,
+    written: bool = True,
 ) -> Facts:
     """Read all facts about one zone; raises ``CloudError``."""
     services, nodes, routes, ingresses, gateways, found = await asyncio.gather(
@@ -88,7 +101,17 @@ async def gather(
         tuple(ingresses.items),
         gateways,
         controller,
+        written=written,
     )
+
+
+async def with_warnings(kube: Client, facts: Facts, name: str) -> Facts:
+    """Return the facts with what was told of a name, read only where steps remain that may have failed."""
+    wanted, _, planned = _planned(facts)
+    sources = sorted({each.source for each in wanted.wishes if each.name == name})
+    if not _steps(planned, _places(facts, wanted, name)):
+        return facts
+    return replace(facts, warnings=await warnings(kube, sources, name))
 
 
 async def _gateways(kube: Client) -> Gateways:
@@ -111,6 +134,10 @@ def explain_zone(facts: Facts) -> Explanation:
     """Return what a zone is to hold of this platform, what it holds, what remains and what is in the way."""
     wanted, zone, planned = _planned(facts)
     remaining = tuple(str(step) for chain in planned.chains for step in chain)
+    causes = list(_causes(facts, [*wanted.notes, *planned.notes], unfinished=bool(remaining)))
+    if remaining and facts.written and facts.zone and not facts.controller:
+        remedy = f"{_LOG}; `causeway explain name NAME` tells more of each."
+        causes.append(Finding(f"zone {facts.name}", _unfinished(remaining), remedy))
     return Explanation(
         f"zone {facts.name}",
         {
@@ -120,7 +147,7 @@ def explain_zone(facts: Facts) -> Explanation:
         },
         _whole(facts, zone),
         remaining,
-        tuple(_causes(facts, [*wanted.notes, *planned.notes], unfinished=bool(remaining))),
+        tuple(causes),
     )
 
 
@@ -130,17 +157,21 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     wishes = [each for each in wanted.wishes if each.name == name]
     having = {each.source for each in wishes}
     askers = {source for source, names in _asking(facts).items() if name in names}
-    places = {name, *(facts.setting.affixes.txt_name(name, each.type) for each in wishes if each.targets)}
     records = [each for each in planned.records if each.name == name]
-    remaining = tuple(
-        str(step) for chain in planned.chains if any(each.name in places for each in chain) for step in chain
-    )
+    remaining = _steps(planned, _places(facts, wanted, name))
     notes = [each for each in (*wanted.notes, *planned.notes) if _concerns(each, name, having, askers)]
     causes = list(_causes(facts, notes, unfinished=bool(remaining)))
+    for told in facts.warnings if remaining else ():
+        causes.append(
+            Finding(told.source.resource, f"the controller met {told.reason} at {told.at}", told.note)
+        )
+    if remaining and facts.zone and not (facts.controller or facts.warnings):
+        looks = [describe(each) for each in sorted(having) if each.uid]
+        causes.append(Finding(f"name {name}", _unfinished(remaining), "; ".join([*looks, _LOG])))
     wildcard = _wildcard(zone, name)
     answering = [each for each in zone.at(wildcard) if each.type in TYPES] if wildcard else []
-    told = {each.source for each in notes if each.reason == _NO_ADDRESS}
-    for each in sorted(askers - having - told):
+    nowhere = {each.source for each in notes if each.reason == _NO_ADDRESS}
+    for each in sorted(askers - having - nowhere):
         if each.kind in (SERVICE, NODE) or not answering:  # what a router serves may need no more
             causes.append(Finding(each.resource, *lacking(each, name)))
     if not (having or askers or answering or zone.at(name)):
@@ -161,6 +192,22 @@ def explain_name(facts: Facts, name: str) -> Explanation:
         remaining,
         tuple(causes),
     )
+
+
+def _places(facts: Facts, wanted: Desired, name: str) -> set[str]:
+    """Return a name and where the TXTs of its record sets lie."""
+    kinds = {each.type for each in wanted.wishes if each.name == name and each.targets}
+    return {name, *(facts.setting.affixes.txt_name(name, kind) for kind in kinds)}
+
+
+def _steps(planned: Planned, places: Container[str]) -> tuple[str, ...]:
+    found = [chain for chain in planned.chains if any(each.name in places for each in chain)]
+    return tuple(str(step) for chain in found for step in chain)
+
+
+def _unfinished(remaining: Sized) -> str:
+    what = "a step remains" if len(remaining) == 1 else f"{len(remaining)} steps remain"
+    return f"{what}, which is usual for some seconds only, and nothing here tells why"
 
 
 def _asking(facts: Facts) -> dict[Source, frozenset[str]]:

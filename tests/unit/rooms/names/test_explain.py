@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from tests.models.designate import ModelDesignate
-from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gateway, route, service
+from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gateway, route, service, source
 
 from causeway.kit.errors import Finding
+from causeway.kube.client import Listing
 from causeway.rooms.names.attached import Gateways
-from causeway.rooms.names.explain import Facts, explain_name, explain_zone
+from causeway.rooms.names.explain import Facts, explain_name, explain_zone, with_warnings
 from causeway.rooms.names.model import HTTP_ROUTE
+from causeway.rooms.names.told import last
 
 WWW = "www.example.org."
 
@@ -145,6 +147,47 @@ def test_what_remains_is_told_with_what_is_wrong_with_the_controller() -> None:
     assert found.causes == (silent,)
 
 
+def test_steps_that_remain_are_never_told_as_nothing_wrong() -> None:
+    (cause,) = explain_name(facts(web()), WWW).causes
+    assert cause.cause.startswith("2 steps remain")
+    assert cause.remedy.startswith("kubectl -n shop describe service web; kubectl -n kube-system logs")
+    (cause,) = explain_zone(facts(web())).causes
+    assert cause.place == f"zone {ZONE}"
+    assert not explain_zone(dataclasses.replace(facts(web()), written=False)).causes
+
+
+def test_what_the_cloud_refused_is_told_from_the_last_event_of_the_name() -> None:
+    def event(name: str, at: str, action: str = "Name") -> dict[str, Any]:
+        note = f"create A {name} 192.0.2.7: dns: no (HTTP 400). Do."
+        return {"reason": "BadRequest", "action": action, "note": note, "eventTime": at}
+
+    events = [event(WWW, "2"), event(WWW, "1"), event(f"api.{WWW}", "3"), event(f"{WWW}uk.", "4")]
+    events += [event(WWW, "5", "Other")]
+    found = last(events, source(), WWW)
+    assert [each.at for each in found] == ["2"]
+    told = explain_name(dataclasses.replace(facts(web()), warnings=tuple(found)), WWW)
+    (cause,) = told.causes
+    assert (cause.place, cause.cause) == ("service/shop/web", "the controller met BadRequest at 2")
+    assert "HTTP 400" in cause.remedy
+
+
+async def test_events_are_read_only_where_steps_remain() -> None:
+    asked: list[str] = []
+
+    class Kube:
+        async def list(self, resource: Any, namespace: str, *, fields: str) -> Listing[Any]:
+            asked.append(f"{namespace} {fields}")
+            note = {"reason": "Quota", "action": "Name", "note": f"create A {WWW} 1. Ask."}
+            return Listing([note], "1")
+
+    kube: Any = Kube()
+    done = facts(web(), A_www="192.0.2.7", TXT_a_www=claim())
+    assert await with_warnings(kube, done, WWW) == done
+    found = await with_warnings(kube, facts(web()), WWW)
+    assert asked == ["shop regarding.uid=uid-shop-web,type=Warning"]
+    assert [each.reason for each in found.warnings] == ["Quota"]
+
+
 def test_a_zone_is_told_by_owners_before_it_is_written() -> None:
     found = explain_zone(
         facts(
@@ -167,7 +210,7 @@ def test_a_zone_is_told_by_owners_before_it_is_written() -> None:
         "delete A gone.example.org.",
         "delete TXT a-gone.example.org.",
     )
-    assert [each.place for each in found.causes] == ["service/shop/db"]
+    assert [each.place for each in found.causes] == ["service/shop/db", f"zone {ZONE}"]
 
 
 def test_a_zone_that_does_not_exist_is_the_first_cause() -> None:
