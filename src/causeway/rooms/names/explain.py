@@ -135,6 +135,7 @@ def explain_zone(facts: Facts) -> Explanation:
     wanted, zone, planned = _planned(facts)
     remaining = tuple(str(step) for chain in planned.chains for step in chain)
     causes = list(_causes(facts, [*wanted.notes, *planned.notes], unfinished=bool(remaining)))
+    causes += _bereft(zone, facts.sets, planned.notes)
     if remaining and facts.written and facts.zone and not facts.controller:
         remedy = f"{_LOG}; `causeway explain name NAME` tells more of each."
         causes.append(Finding(f"zone {facts.name}", _unfinished(remaining), remedy))
@@ -161,6 +162,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
     remaining = _steps(planned, _places(facts, wanted, name))
     notes = [each for each in (*wanted.notes, *planned.notes) if _concerns(each, name, having, askers)]
     causes = list(_causes(facts, notes, unfinished=bool(remaining)))
+    causes += _bereft(zone, zone.at(name), notes)
     for told in facts.warnings if remaining else ():
         causes.append(
             Finding(told.source.resource, f"the controller met {told.reason} at {told.at}", told.note)
@@ -243,6 +245,15 @@ def _causes(facts: Facts, notes: Iterable[Note], *, unfinished: bool) -> Iterato
         yield facts.controller
     for note in dict.fromkeys(notes):
         yield Finding(note.source.resource, note.cause, note.remedy)
+
+
+def _bereft(zone: Zone, sets: Iterable[RecordSet], notes: Iterable[Note]) -> Iterator[Finding]:
+    """Yield which record sets the platform made and knows no more, unless a note about the name says so."""
+    told = " ".join(each.cause for each in notes)
+    for each in sets:
+        if (cause := zone.bereft(each)) and cause not in told:
+            remedy = f"If it is of no use: openstack recordset delete {zone.name} {each.id}"
+            yield Finding(f"name {each.name}", cause, remedy)
 
 
 def _count(wishes: Iterable[Wish], facts: Facts) -> dict[str, list[str]]:

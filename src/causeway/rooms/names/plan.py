@@ -91,6 +91,17 @@ class Zone:
         plain = self._setting.affixes.plain(each.name.lower())
         return found if self._plain[plain, each.type] == 1 else None
 
+    def bereft(self, each: RecordSet) -> str:
+        """Return why a record set this platform made, by its description, is nobody's; "" if it is not so."""
+        made = owner_in(each.description or "")
+        ours = made is not None and (made.cluster, made.kind) == (self._setting.cluster, KIND)
+        if not ours or each.leaving or each.type not in TYPES or self.holding(each.name, each.type):
+            return ""
+        note = self._setting.affixes.txt_name(each.name.lower(), each.type)
+        return (
+            f"{each.type} {each.name} carries the platform's description, but its owner's note {note} is gone"
+        )
+
     def spoken_of(self, txt: RecordSet) -> list[RecordSet]:
         """Return what is ours by a TXT."""
         return self._spoken_of.get(txt.id, [])
@@ -313,6 +324,11 @@ def _told(record: Record, current: RecordSet) -> Iterator[Note]:
 
 def _foreign(record: Record, found: RecordSet, zone: Zone, setting: Setting) -> _Judged:
     holding = _claim_of(found) if found.type == _TXT else zone.holding(found.name, found.type)
+    if bereft := zone.bereft(found):
+        cause = f"{record.name} is not free: {bereft}"
+        again = "it is made again" if found.type == record.type else "what is wanted is made"
+        remedy = f"Delete that record set, and {again}: openstack recordset delete {zone.name} {found.id}"
+        return _Judged(record, notes=_notes(record, "NameTaken", cause, remedy), holds=False)
     if holding is None:
         whose = "was made by somebody else"
     elif holding.claim.owner != setting.owner:

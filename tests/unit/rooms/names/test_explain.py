@@ -137,6 +137,23 @@ def test_a_route_that_names_what_a_wildcard_answers_lacks_nothing() -> None:
     assert not told_of.causes
 
 
+def test_a_record_of_the_platform_whose_owners_note_is_gone_is_told_as_that() -> None:
+    left = zone_of(("A", WWW, "192.0.2.7"), described=SETTING.mark)
+    gone = f"A {WWW} carries the platform's description, but its owner's note a-{WWW} is gone"
+    wanted = dataclasses.replace(left, services=(web(),))
+    for found in (explain_name(wanted, WWW), explain_zone(wanted)):
+        (cause,) = found.causes
+        assert cause.cause == f"{WWW} is not free: {gone}"
+        assert cause.remedy.endswith(f"made again: openstack recordset delete {ZONE} {left.sets[-1].id}")
+    for found in (explain_name(left, WWW), explain_zone(left)):
+        (cause,) = found.causes
+        assert (cause.place, cause.cause) == (f"name {WWW}", gone)
+    other = SETTING.mark.replace(SETTING.cluster, "1d5b6bd2-9d7f-4d26-8f4e-5a8a63d3a001")
+    strange = zone_of(("A", WWW, "192.0.2.7"), described=other, services=(web(),))
+    (cause,) = explain_name(strange, WWW).causes
+    assert "made by somebody else" in cause.cause
+
+
 def test_what_remains_is_told_with_what_is_wrong_with_the_controller() -> None:
     silent = Finding("causeway-controller", "nobody leads", "Look.")
     found = explain_name(facts(web(), controller=silent), WWW)
