@@ -28,7 +28,9 @@ from causeway.rooms.names.attached import NONE, Gateways
 from causeway.rooms.names.desired import desired
 from causeway.rooms.names.model import (
     HTTP_ROUTE,
+    INGRESS,
     NODE,
+    PLATFORM,
     SERVICE,
     TLS_ROUTE,
     TYPES,
@@ -41,12 +43,17 @@ from causeway.rooms.names.model import (
     Wish,
 )
 from causeway.rooms.names.plan import Zone, plan
+from causeway.rooms.names.registry import claim_in
 from causeway.rooms.names.told import Told, warnings
 
 T = TypeVar("T", bound=Cached)
 
 _QUIET = ("ACTIVE", "PENDING")
 _LOG = "kubectl -n kube-system logs deployment/causeway-controller"
+_PLURALS = {INGRESS: "ingresses", PLATFORM: "platform"}
+_SET, _NOTE = "record set", "note"
+_BEREFT, _NOBODY = "the platform, without its note", "nobody that says so"
+_ITSELF = "the zone itself"
 _OUTSIDE, _NO_ADDRESS = "NotInZone", "NoAddress"
 
 
@@ -134,7 +141,8 @@ def explain_zone(facts: Facts) -> Explanation:
     """Return what a zone is to hold of this platform, what it holds, what remains and what is in the way."""
     wanted, zone, planned = _planned(facts)
     remaining = tuple(str(step) for chain in planned.chains for step in chain)
-    causes = list(_causes(facts, [*wanted.notes, *planned.notes], unfinished=bool(remaining)))
+    notes = [*_notes_here(facts, wanted), *planned.notes]
+    causes = list(_causes(facts, notes, unfinished=bool(remaining)))
     causes += _bereft(zone, facts.sets, planned.notes)
     if remaining and facts.written and facts.zone and not facts.controller:
         remedy = f"{_LOG}; `causeway explain name NAME` tells more of each."
@@ -143,7 +151,7 @@ def explain_zone(facts: Facts) -> Explanation:
         f"zone {facts.name}",
         {
             "record sets": len(planned.records),
-            "wanted by": dict(sorted(_count(wanted.wishes, facts).items())),
+            "wanted by": dict(sorted(_count(wanted.wishes, facts).items())) or "none",
             "owner": facts.setting.owner,
         },
         _whole(facts, zone),
@@ -189,7 +197,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
             "record sets": [_found(each) for each in zone.at(name)]
             or ("none of its own" if answering else "none"),
             **({"answered by": [_found(each) for each in answering]} if answering else {}),
-            "belong to": _owners(zone, [*zone.at(name), *answering]) or "nobody that says so",
+            "belong to": _owners(zone, [*zone.at(name), *answering]) or _NOBODY,
         },
         remaining,
         tuple(causes),
@@ -215,6 +223,22 @@ def _unfinished(remaining: Sized) -> str:
 def _asking(facts: Facts) -> dict[Source, frozenset[str]]:
     objects = (*facts.services, *facts.nodes, *facts.routes, *facts.ingresses, *facts.gateways.routes)
     return asking(objects, facts.setting)
+
+
+def _notes_here(facts: Facts, wanted: Desired) -> Iterator[Note]:
+    """Yield what is told of all of an object, at the zones of its names: at the first if it has no names.
+
+    So is what lies in no zone of the platform, as with Events.
+    """
+    setting, zones = facts.setting, dict[Source, set[str]]()
+    names = [(source, name) for source, found in _asking(facts).items() for name in found]
+    for source, name in (*names, *((each.source, each.name) for each in wanted.wishes)):
+        if zone := setting.zone_of(name):
+            zones.setdefault(source, set()).add(zone)
+    for note in wanted.notes:
+        inside = zones.get(note.source) if note.reason != _OUTSIDE else None
+        if facts.name in (inside or setting.zones[:1]):
+            yield note
 
 
 def _concerns(note: Note, name: str, having: Container[Source], askers: Container[Source]) -> bool:
@@ -259,19 +283,45 @@ def _bereft(zone: Zone, sets: Iterable[RecordSet], notes: Iterable[Note]) -> Ite
 def _count(wishes: Iterable[Wish], facts: Facts) -> dict[str, list[str]]:
     written = [each for each in wishes if each.targets]
     found = Counter(each.source.kind for each in written if facts.setting.zone_of(each.name) == facts.name)
-    return {f"{kind}s": [f"{number}"] for kind, number in found.items()}
+    return {_PLURALS.get(kind, f"{kind}s"): [f"{number}"] for kind, number in found.items()}
 
 
 def _whole(facts: Facts, zone: Zone) -> dict[str, object]:
-    claimed = Counter(holding.claim.owner for holding in zone.holdings.values())
-    others = {owner: [f"{number} record sets"] for owner, number in claimed.items()}
+    by_owner: dict[str, Counter[str]] = {}
+    for each in facts.sets:
+        owner, what = _told_owner(each, zone, facts.setting)
+        by_owner.setdefault(owner, Counter())[what] += 1
     return {
         "status": facts.zone.status if facts.zone else "does not exist",
         "record sets": len(facts.sets),
         "ours": sum(1 for each in zone.sets.values() if zone.ours(each)),
-        "by owner": others or "none",
+        "by owner": {owner: _numbers(by_owner[owner]) for owner in _in_order(by_owner)} or "none",
         "not at rest": [_found(each) for each in facts.sets if each.status != "ACTIVE"] or "none",
     }
+
+
+def _told_owner(each: RecordSet, zone: Zone, setting: Setting) -> tuple[str, str]:
+    """Return whose a record set is by what the zone says, and what it is."""
+    if each.type in ("SOA", "NS") and each.name.lower() == zone.name:
+        return _ITSELF, _SET
+    claim = claim_in(each.records) if each.type == "TXT" else None
+    if claim is not None:
+        return claim.owner or _NOBODY, _NOTE
+    holding = zone.holding(each.name, each.type)
+    if holding is not None and (holding.claim.owner != setting.owner or zone.ours(each)):
+        return holding.claim.owner or _NOBODY, _SET
+    return _BEREFT if zone.bereft(each) else _NOBODY, _SET
+
+
+def _in_order(owners: Iterable[str]) -> list[str]:
+    """Return owners by name, those after them who are none."""
+    last = (_BEREFT, _NOBODY, _ITSELF)
+    return sorted(owners, key=lambda each: (last.index(each) + 1 if each in last else 0, each))
+
+
+def _numbers(found: Counter[str]) -> list[str]:
+    ordered = [(what, found[what]) for what in (_SET, _NOTE) if found[what]]
+    return [f"{number} {what}" if number == 1 else f"{number} {what}s" for what, number in ordered]
 
 
 def _owners(zone: Zone, sets: Iterable[RecordSet]) -> list[str]:

@@ -5,8 +5,19 @@ from typing import Any
 
 import pytest
 from tests.models.designate import ModelDesignate
-from tests.unit.rooms.names.examples import SETTING, ZONE, attached, claim, gateway, route, service, source
+from tests.unit.rooms.names.examples import (
+    SETTING,
+    ZONE,
+    attached,
+    claim,
+    gateway,
+    ingress,
+    route,
+    service,
+    source,
+)
 
+from causeway.cloud.designate import Zone as CloudZone
 from causeway.kit.errors import Finding
 from causeway.kube.client import Listing
 from causeway.rooms.names.attached import Gateways
@@ -221,13 +232,62 @@ def test_a_zone_is_told_by_owners_before_it_is_written() -> None:
     )
     assert found.desired["wanted by"] == {"services": ["1"]}
     assert found.actual["ours"] == 2
-    assert found.actual["by owner"] == {"platform-1": ["2 record sets"], "other": ["1 record sets"]}
+    assert found.actual["by owner"] == {
+        "platform-1": ["2 record sets", "2 notes"],
+        "other": ["1 record set", "1 note"],
+        "nobody that says so": ["1 record set"],
+        "the zone itself": ["1 record set"],
+    }
+    assert found.actual["record sets"] == 8
     assert found.remaining == (
         f"update A {WWW} to 192.0.2.7",
         "delete A gone.example.org.",
         "delete TXT a-gone.example.org.",
     )
     assert [each.place for each in found.causes] == ["service/shop/db", f"zone {ZONE}"]
+
+
+def test_by_owner_every_record_set_is_counted_once() -> None:
+    left = ("A", f"left.{ZONE}", "192.0.2.5")
+    texts = ("TXT", ZONE, '"v=spf1 -all"'), ("MX", ZONE, "10 mail.test."), ("NS", f"child.{ZONE}", "ns.test.")
+    found = explain_zone(zone_of(left, *texts, ("NS", ZONE, "ns.test."), described=SETTING.mark))
+    assert found.actual["record sets"] == 6
+    assert found.actual["by owner"] == {
+        "the platform, without its note": ["1 record set"],
+        "nobody that says so": ["3 record sets"],
+        "the zone itself": ["2 record sets"],
+    }
+
+
+def test_who_wants_names_of_a_zone_is_counted_by_kind() -> None:
+    assert explain_zone(facts()).desired["wanted by"] == "none"
+    places = tuple(ingress(each, "192.0.2.7", hosts=(f"{each}.example.org",)) for each in ("a", "b"))
+    found = explain_zone(Facts(SETTING, ZONE, ModelDesignate().zone(ZONE), ingresses=places))
+    assert found.desired["wanted by"] == {"ingresses": ["2"]}
+
+
+def test_a_zone_has_no_causes_of_objects_that_have_names_in_other_zones() -> None:
+    setting = dataclasses.replace(SETTING, zones=("first.test.", ZONE, "third.test."))
+    asking = [
+        service("bad", annotations={"hostname": "a b"}),
+        service("outside", "192.0.2.7", annotations={"hostname": "www.example.com"}),
+        service("third", annotations={"hostname": "www.third.test", "ttl": "long"}),
+        service("here", kind="NodePort", annotations={"hostname": "www.example.org"}),
+    ]
+    found = {
+        zone: {
+            each.place
+            for each in explain_zone(
+                Facts(setting, zone, CloudZone("z", zone), services=tuple(asking))
+            ).causes
+        }
+        for zone in setting.zones
+    }
+    assert found[ZONE] == {"service/shop/here"}
+    assert found["third.test."] == {"service/shop/third"}
+    assert {"service/shop/bad", "service/shop/outside"} == {
+        each for each in found["first.test."] if "zone" not in each
+    }
 
 
 def test_a_zone_that_does_not_exist_is_the_first_cause() -> None:
@@ -252,7 +312,7 @@ def test_of_a_name_that_a_wildcard_answers_is_told_whose_it_is() -> None:
     assert told.desired["wanted by"] == ["route/one/shop"]
     assert "wildcard" in str(told.desired["records"])
     assert not (*told.remaining, *told.causes)
-    assert explain_zone(found).desired["wanted by"] == {"platforms": ["1"]}
+    assert explain_zone(found).desired["wanted by"] == {"platform": ["1"]}
 
 
 def test_so_is_that_of_a_route_of_gateway_api() -> None:
