@@ -1,5 +1,6 @@
 """``causeway explain name`` and ``zone``: where names lead, and what is still to be written."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
 
@@ -36,11 +37,13 @@ def name(host: NAME, platform: PLATFORM = None, cloud: CLOUD = None, output: OUT
     Exit status: 0 nothing is wrong, 1 at least one cause was found, 2 the command line is wrong.
     """
 
-    async def look(doors: Doors, host: str) -> Explanation:
-        setting, wanted = _setting(doors.platform), _absolute(host)
+    wanted = _absolute(host, "www.ZONE, such as www.example.org")
+
+    async def look(doors: Doors, _: str) -> Explanation:
+        setting = _setting(doors.platform)
         zone = setting.zone_of(wanted)
         if zone is None:
-            cause = f"is in no zone of the platform: {', '.join(setting.zones)}"
+            cause = f"is in no zone of this platform ({_listed(setting.zones)})"
             raise Problem.of(wanted, cause, "See spec.names in the platform's file.")
         facts = await _facts(doors, setting, zone)
         return names.explain_name(await names.with_warnings(doors.kube, facts, wanted), wanted)
@@ -64,18 +67,34 @@ def zone(
     Exit status: 0 nothing is wrong, 1 at least one cause was found, 2 the command line is wrong.
     """
 
-    async def look(doors: Doors, name: str) -> Explanation:
-        wanted, living = _absolute(name), naming_of(doors.platform)
-        if owner is not None:
-            affixes = Affixes(prefix, suffix, wildcard)
-            setting = Setting(doors.platform.cluster_id, (wanted,), owner, affixes)
-            if living is not None and wanted in living.zones:
-                setting = replace(living, owner=owner, affixes=affixes)
-        else:
-            setting = _setting(doors.platform)
-        return names.explain_zone(await _facts(doors, setting, wanted, written=setting == living))
+    wanted, affixes = _absolute(zone, "example.org"), Affixes(prefix, suffix, wildcard)
+    if owner is None and affixes != Affixes():
+        option = "--txt-prefix" if prefix else "--txt-suffix" if suffix else "--txt-wildcard-replacement"
+        remedy = "Add --owner ID; for the platform's own notes spec.names says it."
+        raise Problem.of(option, "says nothing without --owner", remedy, exit_code=Exit.USAGE)
+
+    async def look(doors: Doors, _: str) -> Explanation:
+        setting = setting_for(doors.platform, wanted, owner, affixes)
+        written = setting == naming_of(doors.platform)
+        return names.explain_zone(await _facts(doors, setting, wanted, written=written))
 
     run_named(zone, platform, cloud, output, look)
+
+
+def setting_for(platform: Platform, zone: str, owner: str | None, affixes: Affixes) -> Setting:
+    """Return the setting a zone is explained by: the platform's, or as if it had ``owner`` there."""
+    if owner is None:
+        setting = _setting(platform)
+        if zone not in setting.zones:
+            cause = f"is not a zone of this platform ({_listed(setting.zones)})"
+            remedy = "See spec.names in its file; --owner ID shows what would be done in another zone."
+            raise Problem.of(zone.rstrip("."), cause, remedy)
+        return setting
+    living = naming_of(platform)
+    if living is None:
+        return Setting(platform.cluster_id, (zone,), owner, affixes)
+    zones = living.zones if zone in living.zones else (*living.zones, zone)
+    return replace(living, zones=zones, owner=owner, affixes=affixes)
 
 
 def _setting(platform: Platform) -> Setting:
@@ -86,11 +105,15 @@ def _setting(platform: Platform) -> Setting:
     return setting
 
 
-def _absolute(text: str) -> str:
+def _absolute(text: str, example: str) -> str:
     found = absolute(text)
     if found is None:
-        raise Problem.of(text, "is no domain name", "As in: www.example.org", exit_code=Exit.USAGE)
+        raise Problem.of(text or "NAME", "is no domain name", f"As in: {example}", exit_code=Exit.USAGE)
     return found
+
+
+def _listed(zones: Iterable[str]) -> str:
+    return ", ".join(each.rstrip(".") for each in zones)
 
 
 async def _facts(doors: Doors, setting: Setting, zone: str, *, written: bool = True) -> names.Facts:

@@ -1,12 +1,25 @@
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from causeway.cli import explain_name
 from causeway.cli.explain import app
 from causeway.cli.explaining import text_of
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Exit, Finding, Problem
+from causeway.rooms.names.registry import Affixes
+
+NAMES = SimpleNamespace(
+    zones=("a.test.", "b.test."),
+    owner="o",
+    fixed={},
+    txt_prefix="",
+    txt_suffix="",
+    txt_wildcard_replacement="wildcard",
+)
 
 
 def test_an_explanation_reads_from_what_to_why() -> None:
@@ -64,3 +77,46 @@ def test_an_explanation_is_plain_data() -> None:
     assert json.loads(json.dumps(asdict(explanation)))["causes"] == [
         {"place": "p", "cause": "c", "remedy": "r"}
     ]
+
+
+def refused(*arguments: str) -> Finding:
+    """Return what is said of a command line that is refused before anything is asked."""
+    result = CliRunner().invoke(app, [*arguments])
+    assert isinstance(result.exception, Problem)
+    assert result.exception.exit_code == Exit.USAGE
+    (finding,) = result.exception.findings
+    return finding
+
+
+def test_an_address_of_the_web_is_no_name_and_a_name_is_shown() -> None:
+    assert refused("name", "http://x.example.org").remedy == "As in: www.ZONE, such as www.example.org"
+    assert refused("name", "a b").remedy == "As in: www.ZONE, such as www.example.org"
+    assert refused("zone", "http://example.org").remedy == "As in: example.org"
+    assert refused("node", "a/b").remedy == "As in: worker-1"
+
+
+@pytest.mark.parametrize("option", ["--txt-prefix", "--txt-suffix", "--txt-wildcard-replacement"])
+def test_options_of_another_owners_notes_need_the_owner(option: str) -> None:
+    found = refused("zone", "example.org", option, "foo.")
+    assert (found.place, found.cause) == (option, "says nothing without --owner")
+
+
+def test_a_zone_of_no_platform_is_refused_with_those_of_this_one() -> None:
+    platform: Any = SimpleNamespace(platform="p", cluster_id="c", names=NAMES)
+    assert explain_name.setting_for(platform, "b.test.", None, Affixes()).zones == ("a.test.", "b.test.")
+    with pytest.raises(Problem) as caught:
+        explain_name.setting_for(platform, "c.a.test.", None, Affixes())
+    (finding,) = caught.value.findings
+    assert finding.cause == "is not a zone of this platform (a.test, b.test)"
+
+
+def test_as_another_owner_a_zone_is_seen_as_if_it_were_one_more() -> None:
+    platform: Any = SimpleNamespace(platform="p", cluster_id="c", names=NAMES)
+    found = explain_name.setting_for(platform, "c.test.", "me", Affixes("x."))
+    assert (found.zones, found.owner, found.affixes) == (
+        ("a.test.", "b.test.", "c.test."),
+        "me",
+        Affixes("x."),
+    )
+    platform.names = None
+    assert explain_name.setting_for(platform, "c.test.", "me", Affixes()).zones == ("c.test.",)
