@@ -89,7 +89,7 @@ class Wish:
 class Note:
     """What somebody who wants a name is to be told: one word, why, and what to do about it.
 
-    ``name`` is the name it is about, "" for all of the object.
+    ``name`` is the name it is about, "" for all of the object. The cause has no full stop at its end.
     """
 
     source: Source
@@ -97,6 +97,10 @@ class Note:
     cause: str
     remedy: str
     name: str = ""
+
+    def __post_init__(self) -> None:
+        # Names, and what the cloud answers, may end with a full stop; whoever shows the cause sets one, too.
+        object.__setattr__(self, "cause", self.cause.rstrip("."))
 
 
 @dataclass(frozen=True)

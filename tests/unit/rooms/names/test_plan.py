@@ -12,7 +12,7 @@ from tests.models.designate import ModelDesignate
 from tests.unit.rooms.names.examples import OWNER, SETTING, ZONE, carry_out, claim, source, zone_of
 
 from causeway.cloud.designate import RecordSet
-from causeway.rooms.names.model import ALWAYS_KNOWN, Desired, Setting, Source, Wish
+from causeway.rooms.names.model import ALWAYS_KNOWN, Desired, Note, Setting, Source, Wish
 from causeway.rooms.names.plan import plan
 from causeway.rooms.names.registry import Affixes
 
@@ -464,3 +464,10 @@ def test_whatever_is_broken_off_leaves_nothing_behind(wanted: list[Wish], data: 
         cut = tuple(chain[: data.draw(st.integers(0, len(chain)))] for chain in planned.chains)
         at_once(carry_out(dataclasses.replace(planned, chains=cut), cloud.model, cloud.id, cloud.setting))
     assert cloud.do() == {}
+
+
+def test_a_cause_that_ends_with_a_name_has_no_full_stop_of_its_own() -> None:
+    assert (
+        Note(source(), "NameTaken", f"it would be that of {ZONE}", "Do.").cause
+        == "it would be that of example.org"
+    )
