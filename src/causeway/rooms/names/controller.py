@@ -45,6 +45,7 @@ from causeway.rooms.names.model import (
     Source,
 )
 from causeway.rooms.names.plan import Zone, plan
+from causeway.rooms.names.told import ACTION
 
 T = TypeVar("T", bound=Cached)
 
@@ -222,7 +223,7 @@ class Names:
                 _log.warning("name not served", of=note.source.resource, reason=note.reason, cause=text)
                 continue
             await self._recorder.record(
-                _RESOURCES[note.source.kind], meta, reason=note.reason, note=text, action="Name"
+                _RESOURCES[note.source.kind], meta, reason=note.reason, note=text, action=ACTION
             )
         self._told[zone] = now
 
