@@ -21,6 +21,8 @@ SERVICES = {
     "orchestration": "the stack that is the platform",
     "load-balancer": "the API and every service",
 }
+OBJECT_STORE = "object-store"
+"""A service that a platform can do without."""
 
 
 def absent(service: str) -> Finding:

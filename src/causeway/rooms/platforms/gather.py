@@ -22,6 +22,7 @@ from causeway.cloud.connection import explain, explained
 from causeway.kit.errors import Finding
 from causeway.rooms.platforms import addons, need, registering, stored
 from causeway.rooms.platforms.facts import (
+    OBJECT_STORE,
     SERVICES,
     CloudFacts,
     Compute,
@@ -147,7 +148,7 @@ def _identity(cloud: Connection) -> Identity:
     return Identity(
         project=access.project_id,
         roles=frozenset(access.role_names or ()),
-        services=frozenset(service for service in SERVICES if cloud.endpoint_for(service)),
+        services=frozenset(service for service in (*SERVICES, OBJECT_STORE) if cloud.endpoint_for(service)),
         restricted=credential is not None and bool(credential.get("restricted", True)),
     )
 

@@ -12,6 +12,7 @@ from causeway.rooms.platforms.checks import (
     networks,
     nodes,
     quotas,
+    registry,
     shares,
 )
 from causeway.rooms.platforms.facts import CloudFacts
@@ -54,6 +55,7 @@ def preflight(platform: Platform, facts: CloudFacts) -> Report:
             load_balancing.provider(platform, facts),
             *names.zones(platform, facts),
             *shares.share_types(platform, facts),
+            *registry.object_store(platform, facts),
             *quotas.quotas(platform, facts),
         )
     )

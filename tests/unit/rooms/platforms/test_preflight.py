@@ -189,6 +189,15 @@ def test_a_cloud_without_the_shares_that_are_asked_for_is_told(
     assert words in found.remedy
 
 
+def test_a_registry_in_the_clouds_object_store_needs_one() -> None:
+    asked = edited(("cloud: lab", "cloud: lab\n  registry: {storage: swift, host: images.example.org}"))
+    (found,) = findings(asked, CLOUD, Severity.BLOCKER)
+    assert (found.place, "cinder, or s3" in found.remedy) == ("spec.registry.storage", True)
+    services = CLOUD.identity.services | {"object-store"}
+    have = replace(CLOUD, identity=replace(CLOUD.identity, services=services))
+    assert not findings(asked, have, Severity.BLOCKER)
+
+
 def test_a_master_must_be_as_large_as_kubeadm_wants() -> None:
     found = findings(edited(("flavor: m", "flavor: tiny")), CLOUD, Severity.BLOCKER)
     assert [finding.cause for finding in found] == [
