@@ -17,7 +17,7 @@ SUBDOMAIN = "Subdomain"
 PLATFORM = "kube-system"
 """The namespace of the platform's own routes."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
-_LONGEST = 253  # characters of a host name
+_LONGEST_LABEL, _LONGEST = 63, 253  # characters of a label, and of a host name
 
 
 class Rules(NamedTuple):
@@ -84,12 +84,30 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
             return None
         host = host.removeprefix("*.")
     if not host:
-        return Refusal("NoHostValue", "no host value was defined for the route")
-    bad = next((label for label in host.split(".") if not _LABEL.fullmatch(label)), None)
-    if bad is not None or len(host) > _LONGEST:
-        cause = f"{bad!r} is no label of a DNS name" if bad is not None else f"is longer than {_LONGEST}"
+        return _without_host(route, rules)
+    if cause := _unfit(host):
         return Refusal("InvalidHost", f"host name validation errors: spec.host {host!r}: {cause}")
     return _without_domain(route, rules) or _reserved(route, rules)
+
+
+def _without_host(route: Route, rules: Rules) -> Refusal:
+    """Return that a route has no host, or that the one to write into it would be refused by the API."""
+    cause = _unfit(generated_host(route, rules))
+    if not cause:
+        return Refusal("NoHostValue", "no host value was defined for the route")
+    return Refusal("InvalidHost", f"no host can be made of name and namespace: give spec.host: {cause}")
+
+
+def _unfit(host: str) -> str:
+    """Return what of a host is none of a DNS name; "" if nothing is, or there is no host."""
+    for label in host.split(".") if host else ():
+        if len(label) > _LONGEST_LABEL:
+            return f"{label} has {len(label)} characters, {_LONGEST_LABEL} are possible"
+        if not _LABEL.fullmatch(label):
+            return f"{label!r} is no label of a DNS name"
+    if len(host) > _LONGEST:
+        return f"{host} has {len(host)} characters, {_LONGEST} are possible"
+    return ""
 
 
 def _without_domain(route: Route, rules: Rules) -> Refusal | None:

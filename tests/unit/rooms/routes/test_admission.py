@@ -101,6 +101,28 @@ def test_wildcards_are_refused_where_they_are_not_allowed() -> None:
     assert verdicts["one/shop"].message == "wildcard routes are not allowed"
 
 
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("n" * 60, f"{'n' * 60}-one has 64 characters, 63 are possible"),
+        (".".join(["n" * 59] * 4), "has 256 characters, 253 are possible"),
+    ],
+    ids=["label", "whole"],
+)
+def test_a_host_that_the_api_would_refuse_is_not_written_but_refused(name: str, cause: str) -> None:
+    (verdict,) = admit([route(name, host="")], RULES).values()
+    assert verdict is not None
+    assert verdict.reason == "InvalidHost"
+    assert "give spec.host: " in verdict.message
+    assert cause in verdict.message
+
+
+def test_a_host_as_long_as_can_be_is_written() -> None:
+    assert reasons(route("n" * 59, host="")) == {f"one/{'n' * 59}": "NoHostValue"}
+    # Without a suffix none is made.
+    assert reasons(route("n" * 60, host=""), rules=Rules()) == {f"one/{'n' * 60}": "NoHostValue"}
+
+
 def test_a_refused_route_claims_nothing() -> None:
     bad = route("bad", "two", wildcardPolicy="Everything")
     assert reasons(bad, route(age=5))["one/shop"] == ""
