@@ -131,21 +131,21 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...]:
     return tuple(each for each in dict.fromkeys(dns) if _HOST.fullmatch(each))
 
 
-def authorities(text: str) -> str:
-    """Return certificates of authorities as PEM text; raises ``Unusable``.
+def authorities(text: str, field: str = "destinationCACertificate") -> str:
+    """Return certificates of authorities as PEM text; raises ``Unusable``, which names ``field``.
 
     What came of a text is remembered: of an Ingress it is asked for at each path.
     """
-    made = _authorities(text) if len(text) <= _LONGEST else _too_long("destinationCACertificate", _LONGEST)
+    made = _authorities(text, field) if len(text) <= _LONGEST else _too_long(field, _LONGEST)
     if isinstance(made, Unusable):
         raise Unusable(str(made))
     return made
 
 
 @functools.lru_cache(maxsize=4096)
-def _authorities(text: str) -> str | Unusable:
+def _authorities(text: str, field: str) -> str | Unusable:
     try:
-        return _fitting("destinationCACertificate", _written(_certificates("destinationCACertificate", text)))
+        return _fitting(field, _written(_certificates(field, text)))
     except Unusable as error:
         return Unusable(str(error))  # without the frames it came from
 

@@ -122,7 +122,7 @@ class _Compiler:
         tls = self._tls
         if not tls.certificate:
             if tls.ca_certificate:
-                certificates.authorities(tls.ca_certificate)
+                certificates.authorities(tls.ca_certificate, "caCertificate")
             return
         text = certificates.chain_with_key(tls.certificate, tls.key, tls.ca_certificate)
         shown = f"*.{domain_of(self._host)}" if is_wildcard(self._route) else self._host

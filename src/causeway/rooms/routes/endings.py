@@ -103,7 +103,7 @@ class Endings:
         if not name:
             return ""
         try:
-            return certificates.authorities(_text(self._secret(name), "tls.crt"))
+            return certificates.authorities(_text(self._secret(name), "tls.crt"), "tls.crt")
         except (Refused, certificates.Unusable) as error:
             raise Refused(f"annotation {AUTHORITY}: secret {name}: {error}") from error
 

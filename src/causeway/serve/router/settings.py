@@ -146,7 +146,7 @@ class _Reader:
         if not path:
             return ""
         try:
-            return authorities(Path(path).read_text())
+            return authorities(Path(path).read_text(), "its text")
         except (OSError, UnicodeDecodeError, Unusable) as error:
             raise _wrong(
                 name, f"{path} cannot be used: {error}", "Name a file of PEM certificates."

@@ -253,6 +253,7 @@ def test_cookies_can_be_done_without() -> None:
             {"tls": {"termination": "edge", "certificate": CERTIFICATE, "key": KEY, "caCertificate": "x"}},
             "caCertificate",
         ),
+        ({"tls": {"termination": "edge", "caCertificate": "bad"}}, "caCertificate: cannot be read as PEM"),
         ({"tls": {"termination": "reencrypt", "destinationCACertificate": "x"}}, "destinationCACertificate"),
     ],
 )

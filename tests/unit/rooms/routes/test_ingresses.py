@@ -190,6 +190,9 @@ def test_tls_ends_where_openshifts_annotation_says() -> None:
     missing = compiled(part(ingress(annotations=annotations)))
     assert isinstance(missing, Refusal)
     assert "secret ca: does not exist" in missing.message
+    bad = compiled(part(ingress(annotations=annotations), {"ca": secret(data={"tls.crt": b"bad"})}))
+    assert isinstance(bad, Refusal)
+    assert "secret ca: tls.crt: cannot be read" in bad.message
 
 
 def test_passed_through_tls_shows_no_paths() -> None:
