@@ -14,6 +14,7 @@ from causeway.rooms.routes.allowing import prefixes
 from causeway.rooms.routes.annotations import Options
 from causeway.rooms.routes.bounds import unfit
 from causeway.rooms.routes.checking import check
+from causeway.rooms.routes.endings import AUTHORITY
 from causeway.rooms.routes.endpoints import SlicesOf, ready, targets, weights
 from causeway.rooms.routes.gateway.compiling import compile_opening, compile_rule, compile_table
 from causeway.rooms.routes.headers import header_line
@@ -134,9 +135,12 @@ class _Compiler:
         if self._tls.destination_ca_certificate:
             return certificates.authorities(self._tls.destination_ca_certificate)
         if not self._offer.authorities:
+            where, what = "spec.tls.destinationCACertificate", "give authorities"
+            if isinstance(self._route, Part):  # an Ingress has no such field
+                where, what = f"annotation {AUTHORITY}", "name a Secret that has them under the key tls.crt"
             raise Refused(
-                "spec.tls.destinationCACertificate: is needed, because this router has none of its own to "
-                "verify servers by"
+                f"{where}: is needed, because this router has no authorities of its own to verify servers "
+                f"by: {what}"
             )
         return self._offer.authorities
 

@@ -202,10 +202,16 @@ def test_passed_through_tls_shows_no_paths() -> None:
     assert "shows no paths" in found.message
 
 
-def test_servers_that_speak_tls_are_verified() -> None:
-    found = compiled(part(ingress(annotations={f"{NGINX}backend-protocol": "HTTPS"})))
+@pytest.mark.parametrize(
+    "annotations",
+    [{f"{NGINX}backend-protocol": "HTTPS"}, {"route.openshift.io/termination": "reencrypt"}],
+)
+def test_servers_that_speak_tls_are_verified(annotations: dict[str, str]) -> None:
+    found = compiled(part(ingress(annotations=annotations)))
     assert isinstance(found, Refusal)
-    assert "destinationCACertificate" in found.message
+    assert "annotation route.openshift.io/destination-ca-certificate-secret: is needed" in found.message
+    assert "tls.crt" in found.message
+    assert "spec.tls" not in found.message
 
 
 # among routes
