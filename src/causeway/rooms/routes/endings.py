@@ -1,6 +1,6 @@
 """How TLS of an Ingress' hosts ends, and with which certificates: pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from causeway.kube.ingresses import Ingress, IngressTLS, Secret
@@ -14,6 +14,7 @@ TERMINATION = "route.openshift.io/termination"
 AUTHORITY = "route.openshift.io/destination-ca-certificate-secret"
 _TERMINATIONS = ("edge", "passthrough", "reencrypt")
 _TLS_TYPE = "kubernetes.io/tls"
+_MOST_NAMED = 3  # hosts in a note: an Event has 1,024 characters, a host up to 253
 
 SecretOf = Callable[[str], Secret | str]
 """Returns a Secret of the Ingress' namespace by name, or why it cannot be had."""
@@ -21,11 +22,47 @@ SecretOf = Callable[[str], Secret | str]
 
 def secrets_of(ingress: Ingress) -> frozenset[str]:
     """Return the names of the Secrets an Ingress needs, as many as are followed for one."""
+    entries = _by_host(ingress.spec.tls)
+    used = [_entry(entries, rule.host) for rule in ingress.spec.rules if rule.host]
     names = [
         ingress.metadata.annotations.get(AUTHORITY, ""),
-        *(each.secret_name for each in ingress.spec.tls),
+        *(each.secret_name for each in used if each is not None),
     ]
     return frozenset(islice(filter(None, dict.fromkeys(names)), MOST_SECRETS))
+
+
+def unnamed(ingress: Ingress) -> Iterator[Refusal]:
+    """Yield what its user is to know of hosts that only ``spec.tls`` names, which may be misspelt."""
+    needed = {wanted for rule in ingress.spec.rules for wanted in _wanted(rule.host)}
+    hosts = [host for host in _by_host(ingress.spec.tls) if host not in needed]
+    if not hosts:
+        return
+    named, it = ", ".join(hosts[:_MOST_NAMED]), "it" if len(hosts) == 1 else "them"
+    more = f" and {len(hosts) - _MOST_NAMED} more" if len(hosts) > _MOST_NAMED else ""
+    yield Refusal(
+        "CertificateNotUsed",
+        f"tls host {named}{more}: no rule names {it}, so no certificate is shown for {it}: name {it} in a "
+        f"rule, or leave {it} out",
+    )
+
+
+def _wanted(host: str) -> tuple[str, str, str]:
+    """Return which hosts an entry may name to be that of a rule's host, the first first; "" for none."""
+    return host, f"*.{host.partition('.')[2]}", ""
+
+
+def _by_host(entries: Iterable[IngressTLS]) -> Mapping[str, IngressTLS]:
+    """Return the first entry that names each host, by host; "" for the first that names none."""
+    found: dict[str, IngressTLS] = {}
+    for each in entries:
+        for host in each.hosts or ("",):
+            found.setdefault(host, each)
+    return found
+
+
+def _entry(entries: Mapping[str, IngressTLS], host: str) -> IngressTLS | None:
+    """Return the entry that names a host, or a wildcard for it, or else one that names none."""
+    return next((entries[wanted] for wanted in _wanted(host) if wanted in entries), None)
 
 
 class Endings:
@@ -34,7 +71,7 @@ class Endings:
     def __init__(
         self, ingress: Ingress, asked: Translation, secrets: SecretOf, told: Callable[[Refusal], None]
     ) -> None:
-        self._entries = ingress.spec.tls
+        self._entries = _by_host(ingress.spec.tls)
         self._said = ingress.metadata.annotations.get(TERMINATION, "")
         self._authority_name = ingress.metadata.annotations.get(AUTHORITY, "")
         self._asked, self._secrets, self._told = asked, secrets, told
@@ -47,7 +84,7 @@ class Endings:
 
     def of(self, host: str) -> RouteTLS | None:
         """Return how TLS of a host ends, None if there is none; raises ``Refused``."""
-        said, entry = self._said, self._entry(host)
+        said, entry = self._said, _entry(self._entries, host)
         if said and said not in _TERMINATIONS:
             raise Refused(f"annotation {TERMINATION}: {said!r} is none of {', '.join(_TERMINATIONS)}")
         if self.passthrough:
@@ -71,14 +108,6 @@ class Endings:
     def _plain(self, *, meant: bool, otherwise: str) -> str:
         """Return what becomes of requests without TLS, where TLS is ``meant`` or only what servers speak."""
         return "Redirect" if meant and (self._asked.redirect or self._asked.forced) else otherwise
-
-    def _entry(self, host: str) -> IngressTLS | None:
-        """Return the entry that names a host, or a wildcard for it, or else one that names none."""
-        for wanted in (host, f"*.{host.partition('.')[2]}"):
-            for each in self._entries:
-                if wanted in each.hosts:
-                    return each
-        return next((each for each in self._entries if not each.hosts), None)
 
     def _certificate(self, host: str, name: str) -> tuple[str, str]:
         """Return certificate and key; ("", "") for the router's own, also if those named cannot be used."""

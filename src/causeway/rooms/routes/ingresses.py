@@ -15,7 +15,7 @@ from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
 from causeway.rooms.routes.annotations import RANGES, Misread
 from causeway.rooms.routes.bounds import LONGEST_VALUE, MOST_RANGES
-from causeway.rooms.routes.endings import Endings, SecretOf
+from causeway.rooms.routes.endings import Endings, SecretOf, unnamed
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.nginx import Translation
 from causeway.rooms.routes.parts import Match, Part, name_of
@@ -76,6 +76,7 @@ class _Deriving:
         self._annotations = asked | own
         # Each once, in order.
         self.notes = dict.fromkeys(Refusal("AnnotationIgnored", text) for text in self._asked.notes)
+        self.notes |= dict.fromkeys(unnamed(ingress))
         self.parts: dict[tuple[str, str, Match], Part] = {}
 
     def _tell(self, note: Refusal) -> None:

@@ -146,7 +146,46 @@ def test_the_redirect_can_be_turned_off_or_on() -> None:
     [(["www.apps.example"], True), (["*.apps.example"], True), ([], True), (["apps.example"], False)],
 )
 def test_which_hosts_an_entry_is_for(hosts: list[str], tls: bool) -> None:
-    assert (part(ingress(tls=[{"hosts": hosts}])).spec.tls is not None) is tls
+    found = derived(ingress(tls=[{"hosts": hosts}]))
+    assert [each.spec.tls is not None for each in found.parts] == [tls]
+    assert [each.reason for each in found.notes] == ([] if tls else ["CertificateNotUsed"])
+
+
+def test_a_host_of_tls_that_no_rule_names_is_told_and_its_secret_not_followed() -> None:
+    tls = [*TLS, {"hosts": ["*.apps.example"], "secretName": "wild"}, {"secretName": "rest"}]
+    tls.append({"hosts": ["wwww.apps.example"], "secretName": "typo"})
+    given = ingress(tls=tls)
+    assert secrets_of(given) == {"cert"}
+    told = notes(given, {"cert": secret()})
+    assert list(told) == ["CertificateNotUsed"]
+    assert told["CertificateNotUsed"].startswith("tls host wwww.apps.example: no rule names it")
+
+
+def test_many_hosts_that_no_rule_names_are_told_in_one_note() -> None:
+    hosts = [f"{'h' * 63}.{'h' * 63}.{'h' * 63}.{number:050}.example" for number in range(50)]
+    (note,) = derived(ingress(tls=[{"hosts": hosts}])).notes
+    assert note.message.startswith(f"tls host {', '.join(hosts[:3])} and 47 more: no rule names them")
+    assert len(note.message) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        ("www.apps.example", {"exact"}),
+        ("a.apps.example", {"wild"}),
+        ("*.apps.example", {"wild"}),
+        ("other.example", {"rest"}),
+        ("", set()),  # a certificate is shown only for hosts that rules name
+    ],
+)
+def test_only_secrets_of_hosts_that_rules_name_are_followed(host: str, wanted: set[str]) -> None:
+    tls = [
+        {"secretName": "rest"},
+        {"hosts": ["*.apps.example"], "secretName": "wild"},
+        {"hosts": ["www.apps.example"], "secretName": "exact"},
+        {"hosts": ["www.apps.example"], "secretName": "again"},
+    ]
+    assert secrets_of(ingress(rules=[rule(host)], tls=tls)) == wanted
 
 
 @pytest.mark.parametrize(
