@@ -208,10 +208,10 @@ def _networks(asked: Mapping[str, str]) -> Iterator[Network]:
 
 
 def _limits(asked: Mapping[str, str]) -> RateLimits | None:
-    if not _flag(asked, _LIMIT):
-        return None
-    return RateLimits(
+    """Return the bounds of a client, None without their switch: they are read all the same."""
+    limits = RateLimits(
         _number(asked, f"{_LIMIT}.concurrent-tcp"),
         _number(asked, f"{_LIMIT}.rate-tcp"),
         _number(asked, f"{_LIMIT}.rate-http"),
     )
+    return limits if _flag(asked, _LIMIT) else None

@@ -222,6 +222,12 @@ def test_what_only_the_configuration_can_say_makes_a_kind() -> None:
     )
 
 
+def test_limits_without_their_switch_have_no_effect() -> None:
+    limits = {f"{HAPROXY}rate-limit-connections.rate-{each}": "5" for each in ("http", "tcp")}
+    assert behind(entry(route(annotations=limits))) == behind(entry(route()))
+    assert entry(route(annotations=limits, tls={"termination": "passthrough"}))
+
+
 def test_cookies_can_be_done_without() -> None:
     found = entry(route(annotations={f"{HAPROXY}disable_cookies": "true"}))
     assert behind(found).options == (("owner", "", "one/shop"),)
@@ -276,6 +282,9 @@ def test_what_cannot_be_had_is_refused(spec: dict[str, Any], message: str) -> No
         ("rewrite-target", "a"),
         ("disable_cookies", "maybe"),
         ("pod-concurrent-connections", "many"),
+        ("rate-limit-connections.concurrent-tcp", "-1"),  # also without the switch
+        ("rate-limit-connections.rate-tcp", "1/s"),
+        ("rate-limit-connections.rate-http", "many"),
         ("h1-adjust-case", "true"),
         ("unheard-of", "x"),
         ("hsts_header", "max-age=1"),  # without TLS
