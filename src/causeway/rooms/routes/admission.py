@@ -16,6 +16,10 @@ from causeway.rooms.routes.parts import Part, Table, called, claim
 SUBDOMAIN = "Subdomain"
 PLATFORM = "kube-system"
 """The namespace of the platform's own routes."""
+_ALLOWING = (
+    "spec.router.routeAdmission.wildcardPolicy: WildcardsAllowed in the platform file (for a router by hand: "
+    "CAUSEWAY_ROUTER_WILDCARDS=true)"
+)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _LONGEST_LABEL, _LONGEST = 63, 253  # characters of a label, and of a host name
 
@@ -78,7 +82,12 @@ def refused_alone(route: Route, rules: Rules) -> Refusal | None:
     if policy not in ("", "None", SUBDOMAIN):
         return Refusal("RouteNotAdmitted", f"unknown wildcard policy {policy}")
     if policy == SUBDOMAIN and not rules.wildcards and not isinstance(route, Table):
-        return Refusal("RouteNotAdmitted", "wildcard routes are not allowed")
+        asked, instead = f"wildcardPolicy {SUBDOMAIN}", "leave it out"
+        if isinstance(route, Part):  # an Ingress has no such field
+            asked, instead = f"host {host}", "name hosts without *"
+        return Refusal(
+            "RouteNotAdmitted", f"{asked}: wildcards are not allowed: {instead}, or have {_ALLOWING} set"
+        )
     if isinstance(route, Part):
         if not host:
             return None

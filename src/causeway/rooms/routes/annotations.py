@@ -8,8 +8,8 @@ import msgspec
 
 from causeway.rooms.routes.bounds import LONGEST_COOKIE, LONGEST_VALUE, MOST_RANGES
 
-_HAPROXY = "haproxy.router.openshift.io/"
-_ROUTER = "router.openshift.io/"
+HAPROXY, ROUTER = "haproxy.router.openshift.io/", "router.openshift.io/"
+"""What the names begin with."""
 
 _TIME = re.compile(r"([1-9][0-9]*)(us|ms|s|m|h|d)?", re.ASCII)
 _UNITS = {"us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
@@ -25,7 +25,7 @@ _TARGET = re.compile(r"/[A-Za-z0-9._~!$&()*+,;=:@/-]*", re.ASCII)
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False", ""})
 
-RANGES = (f"{_HAPROXY}ip_allowlist", f"{_HAPROXY}ip_whitelist")
+RANGES = (f"{HAPROXY}ip_allowlist", f"{HAPROXY}ip_whitelist")
 """Who may, by the newer name and the older one, which counts only if the newer one says nothing."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -63,43 +63,41 @@ class Options(msgspec.Struct, frozen=True):
 
 def read(annotations: Mapping[str, str]) -> Options:
     """Return what ``annotations`` ask of a router; raises ``Misread``."""
-    asked = {
-        name: value.strip() for name, value in annotations.items() if name.startswith((_HAPROXY, _ROUTER))
-    }
+    asked = {name: value.strip() for name, value in annotations.items() if name.startswith((HAPROXY, ROUTER))}
     unknown = sorted(asked.keys() - _KNOWN)
     if unknown:
         raise Misread(f"annotation {unknown[0]} is not known to this router: remove it")
-    if _flag(asked, f"{_HAPROXY}h1-adjust-case"):
-        raise Misread(f"annotation {_HAPROXY}h1-adjust-case is not supported: headers are sent in lower case")
+    if _flag(asked, f"{HAPROXY}h1-adjust-case"):
+        raise Misread(f"annotation {HAPROXY}h1-adjust-case is not supported: headers are sent in lower case")
     return Options(
-        balance=_one_of(asked, f"{_HAPROXY}balance", ("roundrobin", "leastconn", "source", "random")),
-        timeout=_time(asked, f"{_HAPROXY}timeout"),
-        tunnel=_time(asked, f"{_HAPROXY}timeout-tunnel"),
+        balance=_one_of(asked, f"{HAPROXY}balance", ("roundrobin", "leastconn", "source", "random")),
+        timeout=_time(asked, f"{HAPROXY}timeout"),
+        tunnel=_time(asked, f"{HAPROXY}timeout-tunnel"),
         allowed=tuple(_networks(asked)),
         limits=_limits(asked),
-        connections_per_server=_number(asked, f"{_HAPROXY}pod-concurrent-connections"),
-        cookies=not _flag(asked, f"{_HAPROXY}disable_cookies"),
+        connections_per_server=_number(asked, f"{HAPROXY}pod-concurrent-connections"),
+        cookies=not _flag(asked, f"{HAPROXY}disable_cookies"),
         cookie=_matching(
-            asked, f"{_ROUTER}cookie_name", _COOKIE, "letters, digits, _ and -", longest=LONGEST_COOKIE
+            asked, f"{ROUTER}cookie_name", _COOKIE, "letters, digits, _ and -", longest=LONGEST_COOKIE
         ),
-        same_site=_one_of(asked, f"{_ROUTER}cookie-same-site", ("Lax", "Strict", "None")) or "None",
+        same_site=_one_of(asked, f"{ROUTER}cookie-same-site", ("Lax", "Strict", "None")) or "None",
         hsts=" ".join(  # of several lines one, which is all HAProxy can have
             _matching(
-                asked, f"{_HAPROXY}hsts_header", _HSTS, "as in max-age=31536000;includeSubDomains"
+                asked, f"{HAPROXY}hsts_header", _HSTS, "as in max-age=31536000;includeSubDomains"
             ).split()
         ),
         forwarded=_one_of(
-            asked, f"{_HAPROXY}set-forwarded-headers", ("append", "replace", "if-none", "never")
+            asked, f"{HAPROXY}set-forwarded-headers", ("append", "replace", "if-none", "never")
         ),
-        rewrite=_matching(asked, f"{_HAPROXY}rewrite-target", _TARGET, "a path of plain characters"),
-        check_interval=_time(asked, f"{_ROUTER}haproxy.health.check.interval"),
+        rewrite=_matching(asked, f"{HAPROXY}rewrite-target", _TARGET, "a path of plain characters"),
+        check_interval=_time(asked, f"{ROUTER}haproxy.health.check.interval"),
     )
 
 
-_LIMIT = f"{_HAPROXY}rate-limit-connections"
+_LIMIT = f"{HAPROXY}rate-limit-connections"
 _KNOWN = frozenset(
     {
-        f"{_HAPROXY}{name}"
+        f"{HAPROXY}{name}"
         for name in (
             "balance",
             "timeout",
@@ -119,7 +117,7 @@ _KNOWN = frozenset(
         )
     }
     | {
-        f"{_ROUTER}{name}"
+        f"{ROUTER}{name}"
         for name in (
             "cookie_name",
             "cookie-same-site",

@@ -11,7 +11,7 @@ from causeway.kube.routes import Route, RouteTLS
 from causeway.rooms.routes import annotations, certificates
 from causeway.rooms.routes.admission import Rules, domain_of, host_of, is_deep, is_wildcard
 from causeway.rooms.routes.allowing import prefixes
-from causeway.rooms.routes.annotations import Options
+from causeway.rooms.routes.annotations import HAPROXY, ROUTER, Options
 from causeway.rooms.routes.bounds import unfit
 from causeway.rooms.routes.checking import check
 from causeway.rooms.routes.endings import AUTHORITY
@@ -179,15 +179,15 @@ class _Compiler:
     def _only_for_http(self, options: Options) -> None:
         """Refuse what a router that sees only TLS cannot do; OpenShift's leaves it out without a word."""
         asked = {
-            "hsts_header": options.hsts,
-            "rewrite-target": options.rewrite,
-            "set-forwarded-headers": options.forwarded,
-            "cookie_name": options.cookie,
-            "rate-limit-connections.rate-http": options.limits and options.limits.rate_http,
+            f"{HAPROXY}hsts_header": options.hsts,
+            f"{HAPROXY}rewrite-target": options.rewrite,
+            f"{HAPROXY}set-forwarded-headers": options.forwarded,
+            f"{ROUTER}cookie_name": options.cookie,
+            f"{HAPROXY}rate-limit-connections.rate-http": options.limits and options.limits.rate_http,
         }
         for name, value in asked.items():
             if value:
-                raise Refused(f"annotation {name}: passthrough termination sees no HTTP")
+                raise Refused(f"annotation {name}: passthrough termination sees no HTTP: leave it out")
 
     def _servers(self, options: Options, authority: str) -> Iterable[tuple[str, int, str]]:
         services = targets(self._spec)
@@ -238,7 +238,7 @@ class _Compiler:
             yield "sticky", "", self._cookie_attributes(options)
         if options.hsts:
             if not self._termination:
-                raise Refused("annotation hsts_header: needs TLS")
+                raise Refused(f"annotation {HAPROXY}hsts_header: needs TLS: give spec.tls, or leave it out")
             yield "hsts", "", options.hsts
         if options.forwarded:
             yield "forwarded", "", options.forwarded

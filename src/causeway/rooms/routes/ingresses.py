@@ -13,7 +13,7 @@ from causeway.kube.ingresses import Ingress, IngressBackend, IngressPath, Ingres
 from causeway.kube.objects import Meta, Service
 from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
-from causeway.rooms.routes.annotations import RANGES, Misread
+from causeway.rooms.routes.annotations import HAPROXY, RANGES, ROUTER, Misread
 from causeway.rooms.routes.bounds import LONGEST_VALUE, MOST_RANGES
 from causeway.rooms.routes.endings import Endings, SecretOf, unnamed
 from causeway.rooms.routes.model import Refusal, Refused
@@ -25,7 +25,7 @@ ServiceOf = Callable[[str], Service | None]
 """Returns a service of the Ingress' namespace by name."""
 
 _NOWHERE = "causeway.dev/no-port"  # no port of endpoints has a slash in its name
-_OWN = ("haproxy.router.openshift.io/", "router.openshift.io/")
+_OWN = (HAPROXY, ROUTER)
 _REST = re.compile(r"(/[A-Za-z0-9._~!&,;=:@/-]*?)(?:(\(/\|\$\)\(\.\*\))|(\(\.\*\)))", re.ASCII)
 """A plain path and the expression for all that follows, which is its second or its first group."""
 _EXPRESSION = re.compile(r"[\[\](){}|^$*+?\\]")
@@ -153,7 +153,9 @@ class _Deriving:
         asked = self._asked
         if self._endings.passthrough:
             if path.path not in ("", "/") or path.path_type == "Exact":
-                raise Refused(f"path {path.path}: passed-through TLS shows no paths")
+                raise Refused(
+                    f"path {path.path}: passed-through TLS shows no paths: leave it out or use / as Prefix"
+                )
             return _Place("")
         if len(asked.target) > LONGEST_VALUE:
             raise Refused(

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from causeway.rooms.routes.annotations import FALSE, TRUE, Misread, whole
+from causeway.rooms.routes.annotations import FALSE, HAPROXY, ROUTER, TRUE, Misread, whole
 
 PREFIX = "nginx.ingress.kubernetes.io/"
-_HAPROXY = "haproxy.router.openshift.io/"
-_ROUTER = "router.openshift.io/"
-_LIMIT = f"{_HAPROXY}rate-limit-connections"
+_LIMIT = f"{HAPROXY}rate-limit-connections"
 
 
 class Translation(msgspec.Struct, frozen=True):
@@ -75,24 +73,24 @@ def _ranges(name: str, value: str) -> dict[str, str]:
             ipaddress.ip_network(word, strict=False)
         except ValueError:
             raise Misread(f"annotation {PREFIX}{name}: {word!r} is neither an address nor a range") from None
-    return {f"{_HAPROXY}ip_allowlist": " ".join(words)} if words else {}
+    return {f"{HAPROXY}ip_allowlist": " ".join(words)} if words else {}
 
 
 def _seconds(name: str, value: str) -> dict[str, str]:
     number = _number(name, value.removesuffix("s"))
-    return {f"{_HAPROXY}timeout": f"{number}s", f"{_HAPROXY}timeout-tunnel": f"{number}s"} if number else {}
+    return {f"{HAPROXY}timeout": f"{number}s", f"{HAPROXY}timeout-tunnel": f"{number}s"} if number else {}
 
 
 def _balance(name: str, value: str) -> dict[str, str]:
     if value not in ("", "round_robin"):
-        raise Misread(f"annotation {PREFIX}{name}: {value!r}: use {_HAPROXY}balance")
-    return {f"{_HAPROXY}balance": "roundrobin"} if value else {}
+        raise Misread(f"annotation {PREFIX}{name}: {value!r}: use {HAPROXY}balance")
+    return {f"{HAPROXY}balance": "roundrobin"} if value else {}
 
 
 def _hash(name: str, value: str) -> dict[str, str]:
     if value not in ("", "$remote_addr", "$binary_remote_addr"):
         raise Misread(f"annotation {PREFIX}{name}: only by the client's address ($remote_addr)")
-    return {f"{_HAPROXY}balance": "source"} if value else {}
+    return {f"{HAPROXY}balance": "source"} if value else {}
 
 
 def _affinity(name: str, value: str) -> dict[str, str]:
@@ -102,7 +100,7 @@ def _affinity(name: str, value: str) -> dict[str, str]:
 
 
 def _same_site(_name: str, value: str) -> dict[str, str]:
-    return {f"{_ROUTER}cookie-same-site": value.capitalize()} if value else {}  # case is ignored
+    return {f"{ROUTER}cookie-same-site": value.capitalize()} if value else {}  # case is ignored
 
 
 def _as(other: str) -> Callable[[str, str], dict[str, str]]:
@@ -116,7 +114,7 @@ SAME: Mapping[str, Callable[[str, str], dict[str, str]]] = {
     "load-balance": _balance,
     "upstream-hash-by": _hash,
     "affinity": _affinity,
-    "session-cookie-name": _as(f"{_ROUTER}cookie_name"),
+    "session-cookie-name": _as(f"{ROUTER}cookie_name"),
     "session-cookie-samesite": _same_site,
 }
 """Those that mean what annotations of Routes mean."""
@@ -164,7 +162,7 @@ GUARDS: Mapping[str, str] = {
     "auth-": "let the application, or a proxy in front of it, ask who it is",
     "enable-global-auth": "let the application, or a proxy in front of it, ask who it is",
     "satisfy": "there is no authentication here",
-    "denylist-source-range": f"say who may, by {_HAPROXY}ip_allowlist",
+    "denylist-source-range": f"say who may, by {HAPROXY}ip_allowlist",
     "canary": "use a Route with alternateBackends and weights",
     "enable-modsecurity": "put a firewall of applications in front of the service",
     "enable-owasp-core-rules": "put a firewall of applications in front of the service",

@@ -291,7 +291,7 @@ def test_what_cannot_be_had_is_refused(spec: dict[str, Any], message: str) -> No
     ],
 )
 def test_annotations_that_cannot_be_followed_are_refused(name: str, value: str) -> None:
-    assert name in refused(route(annotations={HAPROXY + name: value}))
+    assert f"annotation {HAPROXY}{name}" in refused(route(annotations={HAPROXY + name: value}))
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,8 @@ def test_annotations_that_cannot_be_followed_are_refused(name: str, value: str) 
     ],
 )
 def test_nothing_of_http_is_done_to_what_is_passed_through(annotations: dict[str, str]) -> None:
-    assert "sees no HTTP" in refused(route(annotations=annotations, tls={"termination": "passthrough"}))
+    found = refused(route(annotations=annotations, tls={"termination": "passthrough"}))
+    assert found.startswith(f"annotation {next(iter(annotations))}: passthrough termination sees no HTTP")
 
 
 @pytest.mark.parametrize(

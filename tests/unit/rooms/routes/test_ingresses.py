@@ -71,7 +71,8 @@ def test_a_wildcard_is_one_label_and_no_host_is_every_one() -> None:
     assert set(admit([wild, every], Rules(wildcards=True)).values()) == {None}
     verdict = admit([wild], Rules())[key_of(wild)]
     assert verdict is not None
-    assert verdict.message == "wildcard routes are not allowed"
+    assert verdict.message.startswith("host *.a.example: wildcards are not allowed: ")
+    assert "spec.router.routeAdmission.wildcardPolicy: WildcardsAllowed" in verdict.message
 
 
 def test_a_default_backend_has_what_is_left_of_its_hosts_or_of_all() -> None:
@@ -238,7 +239,7 @@ def test_passed_through_tls_shows_no_paths() -> None:
     given = ingress(rules=[rule("a.example", path("/x"))], annotations={f"{NGINX}ssl-passthrough": "true"})
     found = compiled(part(given))
     assert isinstance(found, Refusal)
-    assert "shows no paths" in found.message
+    assert found.message == "path /x: passed-through TLS shows no paths: leave it out or use / as Prefix"
 
 
 @pytest.mark.parametrize(
