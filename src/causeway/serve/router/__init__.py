@@ -38,6 +38,9 @@ def run(settings: Settings) -> None:
     """Run the router until SIGTERM or SIGINT."""
     logging.configure(logging.level_from(os.environ))
     trace.configure("causeway-router", os.environ)
+    for name, meant in settings.unknown.items():
+        remedy = f"is {meant} meant?" if meant else "leave it out: docs/reference/router.md has all settings"
+        log.warning("a variable is no setting, and has no effect", variable=name, remedy=remedy)
     directory = settings.offer.directory
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:

@@ -13,17 +13,20 @@ from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.controller import Selection
 from causeway.rooms.routes.statuses import Identity
+from causeway.serve.router.variables import PREFIX, settings_in, unknown
 
 _PORTS = re.compile(r".*:([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
 _USUAL = {"HTTP": "*:80", "HTTPS": "*:443"}
-_PREFIX = "CAUSEWAY_ROUTER_"
 _CONNECTIONS = 20_000
 _FILES = 1_000  # that HAProxy has open beside connections
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What ``causeway serve router`` goes by; ``drain`` and ``leave`` are seconds."""
+    """What ``causeway serve router`` goes by; ``drain`` and ``leave`` are seconds.
+
+    ``unknown`` are variables that look like settings, each with the one that may be meant, "" for none.
+    """
 
     offer: Offer
     front: Front
@@ -34,6 +37,7 @@ class Settings:
     metrics_address: str
     leave: float
     drain: float
+    unknown: Mapping[str, str]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -77,15 +81,20 @@ class Settings:
             metrics_address=environment.get("CAUSEWAY_METRICS_ADDRESS", ""),
             leave=float(read.number("LEAVE_SECONDS", 5)),
             drain=float(drain),
+            unknown=unknown(read.given, read.asked),  # the last: all others have been asked for
         )
 
 
 class _Reader:
+    """Reads what is ``given``, and keeps which names were ``asked`` for: all there are, in the end."""
+
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+        self.given = settings_in(environment)
+        self.asked: set[str] = set()
 
     def text(self, name: str, default: str) -> str:
-        value = self._environment.get(_PREFIX + name, default)
+        self.asked.add(name)
+        value = self.given.get(name, default)
         if any(each.isspace() for each in value):
             raise _wrong(name, f"{value!r} has space in it", "Give it without.")
         return value
@@ -171,4 +180,4 @@ def _connections() -> int:
 
 
 def _wrong(name: str, cause: str, remedy: str) -> Problem:
-    return Problem.of(_PREFIX + name, cause, remedy, exit_code=Exit.USAGE)
+    return Problem.of(PREFIX + name, cause, remedy, exit_code=Exit.USAGE)

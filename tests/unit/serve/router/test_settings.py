@@ -1,3 +1,5 @@
+import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,49 @@ def test_a_certificate_that_is_given_is_there_with_its_key(tmp_path: Path) -> No
         with pytest.raises(Problem, match=r"wildcard\.pem cannot be used: .*") as refused:
             Settings.from_environment(given)
         assert refused.value.exit_code is Exit.USAGE
+
+
+def test_what_is_misspelt_is_told_with_what_may_be_meant() -> None:
+    given = {"SUFIX": "apps.example", "HTTP": "*:8080", "XYZ": "1", "health_port": "1"}
+    settings = Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": value for name, value in given.items()})
+    assert settings.unknown == {
+        "CAUSEWAY_ROUTER_SUFIX": "CAUSEWAY_ROUTER_SUFFIX",
+        "CAUSEWAY_ROUTER_XYZ": "",
+        "CAUSEWAY_ROUTER_health_port": "",
+    }
+
+
+def test_every_setting_of_the_reference_is_known() -> None:
+    text = (Path(__file__).parents[4] / "docs/reference/router.md").read_text()
+    table = text.partition("| variable |")[2].partition("\n\n")[0].splitlines()[2:]
+    names = [name for line in table for name in re.findall(r"`([A-Z_]+)`", line.split("|")[1])]
+    assert len(names) > 25
+    for name in names:
+        with contextlib.suppress(Problem):  # not each may be empty
+            assert Settings.from_environment({f"CAUSEWAY_ROUTER_{name}": ""}).unknown == {}
+
+
+def _links(service: str, port: int) -> dict[str, str]:
+    """Return what Kubernetes tells a pod of a Service."""
+    address = f"tcp://10.96.0.9:{port}"
+    return {
+        f"{service}_SERVICE_HOST": "10.96.0.9",
+        f"{service}_SERVICE_PORT": str(port),
+        f"{service}_SERVICE_PORT_WEB": str(port),
+        f"{service}_PORT": address,
+        f"{service}_PORT_{port}_TCP": address,
+        f"{service}_PORT_{port}_TCP_PROTO": "tcp",
+        f"{service}_PORT_{port}_TCP_PORT": str(port),
+        f"{service}_PORT_{port}_TCP_ADDR": "10.96.0.9",
+    }
+
+
+@pytest.mark.parametrize("service", ["CAUSEWAY_ROUTER", "CAUSEWAY_ROUTER_INNER", "CAUSEWAY_ROUTER_HEALTH"])
+def test_what_kubernetes_tells_of_services_is_no_setting(service: str) -> None:
+    usual, settings = Settings.from_environment({}), Settings.from_environment(_links(service, 80))
+    assert settings == usual
+    assert settings.unknown == {}
+    own = _links(service, 80) | {"CAUSEWAY_ROUTER_HEALTH_PORT": "99", "CAUSEWAY_ROUTER_PORTTS": "1"}
+    settings = Settings.from_environment(own)
+    assert settings.health_port == 99
+    assert settings.unknown == {"CAUSEWAY_ROUTER_PORTTS": "CAUSEWAY_ROUTER_PORTS"}
