@@ -17,6 +17,7 @@ Match = Literal["prefix", "exact", "default"]
 
 _MARK = "ingress:"  # no name of an object has a colon
 _TABLE = "gateway:"
+_EVERY_HOST = "every-host"
 
 
 class Part(Route, gc=False, frozen=True, kw_only=True):
@@ -100,7 +101,13 @@ def name_of_rule(kind: str, name: str, digest: str) -> str:
 
 def name_of_table(host: str) -> str:
     """Return the name of the part that has a host."""
-    return f"{_TABLE}{host or 'every-host'}"
+    return f"{_TABLE}{host or _EVERY_HOST}"
+
+
+def host_of_table(key: str) -> str:
+    """Return the host of the part that has one, by its key; "" for every host."""
+    host = key.partition("/")[2].removeprefix(_TABLE)
+    return "" if host == _EVERY_HOST else host
 
 
 def name_of_opening(port: int) -> str:

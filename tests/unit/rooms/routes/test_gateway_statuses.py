@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, listener, tables
+from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, listener, secret, tables
 
 from causeway.kube.gateways import GatewayAddress
 from causeway.rooms.routes.classes import CONTROLLER
 from causeway.rooms.routes.gateway.addresses import usable
+from causeway.rooms.routes.gateway.listeners import Condition
 from causeway.rooms.routes.gateway.statuses import (
     FEATURES,
+    accepting,
     class_status,
     gateway_status,
     left_status,
@@ -91,16 +93,52 @@ def test_a_gateway_that_was_ours_is_told_that_its_class_is_gone() -> None:
 def test_our_entries_stand_beside_others_and_a_transition_is_a_change() -> None:
     (attached,) = derived(gateway(), http()).attached["HTTPRoute one/shop"]
     others = {"controllerName": "else.dev/x", "parentRef": {"name": "edge"}, "conditions": []}
-    first = _parents([others], [(attached, None)], 1, NOW)
+    first = _parents([others], [attached], {}, 1, NOW)
     assert first[0] == others
     assert first[1]["parentRef"] == {"name": "edge"}
     assert _reasons(first[1]) == {"Accepted": "True Accepted", "ResolvedRefs": "True ResolvedRefs"}
-    assert _parents(first, [(attached, None)], 1, LATER) == first
-    changed = _parents(first, [(attached, Refusal("HostAlreadyClaimed", "x"))], 2, LATER)
+    assert _parents(first, [attached], {}, 1, LATER) == first
+    changed = _parents(
+        first, [attached], {"one/gateway:every-host": Refusal("HostAlreadyClaimed", "x")}, 2, LATER
+    )
     accepted, resolved = changed[1]["conditions"]
     assert (accepted["status"], accepted["lastTransitionTime"]) == ("False", LATER)
     assert (resolved["observedGeneration"], resolved["lastTransitionTime"]) == (2, NOW)
-    assert _parents(changed, [], 2, LATER) == [others]
+    assert _parents(changed, [], {}, 2, LATER) == [others]
+
+
+def _refused(*hosts: str, because: str = "is held") -> dict[str, Refusal]:
+    return {f"one/gateway:{each}": Refusal("HostAlreadyClaimed", f"{each} {because}") for each in hosts}
+
+
+def test_a_route_that_has_some_of_its_hosts_tells_which_it_has_not() -> None:
+    listeners = [listener(), listener("HTTPS", tls={"certificateRefs": [{"name": "shown"}]})]
+    given = gateway(*listeners), secret("shown"), http(hostnames=["a.example", "b.example", "c.example"])
+    (attached,) = derived(*given).attached["HTTPRoute one/shop"]
+    assert len(attached.tables) == 6  # each host at both listeners, of which it is told once
+    assert accepting(attached, {}) == Condition("Accepted", True, "Accepted")
+    some = accepting(attached, _refused("a.example", "c.example"))
+    message = "not served: a.example: a.example is held; c.example: c.example is held"
+    assert some == Condition("Accepted", True, "Accepted", message)
+    none = accepting(attached, _refused("a.example", "b.example", "c.example"))
+    assert (none.status, none.reason) == (False, "HostAlreadyClaimed")
+    assert none.message.startswith("not served: a.example: a.example is held; b.example: ")
+    (status,) = _parents([], [attached], _refused("a.example"), 1, NOW)
+    assert status["conditions"][0]["message"] == "not served: a.example: a.example is held"
+
+
+def test_of_a_route_with_one_host_its_cause_alone_is_told() -> None:
+    (attached,) = derived(gateway(), http()).attached["HTTPRoute one/shop"]
+    refused = accepting(attached, {"one/gateway:every-host": Refusal("HostAlreadyClaimed", "is held")})
+    assert refused == Condition("Accepted", False, "HostAlreadyClaimed", "is held")
+
+
+def test_what_is_told_of_hosts_is_bounded() -> None:
+    hosts = [f"h{number}.example" for number in range(16)]
+    (attached,) = derived(gateway(), http(hostnames=hosts)).attached["HTTPRoute one/shop"]
+    message = accepting(attached, _refused(*hosts[1:], because="x" * 150)).message
+    assert len(message) < 1000
+    assert message.endswith("; and 11 more")
 
 
 def test_routers_of_several_shards_leave_each_others_entries() -> None:
@@ -109,10 +147,10 @@ def test_routers_of_several_shards_leave_each_others_entries() -> None:
     (theirs,) = derived(gateway(name="far"), http(parentRefs=[{"name": "far"}])).attached[
         "HTTPRoute one/shop"
     ]
-    one = _parents([], [(mine, None)], 1, NOW, elsewhere=["far"])
-    both = _parents(one, [(theirs, None)], 1, NOW, elsewhere=["edge"])
+    one = _parents([], [mine], {}, 1, NOW, elsewhere=["far"])
+    both = _parents(one, [theirs], {}, 1, NOW, elsewhere=["edge"])
     assert [each["parentRef"]["name"] for each in both] == ["edge", "far"]
-    assert _parents(both, [(mine, None)], 1, LATER, elsewhere=["far"]) == both
-    assert _parents(both, [(theirs, None)], 1, LATER, elsewhere=["edge"]) == both
-    gone = _parents(both, [(theirs, None)], 1, LATER)  # nobody has the other gateway any more
+    assert _parents(both, [mine], {}, 1, LATER, elsewhere=["far"]) == both
+    assert _parents(both, [theirs], {}, 1, LATER, elsewhere=["edge"]) == both
+    gone = _parents(both, [theirs], {}, 1, LATER)  # nobody has the other gateway any more
     assert [(each["controllerName"], each["parentRef"]["name"]) for each in gone] == [(CONTROLLER, "far")]

@@ -233,6 +233,26 @@ async def test_what_a_shard_no_longer_has_it_takes_out(api: Api, tmp_path: Path)
         await until(lambda: api.parents() == ["one"])
 
 
+async def test_a_route_tells_of_a_host_that_is_held_elsewhere_until_it_is_free(
+    api: Api, tmp_path: Path
+) -> None:
+    for namespace in ("one", "two"):
+        api.feeds[GATEWAYS].put(gateway(namespace=namespace))
+    api.feeds[HTTP_ROUTES].put(http(hostnames=["a.example"]))
+    api.feeds[HTTP_ROUTES].put(http(namespace="two", age=1, hostnames=["a.example", "b.example"]))
+
+    def accepted() -> tuple[str, str]:
+        entries = api.feeds[HTTP_ROUTES].objects["two/shop"].status.get("parents") or ()
+        said = [each for entry in entries for each in entry["conditions"] if each["type"] == "Accepted"]
+        return (said[0]["status"], said[0]["message"]) if said else ("", "")
+
+    async with running(api, tmp_path, "one", "two") as model:
+        await until(lambda: accepted()[0] == "True" and accepted()[1].startswith("not served: a.example: "))
+        assert "pb.example/" in _hosts(model)
+        api.feeds[HTTP_ROUTES].drop("one/shop")
+        await until(lambda: accepted() == ("True", ""))
+
+
 async def test_routers_with_other_ports_agree_about_their_class(api: Api, tmp_path: Path) -> None:
     def features() -> set[str]:
         status = api.feeds[GATEWAY_CLASSES].objects["causeway"].status

@@ -11,6 +11,7 @@ from causeway.rooms.routes.gateway.addresses import address as address_of
 from causeway.rooms.routes.gateway.deriving import Attached
 from causeway.rooms.routes.gateway.listeners import Condition, Judged
 from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.parts import host_of_table
 
 Body = dict[str, Any]
 
@@ -38,6 +39,7 @@ FEATURES = (
     "TLSRoute",
 )
 """What a GatewayClass says is supported, in the words of Gateway API."""
+_MOST = 800  # characters of the causes in one message, of which a condition has a thousand
 _WITH_PORTS = ("HTTPRouteParentRefPort", "TCPRoute")
 _WITH_PORT = {8080: "GatewayPort8080"}
 
@@ -136,7 +138,8 @@ def left_status(existing: Mapping[str, Any], class_name: str, generation: int, n
 
 def parents(
     existing: Sequence[Mapping[str, Any]],
-    attached: Iterable[tuple[Attached, Refusal | None]],
+    attached: Iterable[Attached],
+    refused: Mapping[str, Refusal],
     generation: int,
     now: str,
     *,
@@ -144,11 +147,11 @@ def parents(
 ) -> list[Body]:
     """Return the entries of a route's status, each in its place: others' as they are, and ours.
 
-    With each reference goes why its hosts are not its own. ``elsewhere`` says of a reference whether another
-    of our routers has its gateway, whose entry is of our name, too: were it taken out or moved, each router
-    would undo what the other writes.
+    ``refused`` says of tables why they are. ``elsewhere`` says of a reference whether another of our routers
+    has its gateway, whose entry is of our name, too: were it taken out or moved, each router would undo what
+    the other writes.
     """
-    told = {_word(_reference(each.parent)): (each, claimed) for each, claimed in attached}
+    told = {_word(_reference(each.parent)): (each, accepting(each, refused)) for each in attached}
     found: list[Body] = []
     for entry in existing:
         reference = entry.get("parentRef") or {}
@@ -162,17 +165,42 @@ def parents(
 
 
 def _parent(
-    before: Mapping[str, Any], attached: Attached, claimed: Refusal | None, generation: int, now: str
+    before: Mapping[str, Any], attached: Attached, accepted: Condition, generation: int, now: str
 ) -> Body:
-    said = [
-        _condition("Accepted", attached.accepted or claimed, "Accepted"),
-        _condition("ResolvedRefs", attached.resolved, "ResolvedRefs"),
-    ]
+    said = [accepted, _condition("ResolvedRefs", attached.resolved, "ResolvedRefs")]
     return {
         "parentRef": _reference(attached.parent),
         "controllerName": CONTROLLER,
         "conditions": conditions(before.get("conditions"), said, generation, now),
     }
+
+
+def accepting(attached: Attached, refused: Mapping[str, Refusal]) -> Condition:
+    """Return whether a route has any of its hosts, and those it has not, with the cause of each.
+
+    Gateway API has one condition for all hosts: the message alone can tell that one of them is not served.
+    """
+    if attached.accepted is not None:
+        return _condition("Accepted", attached.accepted, "Accepted")
+    tables = list(dict.fromkeys(attached.tables))
+    lost = [each for each in tables if each in refused]
+    if not lost:
+        return Condition("Accepted", True, "Accepted")
+    causes = [f"{host_of_table(each) or 'every host'}: {refused[each].message}" for each in lost]
+    message = refused[lost[0]].message if len(tables) == 1 else f"not served: {_joined(causes)}"
+    if len(lost) == len(tables):
+        return Condition("Accepted", False, refused[lost[0]].reason, message)
+    return Condition("Accepted", True, "Accepted", message)
+
+
+def _joined(causes: Sequence[str]) -> str:
+    """Return causes as one text; of what would make it too long only how many there are."""
+    shown, length = 1, len(causes[0])
+    while shown < len(causes) and length + len(causes[shown]) <= _MOST:
+        length += len(causes[shown])
+        shown += 1
+    more = [f"and {len(causes) - shown} more"] if shown < len(causes) else []
+    return "; ".join([*causes[:shown], *more])
 
 
 def _word(reference: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -1,7 +1,6 @@
 """Telling what came of Gateway API: its statuses, written from what was derived last."""
 
 import datetime
-from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -146,14 +145,14 @@ class Teller:
         outcomes = {table: self._router.outcome(table) for each in attached for table in each.tables}
         if any(each is False for each in outcomes.values()):
             return  # what comes of them is told
-        told = [(each, _claimed(each.tables, outcomes)) for each in attached]
+        refused = {table: each for table, each in outcomes.items() if isinstance(each, Refusal)}
         meta, elsewhere = route.metadata, partial(self._elsewhere, route)
 
         def status(existing: Status) -> dict[str, Any]:
             entries = existing.get("parents") or ()
-            return {"parents": parents(entries, told, meta.generation, now, elsewhere=elsewhere)}
+            return {"parents": parents(entries, attached, refused, meta.generation, now, elsewhere=elsewhere)}
 
-        if told or any(
+        if attached or any(
             each.get("controllerName") == CONTROLLER for each in route.status.get("parents") or ()
         ):
             await write(self._client, _RESOURCES[kind_of(route)], route, status)
@@ -171,13 +170,6 @@ class Teller:
 def is_ours(found: GatewayClass) -> bool:
     """Return whether gateways of a class are the router's."""
     return found.spec.controller_name == CONTROLLER
-
-
-def _claimed(tables: Iterable[str], outcomes: Mapping[str, Refusal | bool]) -> Refusal | None:
-    """Return why a route has none of its hosts, None if it has one, or needs none."""
-    refusals = [outcomes[each] for each in tables]
-    first = next((each for each in refusals if isinstance(each, Refusal)), None)
-    return first if all(isinstance(each, Refusal) for each in refusals) else None
 
 
 def version(thing: Cached) -> tuple[str, int, bool]:
