@@ -11,7 +11,7 @@ from typing import NamedTuple
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.model import Refusal
-from causeway.rooms.routes.parts import Part, Table, called, claim
+from causeway.rooms.routes.parts import Part, Table, called, claim, holder
 
 SUBDOMAIN = "Subdomain"
 PLATFORM = "kube-system"
@@ -150,7 +150,7 @@ def admit(routes: Iterable[Route], rules: Rules) -> Mapping[str, Refusal | None]
     domains: dict[str, list[Route]] = {}  # exact hosts
     wildcards: dict[str, list[Route]] = {}
     deep: dict[str, list[Route]] = {}
-    below: dict[str, set[str]] = {}  # namespaces
+    below: dict[str, dict[str, Route]] = {}  # by domain and namespace, the oldest
     for route in sorted(routes, key=age):
         host, key = host_of(route, rules), key_of(route)
         domain = domain_of(host)
@@ -166,7 +166,7 @@ def admit(routes: Iterable[Route], rules: Rules) -> Mapping[str, Refusal | None]
             if is_deep(route):
                 deep.setdefault(domain, []).append(route)
             for each in domains_of(host):
-                below.setdefault(each, set()).add(route.metadata.namespace)
+                below.setdefault(each, {}).setdefault(route.metadata.namespace, route)
     return verdicts
 
 
@@ -178,8 +178,8 @@ def _claimed(
     if isinstance(route, Table):
         beside = [*wildcards, *(exact if is_wildcard(route) else ())]
         return _whole_claimed(route, host, rivals, beside)
-    if any(isinstance(each, Table) for each in rivals):
-        return _refusal(f"a route of Gateway API holds {host or 'every host'} and is older")
+    if (table := next((each for each in rivals if isinstance(each, Table)), None)) is not None:
+        return _refusal(f"{holder(table, route)} holds {host or 'every host'} and is older")
     return (
         _claimed_at_host(route, host, same)
         or _claimed_by_wildcard(route, host, wildcards)
@@ -192,7 +192,7 @@ def _claimed_at_host(route: Route, host: str, same: Iterable[Route]) -> Refusal 
     held, name = host or "every host", called(route).partition(" ")[2]
     for other in same:
         if other.metadata.namespace != route.metadata.namespace:
-            return _refusal(f"a route in another namespace holds {held} and is older than {name}")
+            return _refusal(f"{holder(other, route)} holds {held} and is older than {name}")
         if claim(other) == claim(route) or _passthrough_beside(other, route):
             return _refusal(f"{called(other)} already exposes {held} and is older")
     return None
@@ -202,18 +202,17 @@ def _claimed_by_wildcard(route: Route, host: str, wildcards: Iterable[Route]) ->
     """Return what wildcards of the host's domain forbid."""
     for other in wildcards:
         if other.metadata.namespace != route.metadata.namespace:
-            return _refusal(f"a route in another namespace holds host {host}")
+            return _refusal(f"{holder(other, route)} holds host {host}")
         if is_wildcard(route) and claim(other) == claim(route):
             held = f"*.{domain_of(host)}"
-            return _refusal(f"wildcard route {key_of(other)} has host {held}, blocking {host}")
+            return _refusal(f"wildcard {called(other)} has host {held}, blocking {host}")
     return None
 
 
 def _claimed_beside(route: Route, host: str, exact: Iterable[Route]) -> Refusal | None:
     """Return what routes of hosts forbid a wildcard that would stand for them."""
-    if is_wildcard(route) and any(each.metadata.namespace != route.metadata.namespace for each in exact):
-        return _refusal(f"a route in another namespace holds host {host}")
-    return None
+    other = _foreign(route, exact) if is_wildcard(route) else None
+    return _refusal(f"{holder(other, route)} holds host {host}") if other is not None else None
 
 
 def _whole_claimed(
@@ -224,23 +223,25 @@ def _whole_claimed(
     So does another namespace ``beside`` it: a wildcard has what the hosts below it leave out.
     """
     if rivals:
-        return _refusal(f"{called(rivals[0])} holds {host or 'every host'} and is older")
-    if any(other.metadata.namespace != table.metadata.namespace for other in beside):
-        return _refusal(f"a route in another namespace holds host {host}")
-    return None
+        return _refusal(f"{holder(rivals[0], table)} holds {host or 'every host'} and is older")
+    other = _foreign(table, beside)
+    return _refusal(f"{holder(other, table)} holds host {host}") if other is not None else None
 
 
 def _spanned(
-    route: Route, host: str, deep: Mapping[str, Sequence[Route]], below: Mapping[str, set[str]]
+    route: Route, host: str, deep: Mapping[str, Sequence[Route]], below: Mapping[str, Mapping[str, Route]]
 ) -> Refusal | None:
     """Return what forbids a host far below another namespace's wildcard, or such a wildcard above hosts."""
-    namespace = route.metadata.namespace
-    wildcards = [each for domain in domains_of(host) for each in deep.get(domain, ())]
-    if any(each.metadata.namespace != namespace for each in wildcards):
-        return _refusal(f"a wildcard in another namespace holds host {host}")
-    if is_deep(route) and below.get(domain_of(host), set()) - {namespace}:
-        return _refusal(f"a route in another namespace holds a host of {host}")
-    return None
+    other = _foreign(route, [each for domain in domains_of(host) for each in deep.get(domain, ())])
+    if other is not None:
+        return _refusal(f"{holder(other, route)} holds {other.spec.host}, and so host {host}")
+    other = _foreign(route, below.get(domain_of(host), {}).values()) if is_deep(route) else None
+    return _refusal(f"{holder(other, route)} holds a host of {host}") if other is not None else None
+
+
+def _foreign(route: Route, others: Iterable[Route]) -> Route | None:
+    """Return the first that is of another namespace."""
+    return next((each for each in others if each.metadata.namespace != route.metadata.namespace), None)
 
 
 def _passthrough_beside(one: Route, other: Route) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from causeway.kube.gateways import GATEWAYS
 from causeway.kube.ingresses import INGRESSES
 from causeway.kube.routes import ROUTES, Route
 from causeway.rooms.routes.model import MapName
@@ -62,10 +63,16 @@ class Rule(Part, gc=False, frozen=True, kw_only=True):
 
 
 class Table(Part, gc=False, frozen=True, kw_only=True):
-    """All of a host: entries of routing maps, and (host, PEM text) of certificates."""
+    """All of a host: entries of routing maps, and (host, PEM text) of certificates.
+
+    ``kind`` is that of its oldest object, a Gateway as long as no route is attached. ``strangers`` says that
+    routes of other namespaces than its own are among them.
+    """
 
     entries: tuple[tuple[MapName, str, str], ...] = ()
     certificates: tuple[tuple[str, str], ...] = ()
+    kind: str = GATEWAYS.kind
+    strangers: bool = False
 
 
 class Opening(Part, gc=False, frozen=True, kw_only=True):
@@ -122,10 +129,34 @@ def of_gateways(key: str) -> bool:
 
 
 def called(route: Route) -> str:
-    """Return what people call a route: its kind and the name of its object."""
+    """Return what people in its namespace call a route: its kind and the name of its object.
+
+    A table is of many objects: the oldest is told by its kind.
+    """
     name = route.metadata.name
     if isinstance(route, Table):
-        return "Gateway API"
+        return f"{_some(route)} in this namespace"
     if isinstance(route, Part):
         return f"{INGRESSES.kind} {name.split(':')[1]}"
     return f"{ROUTES.kind.lower()} {name}"
+
+
+def holder(other: Route, route: Route) -> str:
+    """Return what those are told who ask for ``route``, and ``other`` has its host: never a foreign name.
+
+    Routes of Gateway API may be in other namespaces than their Gateway, whose namespace counts.
+    """
+    some = _some(other)
+    if other.metadata.namespace == route.metadata.namespace:
+        strangers = isinstance(route, Table) and route.strangers
+        return f"{some} in the Gateway's namespace" if strangers else called(other)
+    than = " than the Gateway's" if isinstance(route, Table) and not isinstance(other, Table) else ""
+    return f"{some} in another namespace{than}"
+
+
+def _some(route: Route) -> str:
+    """Return the kind of a route's object, with its article."""
+    kind = INGRESSES.kind if isinstance(route, Part) else ROUTES.kind
+    if isinstance(route, Table):
+        kind = route.kind if route.kind == GATEWAYS.kind else f"{route.kind} of a {GATEWAYS.kind}"
+    return f"{'an' if kind[0] in 'HI' else 'a'} {kind}"  # an HTTPRoute, an Ingress

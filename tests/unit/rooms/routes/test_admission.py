@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from tests.unit.rooms.routes.examples import route
 from causeway.kube.objects import key_of
 from causeway.kube.routes import Route
 from causeway.rooms.routes.admission import Rules, admit, age, generated_host, host_of, refused_alone
-from causeway.rooms.routes.parts import Table, name_of_table
+from causeway.rooms.routes.parts import Part, Table, name_of, name_of_table
 from causeway.rooms.routes.registry import Registry
 
 RULES = Rules(wildcards=True, suffix="apps.example")
@@ -135,6 +136,66 @@ def test_hosts_are_made_of_what_there_is() -> None:
     assert host_of(route(host="", subdomain="www"), RULES) == "www.apps.example"
     assert generated_host(route(), RULES) == ""
     assert generated_host(route(host=""), Rules()) == ""
+
+
+def _held(older: str, younger: str, namespace: str, host: str = "www.apps.example", **given: Any) -> str:
+    """Return what is told to who asks second for a host, in another namespace or in the same."""
+    made: list[Route] = []
+    for number, (kind, where) in enumerate([(older, "one"), (younger, namespace)]):
+        asked = given.get("wildcard", host) if number == 0 else host
+        like = route(f"secret{number}", where, age=number, host=asked)
+        if kind == "Ingress":
+            named = msgspec.structs.replace(like.metadata, name=name_of(f"secret{number}", "digest"))
+            like = Part(metadata=named, spec=like.spec)
+        elif kind != "Route":
+            table = _table(where, asked, number)
+            like = msgspec.structs.replace(table, kind=kind, strangers=given.get("strangers", False))
+        made.append(like)
+    verdict = admit(made, RULES)[key_of(made[1])]
+    assert verdict is not None
+    return verdict.message
+
+
+@pytest.mark.parametrize("younger", ["Route", "Ingress", "HTTPRoute"])
+@pytest.mark.parametrize(
+    ("older", "called"),
+    [
+        ("Route", "a Route in another namespace"),
+        ("Ingress", "an Ingress in another namespace"),
+        ("HTTPRoute", "an HTTPRoute of a Gateway in another namespace"),
+        ("TLSRoute", "a TLSRoute of a Gateway in another namespace"),
+        ("Gateway", "a Gateway in another namespace"),
+    ],
+)
+def test_who_holds_a_host_in_another_namespace_is_told_by_its_kind(
+    older: str, called: str, younger: str
+) -> None:
+    told = _held(older, younger, "two")
+    than = " than the Gateway's" if younger == "HTTPRoute" and older in ("Route", "Ingress") else ""
+    assert told.startswith(f"{called}{than} holds www.apps.example and is older")
+    assert "secret0" not in told
+
+
+def test_who_holds_a_host_in_the_same_namespace_is_told_by_its_name() -> None:
+    assert _held("Ingress", "HTTPRoute", "one") == "Ingress secret0 holds www.apps.example and is older"
+    gateway = "an HTTPRoute of a Gateway in this namespace holds www.apps.example and is older"
+    assert _held("HTTPRoute", "Route", "one") == gateway
+    # Routes of other namespaces are attached to the Gateway, too, and read the same.
+    told = _held("Ingress", "HTTPRoute", "one", strangers=True)
+    assert told == "an Ingress in the Gateway's namespace holds www.apps.example and is older"
+
+
+def test_who_holds_a_wildcard_is_told_by_its_kind() -> None:
+    wild = {"wildcard": "*.example"}
+    some = "an HTTPRoute of a Gateway in another namespace"
+    told = _held("HTTPRoute", "Route", "two", **wild)
+    assert told == f"{some} holds *.example, and so host www.apps.example"
+    wild = {"wildcard": "*.apps.example"}
+    assert _held("HTTPRoute", "Ingress", "two", **wild) == f"{some} holds host www.apps.example"
+    older, younger = route(namespace="two", age=1), _table("one", "*.example", 2)
+    verdict = admit([older, younger], RULES)[key_of(younger)]
+    assert verdict is not None
+    assert verdict.message == "a Route in another namespace than the Gateway's holds a host of *.example"
 
 
 def _table(namespace: str, host: str, age: int) -> Table:

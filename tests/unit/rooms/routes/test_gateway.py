@@ -415,6 +415,19 @@ def test_who_was_first_has_a_host_whether_a_route_or_a_gateway() -> None:
     assert verdicts[key_of(again)] is not None
 
 
+def test_a_host_is_of_the_oldest_object_that_has_it() -> None:
+    every = {"namespaces": {"from": "All"}}
+    taking = gateway(listener(allowedRoutes=every), listener("TLS", tls={"mode": "Passthrough"}))
+    host, edge = ["www.apps.example"], {"name": "edge", "namespace": "one"}
+    younger, older = http(age=5, hostnames=host), tls(age=1, hostnames=host)
+    table = table_of(derived(taking, younger, older), "www.apps.example")
+    assert (table.kind, table.strangers) == ("TLSRoute", False)
+    stranger = http(namespace="two", age=1, parentRefs=[edge], hostnames=host)
+    table = table_of(derived(taking, younger, stranger), "www.apps.example")
+    assert (table.kind, table.strangers) == ("HTTPRoute", True)
+    assert table_of(derived(taking), "").kind == "Gateway"
+
+
 @pytest.mark.parametrize("first", ["the wildcard", "the host"])
 def test_a_wildcard_is_not_beside_a_host_of_another_namespace(first: str) -> None:
     """It would have all that the other leaves out: paths, schemes, connections that are passed through."""

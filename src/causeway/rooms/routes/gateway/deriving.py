@@ -71,6 +71,14 @@ class _Host:
         self.schemes: set[tuple[str, str]] = set()  # entrances: scheme and port
         self.pem: dict[str, None] = {}
         self.age = (_LATEST, "")
+        self.kind = GATEWAYS.kind  # of the oldest
+        self.strangers = False
+
+    def attach(self, route: AnyRoute, namespace: str) -> None:
+        """Take in that a route is attached, at a Gateway in ``namespace``."""
+        self.strangers = self.strangers or route.metadata.namespace != namespace
+        if (age := _age(route.metadata)) < self.age:
+            self.age, self.kind = age, kind_of(route)
 
 
 class _Deriving:
@@ -229,7 +237,7 @@ class _Deriving:
                 if not self._is_nearest(host, listener):
                     continue
                 collected = self._collect(host, listener)
-                collected.age = min(collected.age, _age(route.metadata))
+                collected.attach(route, namespace)
                 candidates = collected.candidates.setdefault(entrance, {})
                 candidates[named(route)] = list(_candidates(route, rules))
                 yield f"{namespace}/{name_of_table(host)}"
@@ -271,6 +279,8 @@ def _table(namespace: str, host: str, collected: _Host) -> tuple[Table, frozense
         ),
         entries=tuple(found),
         certificates=tuple((host, text) for text in collected.pem) if host else (),
+        kind=collected.kind,
+        strangers=collected.strangers,
     )
     return table, crowded
 
