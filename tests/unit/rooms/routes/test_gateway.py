@@ -72,6 +72,35 @@ def test_why_a_route_does_not_attach(listeners: list[Any], spec: dict[str, Any],
 
 
 @pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        (
+            listener("TLS", tls={"mode": "Passthrough"}),
+            "no listener of this name and port is for HTTPRoutes: add one of protocol HTTP or HTTPS",
+        ),
+        (
+            listener(allowedRoutes={"kinds": [{"kind": "TLSRoute"}]}),
+            "no listener takes routes of kind HTTPRoute: its allowedRoutes.kinds would have to name it",
+        ),
+        (
+            listener("HTTPS", tls={"mode": "Passthrough"}),
+            "the listeners for HTTPRoutes are not accepted: TLS of HTTPS ends at the router: its mode",
+        ),
+        (
+            listener(),
+            "no listener lets in routes of namespace two: its allowedRoutes.namespaces would have to",
+        ),
+    ],
+)
+def test_which_words_of_a_listener_keep_a_route_out_is_told(given_: dict[str, Any], message: str) -> None:
+    route = http(namespace="two", parentRefs=[{"name": "edge", "namespace": "one"}])
+    (attached,) = derived(gateway(given_), route).attached["HTTPRoute two/shop"]
+    assert attached.accepted is not None
+    assert attached.accepted.reason == "NotAllowedByListeners"
+    assert attached.accepted.message.startswith(message)
+
+
+@pytest.mark.parametrize(
     ("allowed", "reason"),
     [
         ({"from": "Same"}, "NotAllowedByListeners"),

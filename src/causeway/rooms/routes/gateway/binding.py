@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from causeway.kube.attaching import hosts_at, within
+from causeway.kube.attaching import KINDS, hosts_at, within
 from causeway.kube.gateways import ParentReference
 from causeway.kube.objects import Namespace
 from causeway.rooms.routes.gateway.listeners import Judged
@@ -45,15 +45,32 @@ def bind(
         return Refusal("NoMatchingParent", "the gateway has no listener of this name and port")
     allowed = [each for each in named if each.takes(kind, namespace, namespaces)]
     if not allowed:
-        return Refusal(
-            "NotAllowedByListeners", f"no listener takes routes of kind {kind} from this namespace"
-        )
+        return Refusal("NotAllowedByListeners", _barred(kind, namespace, named))
     found = [Bound(each, tuple(hosts_at(hostnames, each.hostname))) for each in allowed]
     met = tuple(each for each in found if each.hosts)
     if not met:
         return Refusal("NoMatchingListenerHostname", "no hostname is one of the listeners'")
     working = tuple(each for each in met if each.listener.wrong is None)
     return working or Refusal("NoMatchingParent", "the listeners of this name are not accepted")
+
+
+def _barred(kind: str, namespace: str, listeners: Iterable[Judged]) -> str:
+    """Return which of a listener's words keep a route out, of all listeners that it means."""
+    protocols = [protocol for protocol, its in KINDS.items() if its == kind]
+    able = [each for each in listeners if each.listener.protocol in protocols]
+    if not able:
+        return (
+            f"no listener of this name and port is for {kind}s: add one of protocol {' or '.join(protocols)}"
+        )
+    if any(kind in each.kinds for each in able):
+        return (
+            f"no listener lets in routes of namespace {namespace}: its allowedRoutes.namespaces would have "
+            "to, by from: All, or a Selector that the labels of the namespace meet"
+        )
+    wrong = next((each.wrong for each in able if each.wrong is not None), None)
+    if wrong is not None:
+        return f"the listeners for {kind}s are not accepted: {wrong.message}"
+    return f"no listener takes routes of kind {kind}: its allowedRoutes.kinds would have to name it"
 
 
 def nearest(host: str, hosts: Iterable[str]) -> str | None:
