@@ -8,10 +8,12 @@ HAProxy's state is a flat mapping of items to values, so that what is wanted and
 - a ``CertificateKey`` and an ``AuthorityKey`` are there (``PRESENT``) or not; their names, too, are digests.
 """
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
 
+_MOST_NAMED = 10
 RETIRING = -1
 PRESENT = 0
 
@@ -155,6 +157,13 @@ class Refusal(msgspec.Struct, frozen=True):
 
     reason: str
     message: str
+
+
+def listed(words: Iterable[object]) -> str:
+    """Return words as a message names them: the first ten, and of the others how many there are."""
+    found = [str(each) for each in words]
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(found[:_MOST_NAMED]) + more
 
 
 def stumbled(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What is made of gateways and routes."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ from causeway.rooms.routes.gateway import deriving
 from causeway.rooms.routes.gateway.binding import nearest
 from causeway.rooms.routes.gateway.compiling import compile_rule
 from causeway.rooms.routes.gateway.filters import filter_orders, timeout
-from causeway.rooms.routes.gateway.listeners import Judged, judge
+from causeway.rooms.routes.gateway.listeners import Judged, Offered, judge
 from causeway.rooms.routes.gateway.rules import Made, rules_of
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.parts import Rule, Table, Target
@@ -484,6 +485,51 @@ def test_nor_is_it_above_hosts_far_below_it(first: str) -> None:
     assert refusal is not None
     assert refusal.reason == "HostAlreadyClaimed"
     assert set(admit([route("own", age=9, host="a.b.c.example"), table], Rules()).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("given_", "ports", "message"),
+    [
+        (
+            listener(port=443),
+            (),
+            "HTTP is served at port 80 only, and port 443 is for HTTPS and TLS",
+        ),
+        (
+            listener("HTTPS", port=8443, tls=TLS),
+            (),
+            "HTTPS is served at port 443 only, and port 8443 is not open",
+        ),
+        (
+            listener(port=8080),
+            (9001, 9000),
+            "HTTP is served at ports 80, 9000, 9001 only, and port 8080 is not open",
+        ),
+        (
+            listener("TCP", port=80),
+            (9000,),
+            "TCP is served at port 9000 only, and port 80 is for HTTP",
+        ),
+        (
+            listener("TCP", port=9000),
+            (),
+            "TCP is served at further ports of the router only, and it has none",
+        ),
+        (
+            listener(port=8080),
+            range(9000, 9100),
+            "HTTP is served at ports 80, 9000, 9001, 9002, 9003, 9004, 9005, 9006, 9007, 9008 and 91 more "
+            "only, and port 8080 is not open",
+        ),
+    ],
+)
+def test_where_a_protocol_is_served_is_told(
+    given_: dict[str, Any], ports: Iterable[int], message: str
+) -> None:
+    found = derived(gateway(given_), secret("shown"), offered=Offered("192.0.2.1", frozenset(ports)))
+    wrong = found.listeners["one/edge"][0][0].wrong
+    assert wrong is not None
+    assert (wrong.reason, wrong.message.partition(": ")[0]) == ("PortUnavailable", message)
 
 
 def test_a_further_port_is_for_what_its_listener_says() -> None:

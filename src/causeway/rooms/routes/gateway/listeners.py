@@ -1,7 +1,7 @@
 """What of a gateway is served: each listener judged by itself and beside the others. Pure."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from causeway.kube.objects import Namespace
 from causeway.rooms.routes import certificates
 from causeway.rooms.routes.gateway.addresses import usable
 from causeway.rooms.routes.gateway.grants import Grants
-from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.model import Refusal, listed
 
 SecretOf = Callable[[str], Secret | str]
 """Returns a Secret by its key, or why it cannot be had."""
@@ -170,11 +170,27 @@ def _wrong(listener: Listener, ports: frozenset[int]) -> Refusal | None:
         return Refusal("UnsupportedValue", "TLS is passed through: its mode must be Passthrough")
     if protocol == "HTTPS" and (tls is None or tls.mode != "Terminate"):
         return Refusal("UnsupportedValue", "TLS of HTTPS ends at the router: its mode must be Terminate")
-    if listener.port not in {_PORTS.get(protocol), *(ports - set(_PORTS.values()))}:
-        usual = _PORTS.get(protocol)
-        instead = f"port {usual} and the router's further ones" if usual else "the router's further ports"
-        return Refusal("PortUnavailable", f"port {listener.port} is not open: {protocol} has {instead}")
-    return None
+    usual, further = _PORTS.get(protocol), sorted(ports - set(_PORTS.values()))
+    served = [*([usual] if usual else []), *further]
+    if listener.port in served:
+        return None
+    return Refusal("PortUnavailable", _not_there(listener, served))
+
+
+def _not_there(listener: Listener, served: Sequence[int]) -> str:
+    """Return where a listener's protocol is served instead of at its port, and what that is for."""
+    if not served:
+        return (
+            f"{listener.protocol} is served at further ports of the router only, and it has none: have it "
+            "started with CAUSEWAY_ROUTER_PORTS"
+        )
+    others = [protocol for protocol, port in _PORTS.items() if port == listener.port]
+    instead = f"is for {' and '.join(others)}" if others else "is not open"
+    places = f"{'ports' if len(served) > 1 else 'port'} {listed(served)}"
+    return (
+        f"{listener.protocol} is served at {places} only, and port {listener.port} {instead}: give the "
+        "listener another port"
+    )
 
 
 def taken(judged: Judged, before: Judged) -> Refusal | None:
