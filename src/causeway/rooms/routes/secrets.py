@@ -18,6 +18,8 @@ PATIENCE = 60.0
 _LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)  # a DNS subdomain name
 _IMPOSSIBLE = "cannot exist: its name is no DNS subdomain name of at most 253 characters"
+_USER = re.compile(r'User "([^"]{1,200})"')  # as RBAC's refusals name it
+_SERVICE_ACCOUNT = "system:serviceaccount:"
 _PASSING = frozenset({401, 408, 410, 429})  # refusals that have nothing to do with the Secret
 _LASTING = 60.0  # seconds: an API server that starts may refuse for a moment, which takes no certificate away
 
@@ -152,7 +154,19 @@ class _Followed:
 def _denial(error: ApiError) -> str:
     """Return why a Secret cannot be had, "" if an error says nothing of it."""
     if isinstance(error, Forbidden):
-        return "may not be read: let the router's account list and watch it"
+        return (
+            f"may not be read, if it exists at all: let {_account(error)} list and watch it, as "
+            "docs/how-to/routes.md#a-certificate-in-a-secret has it"
+        )
     if 400 <= error.status < 500 and error.status not in _PASSING:  # as of a name that is none
         return f"cannot be read: {error.findings[0].cause}"
     return ""
+
+
+def _account(error: Forbidden) -> str:
+    """Return whom the API server took the router for: nothing else tells the router who it is."""
+    found = _USER.search(error.findings[0].cause)
+    name = found[1] if found else ""
+    if name.startswith(_SERVICE_ACCOUNT):
+        return f"the service account {name.removeprefix(_SERVICE_ACCOUNT).replace(':', '/')}"
+    return f"the user {name}" if name else "the router's account"

@@ -20,6 +20,7 @@ class Place:
     def __init__(self, key: str) -> None:
         self.key = key
         self.allowed = True
+        self.answer = "may not"
         self.fault: ApiError | None = None
         self.asked = 0
         self.there: list[Secret] = []
@@ -37,12 +38,12 @@ class Place:
         if self.fault is not None:
             raise self.fault
         if not self.allowed:
-            raise Forbidden("secrets", "may not")
+            raise Forbidden("secrets", self.answer)
         return Listing(list(self.there), "1")
 
     async def watch(self, resource_version: str) -> AsyncIterator[WatchEvent[Secret]]:
         if not self.allowed:
-            raise Forbidden("secrets", "may not")
+            raise Forbidden("secrets", self.answer)
         self.watched += 1
         try:
             while True:
@@ -123,6 +124,31 @@ async def test_what_may_not_be_read_is_known_until_it_may() -> None:
         assert "may not be read" in found
         place.allowed = True
         await world.until(lambda: isinstance(world.secrets.get("one/cert"), Secret))
+
+
+@pytest.mark.parametrize(
+    ("answer", "account"),
+    [
+        (
+            'secrets "cert" is forbidden: User "system:serviceaccount:kube-system:causeway-router" cannot '
+            'list resource "secrets" in API group "" in the namespace "one"',
+            "the service account kube-system/causeway-router",
+        ),
+        ('secrets is forbidden: User "router" cannot list resource "secrets"', "the user router"),
+        ("may not", "the router's account"),
+    ],
+)
+async def test_who_may_not_read_a_secret_is_told_as_far_as_the_api_tells(answer: str, account: str) -> None:
+    world = World()
+    place = world.place("one/cert")
+    place.allowed, place.answer = False, answer
+    with world.running():
+        world.secrets.want("one/shop", frozenset({"one/cert"}))
+        await world.until(lambda: world.secrets.known("one/shop"))
+        assert world.secrets.get("one/cert") == (
+            f"may not be read, if it exists at all: let {account} list and watch it, as "
+            "docs/how-to/routes.md#a-certificate-in-a-secret has it"
+        )
 
 
 def test_a_right_that_is_taken_away_for_a_minute_takes_the_certificate_and_gives_it_back(
