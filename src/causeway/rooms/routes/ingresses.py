@@ -14,6 +14,7 @@ from causeway.kube.objects import Meta, Service
 from causeway.kube.routes import RoutePort, RouteSpec, RouteTarget
 from causeway.rooms.routes import certificates, nginx
 from causeway.rooms.routes.annotations import HAPROXY, RANGES, ROUTER, Misread
+from causeway.rooms.routes.backing import lacking
 from causeway.rooms.routes.bounds import LONGEST_VALUE, MOST_RANGES
 from causeway.rooms.routes.endings import Endings, SecretOf, unnamed
 from causeway.rooms.routes.model import Refusal, Refused
@@ -211,5 +212,5 @@ class _Deriving:
         for port in service.spec.ports:
             if asked in (port.name, port.port):
                 return RoutePort(port.name) if port.name else None
-        self._tell(Refusal("PortNotFound", f"service {backend.name} has no port {asked}"))
+        self._tell(Refusal("PortNotFound", lacking(backend.name, service, asked)))
         return RoutePort(_NOWHERE)

@@ -6,6 +6,7 @@ import msgspec
 
 from causeway.kube.gateways import BackendReference
 from causeway.kube.objects import Service
+from causeway.rooms.routes.backing import lacking
 from causeway.rooms.routes.gateway.grants import Grants
 from causeway.rooms.routes.model import Refusal, Refused
 from causeway.rooms.routes.parts import Target
@@ -61,4 +62,4 @@ def _target(
     for port in service.spec.ports:
         if port.port == reference.port:
             return Target(key, port.name or None, reference.weight)
-    return Refusal("BackendNotFound", f"service {key} has no port {reference.port}")
+    return Refusal("BackendNotFound", lacking(key, service, reference.port))
