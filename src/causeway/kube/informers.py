@@ -185,8 +185,8 @@ class Informers:
         return self._keep(self._source(ATTACHMENT_DEFINITIONS, AttachmentDefinition))
 
     def routes(self, labels: str | None) -> Reflector[Route]:
-        """Return an informer of the Routes that ``labels`` select."""
-        return self._keep(self._source(ROUTES, Route, labels=labels))
+        """Return an informer of the Routes that ``labels`` select; by "service", the keys of theirs."""
+        return self._keep(self._source(ROUTES, Route, labels=labels), service=_targets)
 
     def ingresses(self, labels: str | None) -> Reflector[Ingress]:
         """Return an informer of the Ingresses that ``labels`` select; by "service", the keys of theirs."""
@@ -244,6 +244,11 @@ def services_of(part: EndpointSlice) -> Iterable[str]:
 
 def _backends(ingress: Ingress) -> Iterable[str]:
     return {f"{ingress.metadata.namespace}/{name}" for name in ingress.spec.services()}
+
+
+def _targets(route: Route) -> Iterable[str]:
+    spec = route.spec
+    return {f"{route.metadata.namespace}/{each.name}" for each in (spec.to, *spec.alternate_backends)}
 
 
 def _uid(thing: Cached) -> Iterable[str]:

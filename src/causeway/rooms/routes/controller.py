@@ -13,16 +13,18 @@ from causeway.kube.client import Client
 from causeway.kube.errors import Conflict, NotFound
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informer, Informers, services_of
-from causeway.kube.objects import EndpointSlice, Namespace, key_of, split_key
+from causeway.kube.objects import EndpointSlice, Namespace, Service, key_of, split_key
 from causeway.kube.routes import ROUTES, Route
 from causeway.kube.store import Change
 from causeway.rooms.routes.admission import generated_host
+from causeway.rooms.routes.backing import unbacked
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.entrance import Entrance
 from causeway.rooms.routes.external import ExternalCertificates
 from causeway.rooms.routes.gateway.hall import Hall
 from causeway.rooms.routes.gateway.listeners import Offered
+from causeway.rooms.routes.lasting import Lasting
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.parts import ingress_of, of_gateways
 from causeway.rooms.routes.router import Proxy, Router
@@ -62,7 +64,8 @@ class Room:
         self._client, self._recorder, self._offer, self._identity = client, recorder, offer, identity
         self._written = Written()
         self._routes = informers.routes(selection.routes or None)
-        self._slices = informers.slices
+        self._slices, self._services = informers.slices, informers.services
+        self._lasting = Lasting()
         self._namespaces: Informer[Namespace] | None = None
         if selection.namespaces:
             self._namespaces = informers.selected_namespaces(selection.namespaces)
@@ -91,6 +94,7 @@ class Room:
         )
         self._routes.follow(self._route_changed)
         self._slices.follow(self._slice_changed)
+        self._services.follow(self._service_changed)
 
     async def run(self) -> None:
         """Work until cancelled; begins once all that is followed has been listed."""
@@ -161,6 +165,11 @@ class Room:
             for service in services_of(part) if part is not None else ():
                 self.router.touch(service)
 
+    def _service_changed(self, change: Change[Service]) -> None:
+        if change.old is None or change.new is None:
+            for route in self._routes.store.by("service", change.key):
+                self.controller.queue.add(key_of(route))
+
     def _namespace_changed(self, change: Change[Namespace]) -> None:
         if change.old is not None and change.new is not None:
             return
@@ -173,11 +182,14 @@ class Room:
     # what is written
 
     async def reconcile(self, key: str) -> Result:
-        """Write what came of a route into its status."""
+        """Write what came of a route into its status, and tell by Events what it lacks."""
         route, outcome = self._routes.store.get(key), self.router.outcome(key)
         if route is None or outcome is False or route.metadata.deletion_timestamp is not None:
+            if route is None:
+                self._lasting.due(key, (), 0)
             return DONE
         refusal = outcome if isinstance(outcome, Refusal) else None
+        again = await self._tell_lacking(route, served=refusal is None)
         if refusal is not None and refusal.reason == "NoHostValue":
             host = generated_host(route, self._offer.rules)
             if host:
@@ -186,7 +198,7 @@ class Room:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         ours = entry(route, refusal, self._identity, self._offer.rules, now)
         if merged(msgspec.to_builtins(route.status.ingress or ()), ours) is None:
-            return DONE
+            return again
         if rest := self._written.rest(key):
             return Result(requeue_after=rest)
         await self._write(key, route, ours)
@@ -194,7 +206,17 @@ class Room:
             await self._recorder.record(
                 ROUTES, route.metadata, reason=refusal.reason, note=refusal.message, action="Admit"
             )
-        return DONE
+        return again
+
+    async def _tell_lacking(self, route: Route, *, served: bool) -> Result:
+        """Tell by Events what lacks behind a route once it has lasted; return when to look again."""
+        notes = unbacked(route, self._services.store.get, self._slices_of) if served else ()
+        due, rest = self._lasting.due(key_of(route), notes, asyncio.get_running_loop().time())
+        for each in due:
+            await self._recorder.record(
+                ROUTES, route.metadata, reason=each.reason, note=each.message, action="Admit"
+            )
+        return Result(requeue_after=rest) if rest else DONE
 
     async def failed(self, key: str, error: Exception) -> None:
         """Do nothing more: an Event could not be written either, and the log has it."""

@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from causeway.kube.objects import EndpointSlice
+from causeway.kube.objects import EndpointPort, EndpointSlice
 from causeway.kube.routes import Route, RouteSpec, RouteTarget
 from causeway.rooms.routes.parts import Opening, Rule, Table
 
@@ -61,12 +61,16 @@ def ready(slices: Iterable[EndpointSlice], port: int | str | None) -> list[Addre
         and endpoint.conditions.ready is not False
         and _is_address(endpoint.addresses[0])
         for each in part.ports or ()
-        if each.port is not None
-        and 0 < each.port < 65_536
-        and each.protocol == "TCP"
-        and (port is None or port in (each.port, each.name) or str(port) == str(each.port))
+        if each.port is not None and is_meant(each, port)
     }
     return sorted(found)
+
+
+def is_meant(each: EndpointPort, port: int | str | None) -> bool:
+    """Return whether a port of endpoints is one that HAProxy can have, and of that name or number, or any."""
+    if each.port is None or not 0 < each.port < 65_536 or each.protocol != "TCP":
+        return False
+    return port is None or port in (each.port, each.name) or str(port) == str(each.port)
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -1,11 +1,36 @@
 """What is told of services that lack what is asked for."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from tests.models.feeds import Feed, informers
+from tests.models.haproxy import HaproxyModel
+from tests.unit.rooms.routes.examples import OFFER, route, slice_of
 from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, rule
 from tests.unit.rooms.routes.ingress_examples import derived as derived_ingress
 from tests.unit.rooms.routes.ingress_examples import ingress, path, service
 from tests.unit.rooms.routes.ingress_examples import rule as ingress_rule
+from tests.unit.rooms.routes.test_entrance import until
+from tests.unit.rooms.routes.test_router import FRONT
 
-from causeway.rooms.routes.backing import lacking
+from causeway.kube.client import Client
+from causeway.kube.errors import Object
+from causeway.kube.events import Recorder
+from causeway.kube.objects import EndpointSlice, Meta, Service
+from causeway.kube.resource import ENDPOINT_SLICES, SERVICES, Resource
+from causeway.kube.routes import ROUTES, Route
+from causeway.rooms.routes import lasting
+from causeway.rooms.routes.backing import lacking, unbacked
+from causeway.rooms.routes.compiling import Offer
+from causeway.rooms.routes.controller import Room, Selection
+from causeway.rooms.routes.lasting import LASTING, Lasting
+from causeway.rooms.routes.model import Refusal
+from causeway.rooms.routes.statuses import Identity
 
 
 def test_a_service_without_a_port_is_told_with_those_it_has() -> None:
@@ -24,3 +49,127 @@ def test_so_it_is_for_an_ingress_and_for_a_route_of_gateway_api() -> None:
     (attached,) = derived(gateway(), http(wrong)).attached["HTTPRoute one/shop"]
     assert attached.resolved is not None
     assert attached.resolved.message == "service one/shop has no port 81: it has 80"
+
+
+# Routes
+
+
+def _told(given: Route, *slices: EndpointSlice, there: tuple[str, ...] = ("shop",)) -> list[tuple[str, str]]:
+    services = {f"one/{name}": service(name) for name in there}
+    found = unbacked(given, services.get, lambda *_: slices)
+    return [(each.reason, each.message) for each in found]
+
+
+def test_a_service_that_does_not_exist_is_told() -> None:
+    assert _told(route()) == []
+    said = "service shop does not exist: nothing answers for it until it is made"
+    assert _told(route(), there=()) == [("ServiceNotFound", said)]
+    both = route(alternateBackends=[{"name": "b"}, {"name": "off", "weight": 0}])
+    assert [message.partition(" does")[0] for _, message in _told(both)] == ["service b"]
+
+
+def test_a_port_that_no_endpoint_has_is_told_with_those_there_are() -> None:
+    web, none = slice_of({"10.0.0.1": False}), msgspec.structs.replace(slice_of({}), ports=None)
+    for right in ("web", 8080, "8080"):
+        assert _told(route(port={"targetPort": right}), web) == []
+    wrong = route(port={"targetPort": "http"})
+    assert _told(wrong, none) == _told(wrong) == []  # nobody knows yet which there will be
+    ((reason, message),) = _told(wrong, web, none)
+    assert (reason, message.partition(",")[0]) == (
+        "PortNotFound",
+        "service shop has no port http: its endpoints have 8080 (web)",
+    )
+    assert "spec.port.targetPort" in message
+
+
+def test_what_lasts_is_told_once_until_it_is_over() -> None:
+    told, one, two = Lasting(), Refusal("A", "a"), Refusal("B", "b")
+    assert told.due("x", [one], 0) == ([], LASTING)
+    assert told.due("x", [one, two], 4) == ([], LASTING - 4)
+    assert told.due("x", [one, two], LASTING) == ([one], 4)
+    assert told.due("x", [one, two], LASTING + 4) == ([two], 0)
+    assert told.due("x", [one, two], 1000) == ([], 0)
+    assert told.due("x", [], 1001) == ([], 0)
+    assert told.due("x", [one], 1002) == ([], LASTING)
+    assert told.due("y", [one], 1002) == ([], LASTING)
+
+
+class Api:
+    """The API as feeds; Events are kept."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[Resource, Feed[Any]] = {each: Feed() for each in (ROUTES, SERVICES, ENDPOINT_SLICES)}
+        self.events: list[Object] = []
+
+    async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
+        whole: Object = msgspec.to_builtins(self.feeds[resource].objects[f"{namespace}/{name}"])
+        return whole
+
+    async def replace(self, resource: Resource, body: Object, *, subresource: str | None = None) -> Object:
+        self.feeds[resource].put(msgspec.convert(body, Route))
+        return body
+
+    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
+        self.events.append(body)
+        return body
+
+    async def patch(
+        self, resource: Resource, name: str, body: Object, namespace: str | None = None
+    ) -> Object:
+        return body
+
+    def told(self) -> list[str]:
+        """Return the reasons of Events, each with its object."""
+        return [f"{each['regarding']['name']} {each['reason']}" for each in self.events]
+
+
+@asynccontextmanager
+async def _running(api: Api, directory: Path) -> AsyncIterator[Room]:
+    followed = informers(api.feeds)
+    room = Room(
+        cast(Client, api),
+        HaproxyModel(directory),
+        followed,
+        Recorder(api, "router"),
+        offer=Offer(directory=directory, rules=OFFER.rules),
+        front=FRONT,
+        selection=Selection(),
+        identity=Identity("router"),
+        spares=4,
+        secret=lambda _: Feed(),
+    )
+    tasks = [asyncio.create_task(each) for each in (followed.run(), room.run())]
+    try:
+        yield room
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _service(name: str) -> Service:
+    return msgspec.structs.replace(service(), metadata=Meta(name, "one"))
+
+
+async def test_routes_tell_by_events_what_lasts_and_that_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "LASTING", 1.0)
+    api = Api()
+    web = slice_of({"10.0.0.1": True})
+    labelled = msgspec.structs.replace(web.metadata, labels={"kubernetes.io/service-name": "shop"})
+    api.feeds[ENDPOINT_SLICES].put(msgspec.structs.replace(web, metadata=labelled))
+    api.feeds[SERVICES].put(_service("shop"))
+    api.feeds[ROUTES].put(route())
+    api.feeds[ROUTES].put(route("bad", host="bad.example", to={"name": "shop"}, port={"targetPort": "http"}))
+    api.feeds[ROUTES].put(route("late", host="late.example"))
+    api.feeds[ROUTES].put(route("gone", host="gone.example"))
+    async with _running(api, tmp_path) as room:
+        await until(lambda: room.router.outcome("one/late") is True)
+        api.feeds[SERVICES].put(_service("late"))  # which comes a moment after its route
+        await until(lambda: len(api.events) >= 2)
+        await asyncio.sleep(0.5)
+        assert sorted(api.told()) == ["bad PortNotFound", "gone ServiceNotFound"]
+        api.feeds[SERVICES].drop("one/shop")
+        await until(lambda: {"shop ServiceNotFound", "bad ServiceNotFound"} <= set(api.told()))
+        assert len(api.events) == 4
