@@ -14,11 +14,7 @@ from causeway.cli.explaining import OUTPUT, PLATFORM, Output, run_kubernetes
 from causeway.engine.explanation import Explanation
 from causeway.kube.client import Client
 
-app = typer.Typer(
-    invoke_without_command=True,
-    help="Why an object is as it is: desired, actual in the cloud, what remains, and the cause.",
-    epilog=EPILOG,
-)
+app = typer.Typer(invoke_without_command=True, epilog=EPILOG)
 
 
 @app.callback()
@@ -33,6 +29,9 @@ def everything(context: typer.Context, platform: PLATFORM = None, output: OUTPUT
             return explain_everything.explain(await explain_everything.gather(kube))
 
         run_kubernetes(platform, output, look)
+    else:  # options before the kind are the kind's, unless it has its own
+        given = {"output": output} if platform is None else {"platform": platform, "output": output}
+        context.default_map = {context.invoked_subcommand: given}
 
 
 app.command("service", epilog=EPILOG)(service)

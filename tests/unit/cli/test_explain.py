@@ -1,13 +1,14 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from causeway.cli import explain_name
+from causeway.cli import explain_name, explain_service
 from causeway.cli.explain import app
-from causeway.cli.explaining import text_of
+from causeway.cli.explaining import Output, text_of
 from causeway.engine.explanation import Explanation
 from causeway.kit.errors import Exit, Finding, Problem
 from causeway.rooms.names.registry import Affixes
@@ -68,6 +69,25 @@ def test_a_key_without_namespace_is_refused(key: str) -> None:
 def test_help_shows_an_example(kind: str) -> None:
     result = CliRunner().invoke(app, [kind, "--help"])
     assert f"causeway explain {kind} default/" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--platform", "p.yaml", "-o", "json", "service", "default/web"],
+        ["--platform", "other.yaml", "service", "default/web", "--platform", "p.yaml", "-o", "json"],
+    ],
+)
+def test_options_before_the_kind_count_too(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[object] = []
+    monkeypatch.setattr(explain_service, "run", lambda *those: taken.extend(those))
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == Exit.OK
+    assert taken[:4] == ["default/web", Path("p.yaml"), None, Output.JSON]
+
+
+def test_help_says_that_it_works_without_an_object() -> None:
+    assert "Without an object: all that is not as it should be" in CliRunner().invoke(app, ["--help"]).stdout
 
 
 def test_an_explanation_is_plain_data() -> None:
