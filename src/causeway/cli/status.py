@@ -75,7 +75,9 @@ def show(found: PlatformStatus) -> None:
             console.print(f"  {timing.phase:26} {timing.seconds:7.1f} s", markup=False)
 
 
-def _mark(works: bool) -> Text:
+def _mark(works: bool | None) -> Text:
+    if works is None:
+        return Text("?", "yellow")
     return Text("ok", "green") if works else Text("not ok", "bold red")
 
 

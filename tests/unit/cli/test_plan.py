@@ -81,3 +81,17 @@ def test_a_status_tells_what_does_not_work_and_why(capsys: pytest.CaptureFixture
     for text in ("CREATE_COMPLETE", "not ok", "cordoned; has not joined", "192.0.2.1", "31.4 s"):
         assert text in shown
     assert found.as_data()["nodes"][0]["works"] is False
+
+
+def test_nodes_nobody_was_asked_of_are_not_called_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "not known: the API was not asked"
+    asked = NodeStatus("demo-compute-0", "compute", "ACTIVE", None, why, False, "", "", None)
+    off = NodeStatus("demo-compute-1", "compute", "SHUTOFF", None, why, False, "", "", None)
+    found = PlatformStatus("demo", "u", (), (asked, off), {}, ())
+    assert not found.works
+    assert [each["works"] for each in found.as_data()["nodes"]] == [None, False]
+    status_cli.show(found)
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "demo-compute" in line)
+    assert "not ok" not in first
+    assert why in first
+    assert "not ok" in second

@@ -26,16 +26,20 @@ from causeway.rooms.platforms.state import State
 from causeway.rooms.platforms.survey import access
 
 _API_SECONDS = 10.0
+_SILENT = "the API did not answer"
 
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """One node: its server in the cloud and its place in the platform, each "" or None if there is none."""
+    """One node: its server in the cloud and its place in the platform, each "" or None if there is none.
+
+    ``ready`` is None where the platform's API has not told.
+    """
 
     name: str
     role: str
     server: str
-    ready: bool
+    ready: bool | None
     reason: str
     cordoned: bool
     address: str
@@ -43,9 +47,9 @@ class NodeStatus:
     seconds_to_ready: float | None
 
     @property
-    def works(self) -> bool:
-        """Return whether its server runs and its kubelet is ready."""
-        return self.server == "ACTIVE" and self.ready
+    def works(self) -> bool | None:
+        """Return whether its server runs and its kubelet is ready, None if only the server is known to."""
+        return self.ready if self.server == "ACTIVE" else False
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class PlatformStatus:
 
     @property
     def works(self) -> bool:
-        """Return whether all parts and all nodes work."""
+        """Return whether all parts and all nodes are known to work."""
         return all(each.works for each in self.components) and all(each.works for each in self.nodes)
 
     def as_data(self) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def status(cloud: Connection, platform: Platform, live: LiveStack, kept: State |
             *balancers,
             *_platform_components(inside),
         ),
-        nodes=tuple(_nodes(platform, live, servers, inside.nodes)),
+        nodes=tuple(_nodes(platform, live, servers, inside)),
         addresses={
             name: str(address)
             for name, key in (("api", "public_api_address"), ("router", "public_router_address"))
@@ -112,16 +116,17 @@ def status(cloud: Connection, platform: Platform, live: LiveStack, kept: State |
 
 @dataclass(frozen=True)
 class _Inside:
-    """What the platform's API told; ``failure`` says why it told nothing."""
+    """What the platform's API told; ``failure`` says why it told nothing, ``unknown`` so of a node."""
 
     nodes: Mapping[str, NodeState]
     components: Sequence[Component]
     failure: str = ""
+    unknown: str = ""
 
 
 def _inside(platform: Platform, live: LiveStack, kept: State | None) -> _Inside:
     if kept is None:
-        return _Inside({}, [], "its keys are not here")
+        return _Inside({}, [], "its keys are not here", "the API was not asked")
 
     async def read() -> _Inside:
         async with Client(access(platform, kept, live)) as client:
@@ -130,9 +135,9 @@ def _inside(platform: Platform, live: LiveStack, kept: State | None) -> _Inside:
     try:
         return asyncio.run(asyncio.wait_for(read(), _API_SECONDS))
     except TimeoutError:
-        return _Inside({}, [], f"does not answer within {_API_SECONDS:.0f} s")
+        return _Inside({}, [], f"does not answer within {_API_SECONDS:.0f} s", _SILENT)
     except Problem as problem:
-        return _Inside({}, [], problem.findings[0].cause)
+        return _Inside({}, [], problem.findings[0].cause, _SILENT)
 
 
 def _platform_components(inside: _Inside) -> list[ComponentStatus]:
@@ -169,7 +174,7 @@ def _servers(cloud: Connection, cluster_id: str) -> dict[str, str]:
 
 
 def _nodes(
-    platform: Platform, live: LiveStack, servers: Mapping[str, str], states: Mapping[str, NodeState]
+    platform: Platform, live: LiveStack, servers: Mapping[str, str], inside: _Inside
 ) -> list[NodeStatus]:
     roles = {pool.name: pool.role for pool in platform.spec.pools}
     wanted = {
@@ -177,20 +182,33 @@ def _nodes(
         for group in template.live_groups(live.parameters).values()
         for index in group.indexes()
     }
-    found = []
-    for name in sorted({*wanted, *servers, *states}):
-        state = states.get(name)
-        found.append(
-            NodeStatus(
-                name=name,
-                role=wanted.get(name) or (state.role if state else ""),
-                server=servers.get(name, ""),
-                ready=bool(state and state.ready),
-                reason="" if state and state.ready else (state.reason if state else "has not joined"),
-                cordoned=bool(state and state.cordoned),
-                address=state.address if state else "",
-                version=state.version if state else "",
-                seconds_to_ready=state.seconds_to_ready if state else None,
-            )
+    return [
+        node_status(
+            name,
+            wanted.get(name, ""),
+            servers.get(name, ""),
+            inside.nodes.get(name),
+            unknown=inside.unknown,
         )
-    return found
+        for name in sorted({*wanted, *servers, *inside.nodes})
+    ]
+
+
+def node_status(
+    name: str, role: str, server: str, state: NodeState | None, *, unknown: str = ""
+) -> NodeStatus:
+    """Return how one node does; ``unknown`` says why the API told of no node at all. Pure."""
+    if state is None:
+        ready, reason = (None, f"not known: {unknown}") if unknown else (False, "has not joined")
+        return NodeStatus(name, role, server, ready, reason, False, "", "", None)
+    return NodeStatus(
+        name=name,
+        role=role or state.role,
+        server=server,
+        ready=state.ready,
+        reason="" if state.ready else state.reason,
+        cordoned=state.cordoned,
+        address=state.address,
+        version=state.version,
+        seconds_to_ready=state.seconds_to_ready,
+    )
