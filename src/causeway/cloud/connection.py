@@ -4,11 +4,9 @@ For the command line's rare, complex calls; the long-running processes have asyn
 """
 
 import logging
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 import keystoneauth1.exceptions as auth
 from openstack import exceptions as sdk
@@ -17,11 +15,11 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.connection import Connection
 
 from causeway import __version__
-from causeway.kit.errors import Finding, Problem
+from causeway.cloud.entries import unknown
+from causeway.kit.errors import Exit, Finding, Problem
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 120.0  # Heat may think that long about a large template
-FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
 
 for _library in ("keystoneauth", "openstack"):  # what they warn of is raised as well; once is enough
     logging.getLogger(_library).addHandler(logging.NullHandler())
@@ -128,7 +126,7 @@ def _entry(name: str) -> CloudRegion:
     config = OpenStackConfig(app_name="causeway", app_version=__version__)
     known = config.get_cloud_names() if config.config_filename else []
     if name not in known:
-        raise Problem(_unknown_cloud(name, known, config.config_filename))
+        raise Problem(unknown(name, known, config.config_filename), exit_code=Exit.USAGE)
     return config.get_one(cloud=name)
 
 
@@ -139,19 +137,3 @@ def _message(error: Exception) -> str:
     text = _POOL_NOISE.sub(r"\1", text)
     request = getattr(error, "request_id", None)
     return f"{text}; request {request}" if request and request not in text else text
-
-
-def _unknown_cloud(name: str, known: list[str], filename: str | None) -> Finding:
-    where = filename or "any clouds.yaml (current directory, ~/.config/openstack, /etc/openstack)"
-    wanted = os.environ.get(FILE_VARIABLE)
-    if wanted and wanted != filename:
-        cause = f"{wanted}, which {FILE_VARIABLE} names, is missing, unreadable or not YAML"
-        return Finding(f"cloud {name}", cause, f"Correct the file, or {FILE_VARIABLE}.")
-    similar = get_close_matches(name, known, n=1)
-    if similar:
-        remedy = f"Did you mean {similar[0]}?"
-    elif known:
-        remedy = f"Use one of: {', '.join(sorted(known))}."
-    else:
-        remedy = f"Write one, or name the file that has it by the environment variable {FILE_VARIABLE}."
-    return Finding(f"cloud {name}", f"there is no such entry in {where}", remedy)

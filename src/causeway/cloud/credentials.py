@@ -17,6 +17,7 @@ from openstack.config import OpenStackConfig
 from openstack.exceptions import ConfigException
 
 from causeway.cloud import errors
+from causeway.cloud.entries import unknown
 from causeway.kit.errors import Exit, Problem
 
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two bytes of Keystone's answer
@@ -56,7 +57,11 @@ class Credentials:
                 config = OpenStackConfig()
             else:  # of the environment OS_CLIENT_CONFIG_FILE would go before the file that was named
                 config = OpenStackConfig(config_files=[str(config_file)], load_envvars=False)
-                name = name or os.environ.get("OS_CLOUD")
+            name = name or os.environ.get("OS_CLOUD")
+            if name and name not in config.get_cloud_names():
+                known = config.get_cloud_names() if config.config_filename else []
+                finding = unknown(name, known, config.config_filename, chosen=config_file is not None)
+                raise Problem(finding, exit_code=Exit.USAGE)
             self._region = config.get_one(cloud=name)
             self._session = self._region.get_session()
             if self._session.timeout is None:  # api_timeout of the entry goes first

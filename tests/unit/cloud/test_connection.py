@@ -6,7 +6,8 @@ import yaml
 from openstack import exceptions as sdk
 
 from causeway.cloud.connection import connect, explain, explained
-from causeway.kit.errors import Problem
+from causeway.cloud.credentials import Credentials
+from causeway.kit.errors import Exit, Problem
 
 
 class Http(sdk.HttpException):
@@ -117,3 +118,11 @@ def test_a_file_without_clouds_is_a_problem(clouds: Path, content: str | None) -
         clouds.write_text(content)
     with pytest.raises(Problem, match=r"my-clouds.yaml"):
         connect("lab")
+
+
+def test_the_name_of_a_cloud_is_part_of_the_command_line(clouds: Path) -> None:
+    for open_it in (connect, lambda name: Credentials(name, None), lambda name: Credentials(name, clouds)):
+        with pytest.raises(Problem, match="Did you mean closed") as refused:
+            open_it("close")
+        assert refused.value.exit_code == Exit.USAGE
+        assert refused.value.findings[0].cause == f"there is no such entry in {clouds}"
