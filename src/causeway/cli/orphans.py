@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import typer
@@ -80,6 +81,8 @@ def command(
     """
     if cluster and platform:
         raise Problem.of("--cluster", "goes without --platform", "Leave out one.", exit_code=Exit.USAGE)
+    if cluster is not None:
+        cluster = _uuid(cluster)
     if volumes and not delete:
         raise Problem.of(
             "--delete-volumes", "goes with --delete", "Add --delete, or leave it out.", exit_code=Exit.USAGE
@@ -109,7 +112,7 @@ def command(
     if output is Output.JSON:
         print(json.dumps(as_data(verdict, found, gone, kept), indent=2))
     else:
-        print("\n".join(lines_of(verdict, found, gone, kept, deleting=delete)))
+        print("\n".join(lines_of(verdict, found, gone, kept, deleting=delete, only=cluster)))
     raise typer.Exit(Exit.FAILED if len(found) > len(gone) else Exit.OK)
 
 
@@ -139,9 +142,15 @@ def sift(
 
 
 def lines_of(
-    verdict: Verdict, found: tuple[Orphan, ...], gone: list[Orphan], kept: list[Kept], *, deleting: bool
+    verdict: Verdict,
+    found: tuple[Orphan, ...],
+    gone: list[Orphan],
+    kept: list[Kept],
+    *,
+    deleting: bool,
+    only: str | None = None,
 ) -> list[str]:
-    """Return what a person reads."""
+    """Return what a person reads; ``only`` is the cluster that was named, if one was."""
     causes = {each.orphan.thing.id: each.cause for each in kept}
     removed = {each.thing.id for each in gone}
     lines = []
@@ -157,6 +166,10 @@ def lines_of(
             lines.append(f"  not deleted: {causes[thing.id]}")
     lines += [f"not judged: cluster {each}: {why}" for each, why in sorted(verdict.unjudged.items())]
     lines += [f"not looked at: {each}" for each in verdict.unseen]
+    if only and only not in verdict.clusters:
+        seen = ", ".join(verdict.clusters)
+        others = f"; seen were those of {seen}" if seen else ", nor those of any other"
+        lines.append(f"nothing in this project carries the tags of cluster {only}{others}")
     lines.append(f"{len(found)} orphans, {verdict.belonging} objects belong to somebody")
     if found and not deleting:
         lines.append("nothing was deleted; --delete does it")
@@ -189,7 +202,19 @@ def as_data(
         "belonging": verdict.belonging,
         "unjudged": dict(verdict.unjudged),
         "unseen": list(verdict.unseen),
+        "clusters": list(verdict.clusters),
     }
+
+
+def _uuid(text: str) -> str:
+    """Return the UUID of a cluster as the tags have it."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        remedy = "Write all of it, as `causeway orphans` without --cluster names it."
+        raise Problem.of(
+            f"--cluster {text}", "is not the UUID of a cluster", remedy, exit_code=Exit.USAGE
+        ) from None
 
 
 def _its_time(cloud: Connection) -> datetime:

@@ -53,7 +53,8 @@ def judge(seen: Landscape, asked: Inhabitants | None, only: str | None = None) -
         else:
             proof = f"cluster {cluster} is gone: no stack of this project is its"
             orphans.append(Orphan(thing, proof, _used(thing) if only else _UNNAMED))
-    return Verdict(tuple(orphans), belonging, unjudged, seen.unseen)
+    clusters = sorted({each.owner.cluster for each in seen.things} | seen.stacks.keys())
+    return Verdict(tuple(orphans), belonging, unjudged, seen.unseen, tuple(clusters))
 
 
 def twice(first: Verdict, second: Verdict) -> tuple[Orphan, ...]:

@@ -89,13 +89,14 @@ class Orphan:
 class Verdict:
     """Who is an orphan, how many things belong to somebody, and what could not be judged, by cluster.
 
-    ``unseen`` is what could not even be looked at.
+    ``unseen`` is what could not even be looked at; ``clusters`` are all whose tags or stack were seen.
     """
 
     orphans: tuple[Orphan, ...]
     belonging: int
     unjudged: Mapping[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
 
 
 def moment(text: object) -> datetime | None:

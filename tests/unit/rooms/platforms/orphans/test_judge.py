@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causeway.cli.orphans import sift
+from causeway.cli.orphans import as_data, lines_of, sift
 from causeway.cloud.ownership import VOLUME, Owner
 from causeway.rooms.platforms.orphans.judge import STACKS_OWN, judge, twice
 from causeway.rooms.platforms.orphans.model import Inhabitants, Landscape, Orphan, Thing, Verdict
@@ -73,6 +73,22 @@ def test_all_of_a_cluster_without_a_stack_is_orphaned() -> None:
     assert proof == f"cluster {GONE} is gone: no stack of this project is its"
 
 
+def test_a_cluster_nothing_carries_the_tags_of_is_told_with_those_that_were_seen() -> None:
+    left = Landscape((thing("network", type="network", cluster=GONE),), {ELSEWHERE: "other"})
+    verdict = judge(left, None, ALIVE)
+    assert verdict.clusters == (ELSEWHERE, GONE)
+    assert lines_of(verdict, (), [], [], deleting=False, only=ALIVE) == [
+        f"nothing in this project carries the tags of cluster {ALIVE}; "
+        f"seen were those of {ELSEWHERE}, {GONE}",
+        "0 orphans, 0 objects belong to somebody",
+    ]
+    assert as_data(verdict, (), [], [])["clusters"] == [ELSEWHERE, GONE]
+    (line,) = lines_of(judge(left, None, GONE), (), [], [], deleting=True, only=GONE)
+    assert line == "0 orphans, 0 objects belong to somebody"
+    first, _ = lines_of(judge(Landscape((), {}), None, GONE), (), [], [], deleting=False, only=GONE)
+    assert first == f"nothing in this project carries the tags of cluster {GONE}, nor those of any other"
+
+
 def test_what_a_gone_cluster_left_is_deleted_only_when_the_cluster_is_named() -> None:
     left = Landscape((thing("network", type="network", cluster=GONE),), {})
     assert "--cluster" in judge(left, None).orphans[0].held
@@ -133,7 +149,8 @@ def test_another_drivers_volumes_are_judged_only_by_the_cluster_they_name() -> N
     seen = Landscape((), {ALIVE: "demo"}, strangers)
     verdict = judge(seen, STORING)
     assert ([each.thing.id for each in verdict.orphans], verdict.belonging) == (["x"], 1)
-    assert judge(seen, None) == judge(seen, None, "kubernetes") == Verdict((), 0, {})
+    nothing = Verdict((), 0, {}, clusters=(ALIVE,))
+    assert judge(seen, None) == judge(seen, None, "kubernetes") == nothing
 
 
 def test_data_is_deleted_only_when_that_is_said() -> None:
