@@ -6,6 +6,7 @@ what they use: the daemon of a node needs no client of Heat.
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
 import typer
@@ -43,6 +44,13 @@ class Commands(TyperGroup):
         group = typer.main.get_group(commands)
         group.name = cmd_name
         return group
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def,override]
+        """Return the command that is meant; of what is none, say which is like it."""
+        similar = [] if args[0] in COMMANDS else get_close_matches(args[0], COMMANDS, n=1)
+        if similar:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {similar[0]!r}?")
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
