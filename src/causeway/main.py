@@ -12,7 +12,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
-from causeway.kit import logging
+from causeway.kit import logging, output
 from causeway.kit.errors import Exit, Problem
 
 COMMANDS = (
@@ -73,12 +73,19 @@ def main() -> None:
     """Run the command line; a problem is printed as its findings, never as a traceback."""
     try:
         # Facts go to standard output, and nothing else may.
+        output.take_standard_output()
         logging.configure(logging.level_from(os.environ, "warning"))
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what cannot be written is to be known here, not when Python ends
     except Problem as problem:
         for finding in problem.findings:
             print(f"error: {finding.place}: {finding.cause}\n  -> {finding.remedy}", file=sys.stderr)
         sys.exit(problem.exit_code)
+    except BrokenPipeError:
+        sys.exit(Exit.FAILED)  # who reads no further knows that
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(Exit.INTERRUPTED)
