@@ -133,6 +133,11 @@ def test_what_is_wrong_with_a_cloud_is_said_once(cloud: CloudFacts, place: str, 
     assert finding.remedy
 
 
+def test_only_external_networks_are_offered_for_the_external_one() -> None:
+    networks = (Network("x1", "outside", True, 1500), Network("n1", "nodes", False, 1500))
+    assert the_blocker(BASE, with_network(networks=networks)).remedy == "Use one of: outside."
+
+
 ASKED_TOO_MUCH = {
     "flavor": (("flavor: n", "flavor: huge"), "spec.pools[1].flavor", "Use one of: m, n, tiny."),
     "key": (("cloud: lab", "cloud: lab\n  sshKey: you"), "spec.sshKey", "keypair create"),

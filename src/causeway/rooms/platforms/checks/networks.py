@@ -26,12 +26,12 @@ def external(platform: Platform, facts: CloudFacts) -> Check:
     if isinstance(facts.network, Finding):
         return unreadable("external network", facts.network)
     name = platform.spec.networks.external
-    found, remarks = _find(name, facts.network.networks, "spec.networks.external")
+    outside = listing(each.name or each.id for each in facts.network.networks if each.external)
+    found, remarks = _find(name, facts.network.networks, "spec.networks.external", outside)
     if found is None:
         return Check("external network", name, tuple(remarks))
     fact = f"{found.name}, free addresses not told to this account"
     if not found.external:
-        outside = listing(each.name for each in facts.network.networks if each.external)
         remarks.append(
             blocker("spec.networks.external", f"network {name} is not external", f"Use one of: {outside}.")
         )
@@ -178,13 +178,16 @@ def existing(platform: Platform) -> dict[str, Range]:
     return {key: each for key, each in every.items() if each.exists}
 
 
-def _find(name: str, items: tuple[Item, ...], place: str) -> tuple[Item | None, list[Remark]]:
-    """Return the item with that ID or name, or why it cannot be told which one is meant."""
+def _find(name: str, items: tuple[Item, ...], place: str, fit: str = "") -> tuple[Item | None, list[Remark]]:
+    """Return the item with that ID or name, or why it cannot be told which one is meant.
+
+    ``fit`` are those to choose from, if not all will do.
+    """
     found = [item for item in items if item.id == name] or [item for item in items if item.name == name]
     if len(found) == 1:
         return found[0], []
     if found:
         remedy = f"Write the ID of one: {listing(item.id for item in found)}."
         return None, [blocker(place, f"{len(found)} have the name {name}", remedy)]
-    known = listing(item.name or item.id for item in items)
+    known = fit or listing(item.name or item.id for item in items)
     return None, [blocker(place, f"this project sees no {name} there", f"Use one of: {known}.")]
