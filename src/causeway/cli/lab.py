@@ -106,9 +106,13 @@ def logs(
     """Print the last lines a service or step has written."""
     lab = settings.from_environment()
     path = lab.logs / f"{service}.log"
-    if service not in {log.stem for log in lab.logs.glob("*.log")}:
-        names = ", ".join(sorted(log.stem for log in lab.logs.glob("*.log"))) or "none yet"
-        raise Problem.of(service, "it has written nothing", f"There is: {names}.", exit_code=Exit.USAGE)
+    written = sorted(log.stem for log in lab.logs.glob("*.log"))
+    if service not in written:
+        current = state.read(lab.state_file)
+        known = current is not None and service in current.units
+        cause = "it has written nothing" if known else "there is no such service here"
+        names = ", ".join(written) or "none yet"
+        raise Problem.of(service, cause, f"There are logs of: {names}.", exit_code=Exit.USAGE)
     argv = ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)]
     os.execvp("tail", argv)  # noqa: S606 - a list of arguments, no shell text
 

@@ -25,5 +25,11 @@ def lab_exec(
     Works when the server's network does not.
     """
     layout = Layout(from_environment())
-    argv = command_in(find(layout, server), command or ["/bin/bash", "--login"])
+    argv = command_in(find(layout, server), meant(command))
     os.execvp(argv[0], argv)  # noqa: S606  # its terminal, signals and exit code become ours
+
+
+def meant(command: list[str] | None) -> list[str]:
+    """Return the command to run: two dashes may stand before it, as with ssh or kubectl exec."""
+    rest = command or []
+    return rest[rest[:1] == ["--"] :] or ["/bin/bash", "--login"]
