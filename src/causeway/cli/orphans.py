@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,10 +26,12 @@ from causeway.rooms.platforms import document, stack
 from causeway.rooms.platforms.orphans.gather import inhabitants, landscape, stack_resources
 from causeway.rooms.platforms.orphans.judge import judge, twice
 from causeway.rooms.platforms.orphans.model import Landscape, Orphan, Verdict
+from causeway.rooms.platforms.orphans.notes import unnoted
 from causeway.rooms.platforms.orphans.remove import Kept, remove
 from causeway.rooms.platforms.pki import admin_kubeconfig
 from causeway.rooms.platforms.stack import LiveStack
 from causeway.rooms.platforms.survey import api_url, kept_of
+from causeway.serve.controller.naming import naming_of
 from causeway.serve.controller.settings import Platform
 
 EPILOG = "Example: causeway orphans --platform platform.yaml --delete"
@@ -264,4 +266,8 @@ async def _ask(cloud: Connection, asked: _Asked, seen: Landscape) -> Verdict:
             with explained(f"stack {seen.stacks[config.cluster_id]}"):
                 live = stack.find(stack.heat_of(cloud), seen.stacks[config.cluster_id])
         resources = await asyncio.to_thread(stack_resources, cloud, live)
-        return judge(seen, await inhabitants(kube, config.cluster_id, resources))
+        living = await inhabitants(kube, config.cluster_id, resources)
+        naming = naming_of(config)
+        if naming is not None:
+            living = replace(living, unnoted=await asyncio.to_thread(unnoted, cloud, seen, naming))
+        return judge(seen, living)

@@ -15,9 +15,12 @@ from causeway.cloud.errors import NotFound, Unauthorized
 from causeway.cloud.ownership import Owner
 from causeway.cloud.session import Cloud
 from causeway.kit.progress import Progress
+from causeway.rooms.names.model import Setting
+from causeway.rooms.names.registry import Claim
 from causeway.rooms.platforms import belongings, credential, destroy
 from causeway.rooms.platforms.orphans.gather import landscape
 from causeway.rooms.platforms.orphans.judge import judge
+from causeway.rooms.platforms.orphans.notes import unnoted
 from causeway.rooms.platforms.orphans.remove import remove
 
 
@@ -84,3 +87,16 @@ async def test_what_a_platform_wrote_goes_with_it_and_nothing_else(
     gone, kept = await asyncio.to_thread(remove, cloud, verdict.orphans, lambda _: None)
     assert (len(gone), kept) == (2, [])
     assert set(await doors.sets()) == {("hand", "A")}
+
+
+async def test_a_record_set_whose_note_is_gone_is_told(doors: Doors, zone: ZoneOfTest) -> None:
+    cloud, cluster = zone.project.cloud, str(uuid.uuid4())
+    mark = Owner(cluster, "name").description()
+    made = {}
+    for host in ("lone", "taken"):
+        new = NewRecordSet(f"{host}.{zone.name}", "A", ("192.0.2.3",), None, mark)
+        made[host] = await doors.designate.create_record_set(zone.id, new)
+    zone.put("a-taken", "TXT", Claim("them").text())
+    seen = await asyncio.to_thread(landscape, cloud)
+    found = await asyncio.to_thread(unnoted, cloud, seen, Setting(cluster, (zone.name,), "us"))
+    assert found == {f"{zone.id}/{made['lone'].id}"}

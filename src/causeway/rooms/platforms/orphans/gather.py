@@ -6,6 +6,7 @@ The cloud is read before Kubernetes: what was made by then had its owner by then
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,7 +32,15 @@ from causeway.rooms.platforms import credential, image_store, stack, stored
 from causeway.rooms.platforms.belongings import described_record_sets
 from causeway.rooms.platforms.image_store import Found
 from causeway.rooms.platforms.orphans import claims
-from causeway.rooms.platforms.orphans.model import KEYS, REGISTRY, Inhabitants, Landscape, Thing, moment
+from causeway.rooms.platforms.orphans.model import (
+    KEYS,
+    RECORDS,
+    REGISTRY,
+    Inhabitants,
+    Landscape,
+    Thing,
+    moment,
+)
 from causeway.rooms.platforms.stack import LiveStack
 from causeway.rooms.platforms.stored import Stored
 
@@ -84,7 +93,8 @@ def landscape_of(found: Mapping[str, list[dict[str, Any]]], images: list[Found] 
     things += [_thing("load balancer", each) for each in found["balancers"]]
     things += _vip_ports(found)
     for each in found["record sets"]:
-        things.append(_thing("record set", {**each, "id": f"{each['zone_id']}/{each['id']}"}))
+        record = _thing(RECORDS, {**each, "id": f"{each['zone_id']}/{each['id']}"})
+        things += [replace(record, about=each["type"])] if record is not None else []
     for each in found["servers"]:
         cluster = each.get("metadata", {}).get(METADATA)
         if cluster:

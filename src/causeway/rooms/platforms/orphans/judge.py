@@ -17,6 +17,7 @@ STACKS_OWN = frozenset({"platform", "network", "node", "master", "infra", "compu
 _TAKEN = ("snapshot", "backup", "share snapshot")
 """What Kubernetes knows as a VolumeSnapshot."""
 _UNMARKED = "it carries no tags of its own: look at it, then delete it by hand"
+_UNNOTED = "somebody may have taken it over: look at it, then delete it by hand"
 _NO_SNAPSHOTS = "snapshot.storage.k8s.io is not installed there: look at it, then delete it by hand"
 _UNNAMED = "its cluster has to be named by --cluster: it may be run without a stack"
 _UUID_AT_END = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -79,7 +80,14 @@ def _alone(thing: Thing, asked: Inhabitants) -> str:
         uid = owner.uid.partition(".")[0]  # a policy has several groups, told apart behind a dot
         left = owner.kind in asked.kinds and uid not in asked.uids
         return f"no {owner.kind} has the UID {uid} any more" if left else ""
-    left = thing.type == "port" and owner.kind == "pod"
+    return _unnamed(thing, asked)
+
+
+def _unnamed(thing: Thing, asked: Inhabitants) -> str:
+    """Return the same of what carries no UID."""
+    if thing.id in asked.unnoted:
+        return "no TXT in its zone says whose it is"
+    left = thing.type == "port" and thing.owner.kind == "pod"
     return "no node has been given it: no PortPool names it" if left else ""
 
 
@@ -99,6 +107,8 @@ def _unclaimed(thing: Thing, asked: Inhabitants) -> str:
 def _held(thing: Thing, asked: Inhabitants) -> str:
     if not thing.described:
         return _UNMARKED
+    if thing.id in asked.unnoted:
+        return _UNNOTED
     if thing.type in _TAKEN and asked.snapshots is None:
         return _NO_SNAPSHOTS
     return _used(thing)

@@ -11,6 +11,7 @@ REGISTRY = "registry"
 """The kind of what is in the object store for a platform's images, and of the keys for that."""
 
 KEYS = "EC2 credential"
+RECORDS = "record set"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Thing:
     """An object of the cloud that carries the ownership of a cluster; ``made`` is the cloud's UTC time.
 
     ``described`` says that the owner was read from its own tags or description and not from its surroundings.
-    ``about`` tells what a claim's volume or snapshot is, ``users`` are the servers that have it.
+    ``about`` tells what a claim's volume or snapshot is, or of which type a record set; ``users`` are the
+    servers that have it.
     """
 
     type: str
@@ -64,7 +66,7 @@ class Inhabitants:
     ``uids`` are those of all objects of ``kinds``; ``ports`` the cloud's ports its nodes have been given;
     ``resources`` what its stack consists of, None when that could not be told. ``volumes`` and ``snapshots``
     are ids of what its Kubernetes objects name and UIDs of objects that still wait for one; ``snapshots``
-    None: it knows no snapshots at all.
+    None: it knows no snapshots at all. ``unnoted`` are ids of record sets that nothing says the owner of.
     """
 
     cluster: str
@@ -74,6 +76,7 @@ class Inhabitants:
     resources: frozenset[str] | None = None
     volumes: frozenset[str] = frozenset()
     snapshots: frozenset[str] | None = None
+    unnoted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from openstack.connection import Connection
 from causeway.cloud.connection import explained
 from causeway.cloud.networks import ROUTER_OWNERS
 from causeway.rooms.platforms import credential, image_store, stored, stored_removal
-from causeway.rooms.platforms.orphans.model import KEYS, Orphan, Thing
+from causeway.rooms.platforms.orphans.model import KEYS, RECORDS, Orphan, Thing
 from causeway.rooms.platforms.stored import Stored
 
 ORDER = (
     KEYS,
     "application credential",  # whoever still acts by it must not make anew what is being deleted
-    "record set",  # before the address it leads to can be somebody else's
+    RECORDS,  # before the address it leads to can be somebody else's
     "load balancer",
     "floating IP",
     "server",
@@ -142,7 +142,7 @@ def _place(cloud: Connection, thing: Thing) -> tuple[Any, str, dict[str, str]]:
     }
     if thing.type in services:
         return services[thing.type]
-    if thing.type == "record set":
+    if thing.type == RECORDS:
         zone, _, identifier = thing.id.partition("/")
         return cloud.dns, f"/zones/{zone}/recordsets/{identifier}", {}
     return cloud.network, f"/{_COLLECTIONS[thing.type]}/{thing.id}", {}

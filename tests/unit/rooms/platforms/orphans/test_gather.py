@@ -49,6 +49,7 @@ def test_tags_and_descriptions_say_whose_a_thing_is() -> None:
                     "id": "r",
                     "zone_id": "z",
                     "name": "www.example.org.",
+                    "type": "A",
                     "description": Owner(CLUSTER, "name").description(),
                 },
             ],
