@@ -1,6 +1,6 @@
 """How TLS of an Ingress' hosts ends, and with which certificates: pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from causeway.kube.ingresses import Ingress, IngressTLS, Secret
@@ -13,7 +13,7 @@ from causeway.rooms.routes.nginx import Translation
 TERMINATION = "route.openshift.io/termination"
 AUTHORITY = "route.openshift.io/destination-ca-certificate-secret"
 _TERMINATIONS = ("edge", "passthrough", "reencrypt")
-_TLS_TYPE = "kubernetes.io/tls"
+_TYPES = ("kubernetes.io/tls", "Opaque")  # of a certificate's Secret; ingress-nginx asks for none
 _MOST_NAMED = 3  # hosts in a note: an Event has 1,024 characters, a host up to 253
 
 SecretOf = Callable[[str], Secret | str]
@@ -118,7 +118,7 @@ class Endings:
             self._told(Refusal("CertificateNotUsed", cause))
             return "", ""
         try:
-            secret = self._secret(name, _TLS_TYPE)
+            secret = self._secret(name, _TYPES)
             certificate, key = _text(secret, "tls.crt"), _text(secret, "tls.key")
             certificates.chain_with_key(certificate, key, "")
         except (Refused, certificates.Unusable) as error:
@@ -136,14 +136,14 @@ class Endings:
         except (Refused, certificates.Unusable) as error:
             raise Refused(f"annotation {AUTHORITY}: secret {name}: {error}") from error
 
-    def _secret(self, name: str, kind: str = "") -> Secret:
+    def _secret(self, name: str, types: Collection[str] = ()) -> Secret:
         if name not in self._followed:
             raise Refused(f"is beyond the {MOST_SECRETS} that one Ingress can have: make several of it")
         found = self._secrets(name)
         if isinstance(found, str):
             raise Refused(found)
-        if kind and found.type != kind:
-            raise Refused(f"is of type {found.type}, not {kind}")
+        if types and found.type not in types:
+            raise Refused(f"is of type {found.type}, not {' or '.join(types)}")
         return found
 
 

@@ -193,7 +193,7 @@ def test_only_secrets_of_hosts_that_rules_name_are_followed(host: str, wanted: s
     ("secrets", "cause"),
     [
         ({}, "does not exist"),
-        ({"cert": secret(type="Opaque")}, "is of type Opaque"),
+        ({"cert": secret(type="kubernetes.io/dockercfg")}, "is of type kubernetes.io/dockercfg"),
         ({"cert": secret(data={"tls.crt": b"x"})}, "has no tls.key"),
         ({"cert": secret(data={"tls.crt": b"nonsense", "tls.key": b"x"})}, "cannot be read"),
     ],
@@ -312,6 +312,10 @@ def test_whatever_an_ingress_says_it_is_compiled_or_refused(
     for each in derived(ingress(annotations=said, rules=[rule(host, path(text, kind))])).parts:
         found = compiled(each)
         assert isinstance(found, Refusal) or not unfit(found)
+
+
+def test_a_secret_of_no_type_will_do_as_for_ingress_nginx() -> None:
+    assert not notes(ingress(tls=TLS), {"cert": secret(type="Opaque")})
 
 
 def test_an_ingress_has_so_many_secrets_and_is_told_of_more() -> None:
