@@ -101,7 +101,8 @@ def kept_of(platform: Platform, file: Path, live: LiveStack) -> State:
         raise Problem.of(
             f"stack {platform.name}",
             f"the platform exists, but its keys are not in {directory}",
-            "Bring it from where the platform was deployed, or run `causeway destroy` and apply again.",
+            "Use the file the platform was deployed by, or bring that directory from beside it. Only where "
+            "it is lost for good: `causeway destroy`, which takes the platform away, and apply again.",
         )
     if kept.cluster_id != live.cluster_id:
         raise Problem.of(
