@@ -81,9 +81,8 @@ class Shares(Orders[Share, Wish]):
         return await self._manila.create_share(creation.request_for(wish, self._cluster, source))
 
     def _failure(self, place: str, told: str) -> Refused:
-        full = any(word in told.lower() for word in ("no storage", "capacity", "valid host"))
         return Refused(
-            Reason.EXHAUSTED if full else Reason.FAILED,
+            _why_failed(told),
             place,
             told or "Manila could not make it and gives no reason",
             "Ask for another size, type, protocol or zone, or ask the cloud's administrator.",
@@ -118,7 +117,8 @@ class Shares(Orders[Share, Wish]):
                 return share
             if share.status == "extending_error" or (asked and share.status not in PASSING):
                 told = next(iter(await self._manila.messages_about(share.id)), "Manila gives no reason")
-                raise Refused(Reason.FAILED, place, told, "Have the cloud's administrator look at it.")
+                reason = Reason.FAILED if share.status == "extending_error" else _why_failed(told)
+                raise Refused(reason, place, told, "Have the cloud's administrator look at it.")
             if share.status not in PASSING:
                 try:
                     await self._manila.extend_share(share.id, size)
@@ -142,6 +142,11 @@ class Shares(Orders[Share, Wish]):
     def _waiting(self) -> Wait:
         until = self._until()
         return lambda share, condition: self._wait(share, condition, until)
+
+
+def _why_failed(told: str) -> Reason:
+    full = any(word in told.lower() for word in ("no storage", "capacity", "valid host"))
+    return Reason.EXHAUSTED if full else Reason.FAILED
 
 
 def _has_settled(share: Share | None) -> bool:

@@ -10,7 +10,7 @@ from causeway.cloud.nova import Attachments
 from causeway.engine.storage.capacity import gigabytes
 from causeway.engine.storage.orders import PATIENCE, Calls, Orders
 from causeway.engine.storage.steps import COMING, Step
-from causeway.rooms.volumes import creation, volume_types
+from causeway.rooms.volumes import creation, growth, volume_types
 from causeway.rooms.volumes.access import for_several, require_usable
 from causeway.rooms.volumes.attachment import (
     Attach,
@@ -103,9 +103,8 @@ class Volumes(Orders[Volume, Wish]):
         return await self._cinder.create_volume(request, await self._hints(wish.near))
 
     def _failure(self, place: str, told: str) -> Refused:
-        full = "no valid backend" in told.lower() or "could not find any available" in told.lower()
         return Refused(
-            Reason.EXHAUSTED if full else Reason.FAILED,
+            Reason.EXHAUSTED if creation.tells_of_no_room(told) else Reason.FAILED,
             place,
             told or "Cinder could not make it and gives no reason",
             "Ask for another size, type or zone, or ask the cloud's administrator for room.",
@@ -180,8 +179,8 @@ class Volumes(Orders[Volume, Wish]):
                 gigabytes(capacity, place, at_least=volume.size)
                 return volume
             if volume.status == "error_extending" or (asked and settled(volume)):
-                told = next(iter(await self._cinder.messages_about(identifier)), "Cinder gives no reason")
-                raise Refused(Reason.FAILED, place, told, "Have the cloud's administrator look at it.")
+                told = next(iter(await self._cinder.messages_about(identifier)), "")
+                raise growth.failure(volume, told)
             if settled(volume):
                 try:
                     await self._cinder.extend_volume(identifier, size)

@@ -29,6 +29,7 @@ from causeway.rooms.volumes.model import (
 )
 from causeway.rooms.volumes.volume_types import same
 
+_NO_ROOM = ("no valid backend", "could not find any available", "no storage could be allocated")
 _BASE = 30  # seconds a backup may take however small its volume is
 
 
@@ -151,6 +152,11 @@ def backup_request_for(wish: BackupWish, cluster: str, snapshot: Snapshot) -> Ba
         metadata={**wish.snapshot.metadata, **marks(cluster, wish.name)},
         availability_zone=wish.zone,
     )
+
+
+def tells_of_no_room(told: str) -> bool:
+    """Return whether Cinder's scheduler says so that it found no backend with room for a volume."""
+    return any(each in told.lower() for each in _NO_ROOM)
 
 
 def _require_of(wish: SnapshotWish, volume_id: str, place: str) -> None:

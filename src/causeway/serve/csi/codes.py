@@ -51,6 +51,28 @@ def final_without_room(place: str) -> Iterator[None]:
         raise Refused(Reason.PRECONDITION, place, error.cause, error.remedy) from error
 
 
+@contextmanager
+def to_be_lowered(place: str) -> Iterator[None]:
+    """Refuse a size there is no room for with a code after which a smaller one may be asked for.
+
+    csi-resizer takes RESOURCE_EXHAUSTED for an enlargement that may be under way, and asks for the same size
+    until it is there, whatever the claim says since. After OUT_OF_RANGE it follows the claim.
+    """
+    try:
+        yield
+    except errors.Quota as error:
+        raise _too_large(place, error.cause, error.remedy) from error
+    except Refused as refused:
+        if refused.reason is not Reason.EXHAUSTED:
+            raise
+        raise _too_large(place, refused.findings[0].cause, refused.findings[0].remedy) from refused
+
+
+def _too_large(place: str, cause: str, remedy: str) -> Refused:
+    remedy = f"{remedy} Or lower storage of the claim, to more than it has."
+    return Refused(Reason.OUT_OF_RANGE, place, cause.rstrip("."), remedy)
+
+
 def status(error: Problem | errors.CloudError) -> tuple[grpc.StatusCode, str]:
     """Return the code and the message, which names place, cause and remedy. Pure."""
     if isinstance(error, errors.CloudError):

@@ -18,6 +18,7 @@ from causeway.rooms.volumes.model import GIB
 from causeway.rooms.volumes.snapshots import Snapshots
 from causeway.serve.csi import controller_service, convert, requests
 from causeway.serve.csi.claims import Claims
+from causeway.serve.csi.codes import to_be_lowered
 from causeway.serve.csi.controller_service import Can, ControllerService
 from causeway.serve.csi.paging import pages
 from causeway.serve.csi.requests import required
@@ -179,7 +180,8 @@ class Controller(SnapshotCalls, ControllerService):
         """Have the volume at least that large."""
         place = f"volume {request.volume_id}"
         required(place, volume_id=request.volume_id, capacity_range=request.HasField("capacity_range"))
-        it = await self._volumes.expand(request.volume_id, requests.capacity(request.capacity_range))
+        with to_be_lowered(place):
+            it = await self._volumes.expand(request.volume_id, requests.capacity(request.capacity_range))
         block = request.volume_capability.WhichOneof("access_type") == "block"
         return csi.ControllerExpandVolumeResponse(
             capacity_bytes=it.size * GIB, node_expansion_required=not block

@@ -4,7 +4,7 @@ import pytest
 from causeway.cloud import errors
 from causeway.kit.errors import Problem
 from causeway.rooms.volumes.model import Reason, Refused
-from causeway.serve.csi.codes import status
+from causeway.serve.csi.codes import status, to_be_lowered
 
 ASKED_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.DEADLINE_EXCEEDED}
 
@@ -36,6 +36,29 @@ def test_the_clouds_errors_keep_request_and_remedy() -> None:
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "req-1" in message
     assert errors.Quota.remedy in message
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        errors.Quota("block-storage", "no more", status=413),
+        Refused(Reason.EXHAUSTED, "volume a", "no more", "Ask for room."),
+    ],
+)
+def test_a_size_without_room_may_be_lowered(found: Exception) -> None:
+    """As csi-resizer does after OUT_OF_RANGE, and not after RESOURCE_EXHAUSTED."""
+    with pytest.raises(Refused) as refused, to_be_lowered("volume a"):
+        raise found
+    code, message = status(refused.value)
+    assert code is grpc.StatusCode.OUT_OF_RANGE
+    assert message.startswith("volume a: no more. Ask ")
+    assert "lower storage of the claim" in message
+
+
+def test_another_refusal_to_enlarge_stays_what_it_is() -> None:
+    with pytest.raises(Refused) as refused, to_be_lowered("volume a"):
+        raise Refused(Reason.FAILED, "volume a", "it is blue", "Paint it.")
+    assert refused.value.reason is Reason.FAILED
 
 
 def test_problems_of_the_machine_are_internal() -> None:

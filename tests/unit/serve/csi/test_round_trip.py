@@ -303,6 +303,20 @@ async def test_what_can_be_confirmed(call: Client) -> None:
     assert "two nodes mount it" in unable.message
 
 
+async def test_an_enlargement_beyond_the_quota_may_be_taken_back(
+    call: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: Any) -> None:
+        raise errors.Quota("block-storage", "VolumeSizeExceedsAvailableQuota", status=413)
+
+    monkeypatch.setattr(ModelCinder, "extend_volume", full)
+    made = (await call("CreateVolume", **asked())).volume
+    size = csi.CapacityRange(required_bytes=20000 * GIB)
+    told = await call.refused("ControllerExpandVolume", volume_id=made.volume_id, capacity_range=size)
+    assert told[0] is Code.OUT_OF_RANGE
+    assert "lower storage of the claim" in told[1]
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "code"),
     [

@@ -11,7 +11,7 @@ from causeway.engine.storage.model import GIB
 from causeway.rooms.shares.apply import Shares
 from causeway.rooms.shares.snapshots import ShareSnapshots
 from causeway.serve.csi import controller_service, requests
-from causeway.serve.csi.codes import final_without_room
+from causeway.serve.csi.codes import final_without_room, to_be_lowered
 from causeway.serve.csi.controller_service import Can, ControllerService
 from causeway.serve.csi.requests import required
 from causeway.serve.csi.settings import Common, ControllerSettings
@@ -134,7 +134,8 @@ class Controller(ControllerService):
         """Have the share at least that large; nodes have nothing to do for it."""
         place = f"share {request.volume_id}"
         required(place, volume_id=request.volume_id, capacity_range=request.HasField("capacity_range"))
-        it = await self._shares.expand(request.volume_id, requests.capacity(request.capacity_range))
+        with to_be_lowered(place):
+            it = await self._shares.expand(request.volume_id, requests.capacity(request.capacity_range))
         return csi.ControllerExpandVolumeResponse(capacity_bytes=it.size * GIB)
 
     async def create_snapshot(self, request: csi.CreateSnapshotRequest) -> csi.CreateSnapshotResponse:
