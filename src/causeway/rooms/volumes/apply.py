@@ -223,7 +223,7 @@ class Volumes(Orders[Volume, Wish]):
         until = self._until()
         asked = False
         volume = await self._there(identifier)
-        require_usable([capability], place, multiattach=volume.multiattach)
+        require_usable([capability], place, multiattach=volume.multiattach, there=True)
         while True:
             try:
                 step = to_attach(volume, server, capability)

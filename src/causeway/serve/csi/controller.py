@@ -10,7 +10,7 @@ from causeway.cloud.nova import Attachments
 from causeway.cloud.session import Cloud
 from causeway.kube.access import discover
 from causeway.kube.client import Client
-from causeway.rooms.volumes.access import why_not
+from causeway.rooms.volumes.access import hindrance
 from causeway.rooms.volumes.apply import Volumes
 from causeway.rooms.volumes.backups import Backups
 from causeway.rooms.volumes.health import in_cloud
@@ -124,7 +124,7 @@ class Controller(SnapshotCalls, ControllerService):
         required(place, volume_id=request.volume_id, volume_capabilities=request.volume_capabilities)
         it = await self._cinder.get_volume(request.volume_id)
         ways = [requests.capability(each) for each in request.volume_capabilities]
-        causes = [cause for each in ways if (cause := why_not(each, multiattach=it.multiattach))]
+        causes = [found.cause for each in ways if (found := hindrance(each, multiattach=it.multiattach))]
         if causes:
             return csi.ValidateVolumeCapabilitiesResponse(message="; ".join(causes))
         return csi.ValidateVolumeCapabilitiesResponse(

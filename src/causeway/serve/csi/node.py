@@ -7,8 +7,7 @@ from pathlib import Path
 import structlog
 
 from causeway.host.instance import Instance
-from causeway.rooms.volumes.access import why_not
-from causeway.rooms.volumes.model import Reason, Refused
+from causeway.rooms.volumes.access import require_usable
 from causeway.rooms.volumes.node import NodeVolumes
 from causeway.serve.csi import convert, requests, server
 from causeway.serve.csi.node_service import Can, NodeService, serve
@@ -57,8 +56,7 @@ class Node(NodeService):
             volume_capability=request.HasField("volume_capability"),
         )
         capability = requests.capability(request.volume_capability)
-        if cause := why_not(capability, multiattach=True):
-            raise Refused(Reason.INVALID, f"volume {request.volume_id}", cause, "Ask for another way.")
+        require_usable([capability], f"volume {request.volume_id}", multiattach=True, there=True)
         await asyncio.to_thread(
             self._volumes.stage,
             request.volume_id,

@@ -1,6 +1,6 @@
 import pytest
 
-from causeway.rooms.volumes.access import for_several, require_usable, why_not
+from causeway.rooms.volumes.access import for_several, hindrance, refusal, require_usable
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
 
 
@@ -18,12 +18,41 @@ from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
     ],
 )
 def test_what_may_be_used_how(mode: Mode, block: bool, multiattach: bool, possible: bool) -> None:
-    assert (why_not(Capability(mode, block), multiattach=multiattach) == "") is possible
+    assert (hindrance(Capability(mode, block), multiattach=multiattach) is None) is possible
 
 
 def test_only_known_file_systems() -> None:
-    assert why_not(Capability(Mode.ONE_NODE, filesystem="xfs"), multiattach=False) == ""
-    assert "btrfs" in why_not(Capability(Mode.ONE_NODE, filesystem="btrfs"), multiattach=False)
+    assert hindrance(Capability(Mode.ONE_NODE, filesystem="xfs"), multiattach=False) is None
+    found = hindrance(Capability(Mode.ONE_NODE, filesystem="btrfs"), multiattach=False)
+    assert found
+    assert "btrfs" in found.cause
+
+
+FILES = Capability(Mode.MANY_WRITERS)
+BLOCKS = Capability(Mode.MANY_WRITERS, block=True)
+BTRFS = Capability(Mode.ONE_NODE, filesystem="btrfs")
+PATCH = """kubectl patch pv PV --type=merge -p '{"spec": {"accessModes": ["ReadWriteOnce"]}}'"""
+
+
+@pytest.mark.parametrize(
+    ("capability", "there", "told", "not_told"),
+    [
+        (BTRFS, False, ["csi.storage.k8s.io/fstype", "ext4, ext3, xfs"], ["ReadWriteOnce", "multiattach"]),
+        (BTRFS, True, ["fsType", "ext4, ext3, xfs", "Copy"], ["ReadWriteOnce", "multiattach"]),
+        (FILES, False, ["ReadWriteOnce", "docs/how-to/shares.md", "volumeMode Block and"], ["fstype"]),
+        (FILES, True, [PATCH, "docs/how-to/shares.md"], ["multiattach", "fstype"]),
+        (BLOCKS, False, ["multiattach='<is> True'", "ReadWriteOnce"], ["volumeMode", "shares.md"]),
+        (BLOCKS, True, ["multiattach='<is> True'", PATCH], ["volumeMode", "shares.md"]),
+    ],
+)
+def test_each_cause_has_its_own_remedy(
+    capability: Capability, there: bool, told: list[str], not_told: list[str]
+) -> None:
+    refused = refusal([capability], "v", multiattach=False, there=there)
+    assert refused
+    remedy = refused.findings[0].remedy
+    assert [each for each in told if each not in remedy] == []
+    assert [each for each in not_told if each in remedy] == []
 
 
 def test_one_impossible_way_of_several_is_refused() -> None:
