@@ -209,7 +209,7 @@ class Orders(ABC, Generic[Thing, Wished]):
         except NotYet as error:
             cause = f"it is not finished after {self._patience:g} s"
             if error.trouble:
-                cause += f"; {error.trouble}"
+                cause += f"; {error.trouble.service}: {error.trouble.cause}"
             remedy = f"It is gone on with by itself; look at the {self.kind}'s status if it lasts."
             raise Refused(Reason.DEADLINE, f"{self.kind} {identifier}", cause, remedy) from error
 

@@ -38,6 +38,9 @@ _BY_ERROR = (
 )
 
 
+_BY_LOG = "The driver's log has the request id, to look for in the logs of the service."
+
+
 @contextmanager
 def final_without_room(place: str) -> Iterator[None]:
     """Refuse what a quota leaves no room for with a code that is final: nothing of it is to be under way.
@@ -74,8 +77,22 @@ def _too_large(place: str, cause: str, remedy: str) -> Refused:
 
 
 def status(error: Problem | errors.CloudError) -> tuple[grpc.StatusCode, str]:
-    """Return the code and the message, which names place, cause and remedy. Pure."""
+    """Return the code and the message, which names place, cause and remedy. Pure.
+
+    The request id of the cloud is left to the log: Kubernetes counts Events of the same words as one.
+    """
     if isinstance(error, errors.CloudError):
         code = next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Code.UNAVAILABLE)
-        return code, f"{error}. {error.remedy}"
+        generic = type(error).remedy == errors.CloudError.remedy
+        remedy = _BY_LOG if generic else error.remedy
+        return code, f"{error.service}: {error.cause.rstrip('.')}. {remedy}"
     return _BY_REASON[error.reason] if isinstance(error, Refused) else Code.INTERNAL, str(error)
+
+
+def request_id(error: BaseException | None) -> str | None:
+    """Return the cloud's request id of an error, or of what it came of; None when there is none. Pure."""
+    while error is not None:
+        if isinstance(error, errors.CloudError) and error.request_id:
+            return error.request_id
+        error = error.__cause__
+    return None

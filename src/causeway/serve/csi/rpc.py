@@ -10,7 +10,7 @@ from google.protobuf import message_factory
 
 from causeway.cloud.errors import CloudError
 from causeway.kit.errors import Problem
-from causeway.serve.csi.codes import status
+from causeway.serve.csi.codes import request_id, status
 from causeway.serve.csi.spec import csi_pb2
 
 log = structlog.get_logger()
@@ -42,7 +42,7 @@ def _guarded(name: str, call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any,
             return await call(request)
         except (Problem, CloudError) as error:
             code, message = status(error)
-            log.info("refused", call=name, code=code.name, cause=message)
+            log.info("refused", call=name, code=code.name, cause=message, request_id=request_id(error))
         except OSError as error:
             code, message = grpc.StatusCode.INTERNAL, f"{name}: {error}. Look at the path on the node."
             log.warning("failed", call=name, cause=str(error))

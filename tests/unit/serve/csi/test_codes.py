@@ -4,7 +4,7 @@ import pytest
 from causeway.cloud import errors
 from causeway.kit.errors import Problem
 from causeway.rooms.volumes.model import Reason, Refused
-from causeway.serve.csi.codes import status, to_be_lowered
+from causeway.serve.csi.codes import request_id, status, to_be_lowered
 
 ASKED_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.DEADLINE_EXCEEDED}
 
@@ -31,11 +31,21 @@ def test_every_reason_has_a_code_and_the_message_names_place_cause_and_remedy(re
     assert (code in ASKED_AGAIN) is (reason in (Reason.PENDING, Reason.DEADLINE))
 
 
-def test_the_clouds_errors_keep_request_and_remedy() -> None:
-    code, message = status(errors.Quota("block-storage", "no more", status=413, request_id="req-1"))
+def test_the_clouds_errors_keep_cause_and_remedy_and_leave_the_request_to_the_log() -> None:
+    """Each retry has a request of its own, and would be an Event of its own."""
+    error = errors.Quota("block-storage", "no more.", status=413, request_id="req-1")
+    code, message = status(error)
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "req-1" in message
-    assert errors.Quota.remedy in message
+    assert message == f"block-storage: no more. {errors.Quota.remedy}"
+    assert request_id(error) == "req-1"
+    assert "driver's log" in status(errors.ServerError("block-storage", "broken", request_id="req-1"))[1]
+
+
+def test_the_request_is_known_of_what_a_refusal_came_of() -> None:
+    with pytest.raises(Refused) as refused, to_be_lowered("volume a"):
+        raise errors.Quota("block-storage", "no more", status=413, request_id="req-1")
+    assert request_id(refused.value) == "req-1"
+    assert request_id(Problem.of("mount", "it broke", "Mend it.")) is None
 
 
 @pytest.mark.parametrize(
