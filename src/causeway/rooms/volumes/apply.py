@@ -82,7 +82,7 @@ class Volumes(Orders[Volume, Wish]):
         require_usable(wish.capabilities, place, multiattach=True)
         gigabytes(wish.capacity, place)
         if is_id(wish.volume_type):  # Cinder takes it, and shows the name
-            name = await self._type_named(wish.volume_type, place)
+            name = await self._type_named(wish.volume_type, place, volume_types.OF_A_CLASS)
             wish = msgspec.structs.replace(wish, volume_type=name)
         volume = await super()._create(wish)
         if is_restored(volume):
@@ -100,7 +100,17 @@ class Volumes(Orders[Volume, Wish]):
 
     async def _order(self, wish: Wish) -> Volume:
         request = await self._request_for(wish)
-        return await self._cinder.create_volume(request, await self._hints(wish.near))
+        hints = await self._hints(wish.near)
+        try:
+            return await self._cinder.create_volume(request, hints)
+        except errors.NotFound:
+            if wish.volume_type:  # which is looked at only now: nearly always it is there
+                await self._type_named(wish.volume_type, f"volume {wish.name}", volume_types.OF_A_CLASS)
+            raise
+        except errors.BadRequest as error:
+            if refused := creation.zone_refusal(wish, error.cause):
+                raise refused from error
+            raise
 
     def _failure(self, place: str, told: str) -> Refused:
         return Refused(
@@ -193,7 +203,8 @@ class Volumes(Orders[Volume, Wish]):
     async def _modify(self, identifier: str, wanted: str) -> None:
         place = f"volume {identifier}"
         volume = await self._there(identifier)
-        name = await self._type_named(wanted, place) if wanted else volume.volume_type
+        of = volume_types.OF_ATTRIBUTES
+        name = await self._type_named(wanted, place, of) if wanted else volume.volume_type
         until = self._until()
         asked = False
         while not settled(volume) or volume.volume_type != name:
@@ -210,12 +221,11 @@ class Volumes(Orders[Volume, Wish]):
                 asked = True
             volume = await self._settled(identifier, until)
 
-    async def _type_named(self, wanted: str, place: str) -> str:
+    async def _type_named(self, wanted: str, place: str, of: str) -> str:
         listed = await self._cinder.list_types()
         found = volume_types.meant(wanted, listed)
         if found is None:
-            remedy = f"Name one of {', '.join(each.name for each in listed)}."
-            raise Refused(Reason.INVALID, place, f"the project has no volume type {wanted}", remedy)
+            raise volume_types.unknown(wanted, listed, place, of)
         return found.name
 
     async def _publish(self, identifier: str, server: str, capability: Capability) -> str:

@@ -154,6 +154,20 @@ def backup_request_for(wish: BackupWish, cluster: str, snapshot: Snapshot) -> Ba
     )
 
 
+def zone_refusal(wish: Wish, told: str) -> Refused | None:
+    """Return the refusal for a zone Cinder says it does not have, None when it ``told`` of something else."""
+    if "availability zone" not in told.lower():
+        return None
+    remedy = (
+        "Correct parameter availability of its StorageClass (openstack availability zone list --volume). "
+        "Parameters of a class cannot be changed: delete the class and make it anew."
+        if wish.zone
+        else "It is the zone of the pod's node. Where Cinder's zones are not those of servers, set "
+        "CAUSEWAY_CSI_ZONES=apart."
+    )
+    return Refused(Reason.INVALID, f"volume {wish.name}", told.rstrip("."), remedy)
+
+
 def tells_of_no_room(told: str) -> bool:
     """Return whether Cinder's scheduler says so that it found no backend with room for a volume."""
     return any(each in told.lower() for each in _NO_ROOM)

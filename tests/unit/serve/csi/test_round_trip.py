@@ -328,7 +328,7 @@ async def test_an_enlargement_beyond_the_quota_may_be_taken_back(
         ),
         ("CreateVolume", asked(volume_capabilities=[mount(kind="btrfs")]), Code.INVALID_ARGUMENT),
         ("CreateVolume", asked(parameters={"appendVolumeMetadata": "no"}), Code.INVALID_ARGUMENT),
-        ("CreateVolume", asked(parameters={"type": "unknown"}), Code.NOT_FOUND),
+        ("CreateVolume", asked(parameters={"type": "unknown"}), Code.INVALID_ARGUMENT),
         ("CreateVolume", asked(capacity_range=csi.CapacityRange(limit_bytes=5)), Code.OUT_OF_RANGE),
         ("CreateSnapshot", {"name": "a", "source_volume_id": OTHER}, Code.NOT_FOUND),
         (
