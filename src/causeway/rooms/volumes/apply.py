@@ -192,11 +192,11 @@ class Volumes(Orders[Volume, Wish]):
                 told = next(iter(await self._cinder.messages_about(identifier)), "")
                 raise growth.failure(volume, told)
             if settled(volume):
+                growth.require_ready(volume)
                 try:
                     await self._cinder.extend_volume(identifier, size)
                 except errors.BadRequest as error:
-                    remedy = "If its backend cannot enlarge a volume in use, stop the pod and try again."
-                    raise Refused(Reason.PRECONDITION, place, error.cause, remedy) from error
+                    raise growth.not_taken(volume, error.cause) from error
                 asked = True
             volume = await self._settled(identifier, until)
 

@@ -134,9 +134,11 @@ class Backups(Orders[Backup, BackupWish]):
     def _failure(self, place: str, told: str) -> Refused:
         cause = told or "Cinder could not make it and gives no reason"
         remedy = (
-            "Have the cloud's administrator look at cinder-backup, and reset what is left in a status: "
-            "openstack volume snapshot set --state available ID. Then delete the VolumeSnapshot, with which "
-            "the backup goes."
+            "Have the cloud's administrator look at cinder-backup, and reset what is left in a wrong status, "
+            "for which it takes an administrator: openstack volume snapshot set --state available ID; of the "
+            "volume, which may have lost its own, openstack volume set --state available ID (in-use, if a "
+            "server has it). Then delete the VolumeSnapshot, with which the backup goes unless its class "
+            "says deletionPolicy: Retain."
         )
         return Refused(Reason.FAILED, place, cause, remedy)
 

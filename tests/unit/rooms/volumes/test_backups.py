@@ -168,7 +168,8 @@ def test_a_snapshot_cinder_does_not_let_go_of_is_told_and_goes_when_it_is_reset(
         await asyncio.sleep(5)
         (left,) = world.snapshots.values()
         assert (await driver.backups.create(backup_wish(identifier))).id == begun.id
-        told = rf"Service not found.*{left.id}.*left in status backing-up.*--state available"
+        told = rf"Service not found.*{left.id}.*left in status backing-up.*administrator"
+        told += r".*snapshot set --state available.*openstack volume set --state available.*in-use.*Retain"
         with pytest.raises(Refused, match=told):
             await driver.backups.create(backup_wish(identifier))
         (ill,) = in_cloud(world.volumes[identifier])
