@@ -3,10 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from causeway.host.command import CommandFailed
 from causeway.host.mounts import MountPoint, at
+from causeway.kit.errors import Problem
 from causeway.rooms.volumes.access import FILE_SYSTEMS
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
 
+MAKING = (
+    "If mkfs-options are wrong, correct them in the StorageClass: delete the class, and the claim, and make "
+    "both anew."
+)
+MOUNTING = (
+    "If mountOptions are wrong, correct them in the PersistentVolume, and in its StorageClass, which has to "
+    "be made anew."
+)
 _KUBELETS = "/plugins/kubernetes.io/csi/"
 """Part of each path at which the kubelet has a driver stage a file system, or publish a block device."""
 
@@ -70,6 +80,15 @@ def staging(capability: Capability, found: str, flags: Iterable[str], place: str
     if capability.mode is Mode.MANY_READERS:
         options.append("norecovery")  # reading the journal would write
     return Staging(wanted, not found, tuple(options))
+
+
+def blamed(failed: CommandFailed, options: Sequence[str], remedy: str) -> Problem:
+    """Return what a command's failure is, with what to do if somebody's ``options`` are the reason."""
+    if not options:
+        return failed
+    ended = failed.findings[0]
+    said = " ".join(ended.remedy.split())
+    return Problem.of(ended.place, f"{ended.cause}: {said.rstrip('.')}", remedy)
 
 
 def others(

@@ -11,6 +11,7 @@ import structlog
 
 from causeway.engine.storage.node import NodeStorage, Usage, filesystem_usage, make_target
 from causeway.host import disks, mounts, places
+from causeway.host.command import CommandFailed
 from causeway.rooms.volumes import health, mounting
 from causeway.rooms.volumes.health import Ill
 from causeway.rooms.volumes.model import Capability, Reason, Refused
@@ -46,7 +47,7 @@ class NodeVolumes(NodeStorage):
     ) -> None:
         """Mount a volume's file system at ``path``, made if the disk is empty; only find a block device.
 
-        ``flags`` are options of mount, ``making`` options of mkfs. Raises ``Refused``, ``CommandFailed``.
+        ``flags`` are options of mount, ``making`` options of mkfs. Raises ``Problem``.
         """
         with self._alone(volume_id):
             device = self._device(volume_id)
@@ -56,12 +57,18 @@ class NodeVolumes(NodeStorage):
             if not mounting.is_staged(mounts.table(), disks.number(device), str(path), place):
                 how = mounting.staging(capability, disks.holds(device), flags, place)
                 if how.make:
-                    disks.make(device, how.filesystem, making)
+                    try:
+                        disks.make(device, how.filesystem, making)
+                    except CommandFailed as failed:
+                        raise mounting.blamed(failed, making, mounting.MAKING) from failed
                     log.info("file system made", volume=volume_id, filesystem=how.filesystem)
                 elif not how.read_only:
                     disks.repair(device, how.filesystem)
                 path.mkdir(mode=0o750, parents=True, exist_ok=True)
-                mounts.mount(device, path, how.filesystem, how.options)
+                try:
+                    mounts.mount(device, path, how.filesystem, how.options)
+                except CommandFailed as failed:
+                    raise mounting.blamed(failed, flags, mounting.MOUNTING) from failed
             if not capability.reads_only:
                 self._fill(device, path, only="xfs")
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import structlog
 
 from causeway.host.instance import Instance
+from causeway.rooms.volumes import mounting
 from causeway.rooms.volumes.access import require_usable
+from causeway.rooms.volumes.model import Reason, Refused
 from causeway.rooms.volumes.node import NodeVolumes
 from causeway.serve.csi import convert, requests, server
 from causeway.serve.csi.node_service import Can, NodeService, serve
@@ -63,7 +65,7 @@ class Node(NodeService):
             Path(request.staging_target_path),
             capability,
             list(request.volume_capability.mount.mount_flags),
-            shlex.split(request.volume_context.get(convert.MAKING, "")),
+            _words(request.volume_context.get(convert.MAKING, ""), f"volume {request.volume_id}"),
         )
         return csi.NodeStageVolumeResponse()
 
@@ -108,3 +110,12 @@ class Node(NodeService):
             request.capacity_range.required_bytes,
         )
         return csi.NodeExpandVolumeResponse(capacity_bytes=size)
+
+
+def _words(options: str, place: str) -> list[str]:
+    """Return options of mkfs as the words they are, quoted as a shell has it; raises ``Refused``."""
+    try:
+        return shlex.split(options)
+    except ValueError as error:
+        cause = f"{convert.MAKING} {options!r} cannot be read: {error}"
+        raise Refused(Reason.INVALID, place, cause, mounting.MAKING) from error

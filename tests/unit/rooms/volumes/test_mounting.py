@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.rooms.volumes.examples import ONE
 
+from causeway.host.command import CommandFailed
 from causeway.host.mounts import MountPoint, at
 from causeway.rooms.volumes.access import FILE_SYSTEMS
 from causeway.rooms.volumes.model import Capability, Mode, Reason, Refused
-from causeway.rooms.volumes.mounting import claimed, is_staged, others, staging
+from causeway.rooms.volumes.mounting import MAKING, MOUNTING, blamed, claimed, is_staged, others, staging
 
 DISK, ANOTHER = os.makedev(254, 16), os.makedev(254, 32)
 STAGED = "/var/lib/kubelet/plugins/staged"
@@ -96,3 +97,22 @@ def test_what_the_kubelet_asked_for_is_a_claims_and_nothing_else() -> None:
     ]
     blocks = {f"{csi}/volumeDevices/publish/pvc-1/pod": device, "/srv/device": containers}
     assert claimed(table, blocks) == {files, device}
+
+
+FAILED = CommandFailed(
+    ["mkfs.ext4", "-Z", "nonsense", "/dev/vdb"], 1, "mkfs.ext4: invalid option -- 'Z'\nUsage\n"
+)
+
+
+@pytest.mark.parametrize(("remedy", "place"), [(MAKING, "mkfs-options"), (MOUNTING, "mountOptions")])
+def test_who_gave_options_is_told_where_to_correct_them(remedy: str, place: str) -> None:
+    told = str(blamed(FAILED, ["-Z", "nonsense"], remedy))
+    assert told.startswith(
+        "mkfs.ext4 -Z nonsense /dev/vdb: ended with status 1: mkfs.ext4: invalid option -- 'Z'"
+    )
+    assert told.endswith(remedy)
+    assert place in told
+
+
+def test_a_failure_without_options_is_nobodys_options() -> None:
+    assert blamed(FAILED, [], MAKING) is FAILED

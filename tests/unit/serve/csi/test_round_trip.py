@@ -364,6 +364,16 @@ async def test_an_enlargement_beyond_the_quota_may_be_taken_back(
             {"volume_id": OTHER, "staging_target_path": "/nowhere", "volume_capability": mount()},
             Code.NOT_FOUND,
         ),
+        (
+            "NodeStageVolume",
+            {
+                "volume_id": OTHER,
+                "staging_target_path": "/nowhere",
+                "volume_capability": mount(),
+                "volume_context": {"mkfs-options": "-L 'a"},
+            },
+            Code.INVALID_ARGUMENT,
+        ),
     ],
 )
 async def test_what_is_wrong_has_its_code(call: Client, name: str, fields: dict[str, Any], code: Any) -> None:
