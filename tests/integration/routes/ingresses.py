@@ -4,11 +4,10 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from tests.integration.routes.front_door import until
 from tests.integration.routes.stage import Application, Site
 
 from causeway.kube.ingresses import INGRESSES
-from causeway.kube.resource import EVENTS, ROLE_BINDINGS, ROLES
+from causeway.kube.resource import ROLE_BINDINGS, ROLES
 
 
 def path(text: str, service: str, kind: str = "Prefix", port: int | str = 80) -> dict[str, Any]:
@@ -92,16 +91,7 @@ class Ingresses:
 
     async def told(self, name: str, reason: str) -> str:
         """Wait until an Event about an Ingress has this reason; return what it says."""
-        found: list[str] = []
-
-        async def says() -> bool:
-            events = (await self.site.admin.list(EVENTS, self.namespace)).items
-            about = [each for each in events if each["regarding"].get("name") == name]
-            found[:] = [each["note"] for each in about if each["reason"] == reason]
-            return bool(found)
-
-        await until(says, f"{self.namespace}/{name} is told {reason}")
-        return found[0]
+        return await self.site.event(self.namespace, name, reason)
 
     async def addresses(self, name: str) -> list[dict[str, Any]]:
         whole = await self.site.admin.get(INGRESSES, name, self.namespace)

@@ -21,7 +21,7 @@ from tests.ports import free_port
 from causeway.host.haproxy import Haproxy
 from causeway.kube.client import Client
 from causeway.kube.errors import AlreadyExists
-from causeway.kube.resource import ENDPOINT_SLICES, NAMESPACES
+from causeway.kube.resource import ENDPOINT_SLICES, EVENTS, NAMESPACES
 from causeway.kube.routes import ROUTES
 
 NAME = "test"
@@ -251,6 +251,19 @@ class Site:
 
         await until(says, f"{namespace}/{name} is {status} {reason}")
         return found
+
+    async def event(self, namespace: str, name: str, reason: str) -> str:
+        """Wait until an Event about an object has this reason; return what it says."""
+        found: list[str] = []
+
+        async def says() -> bool:
+            events = (await self.admin.list(EVENTS, namespace)).items
+            about = [each for each in events if each["regarding"].get("name") == name]
+            found[:] = [each["note"] for each in about if each["reason"] == reason]
+            return bool(found)
+
+        await until(says, f"{namespace}/{name} is told {reason}")
+        return found[0]
 
     def pem(self, file: str) -> str:
         return Path(self.authority.path(file)).read_text()

@@ -130,6 +130,19 @@ async def test_of_two_namespaces_the_older_has_the_host(site: Site, application:
     await site.told("t-second", "shop", "True")
 
 
+async def test_what_a_route_lacks_is_told(site: Site) -> None:
+    await site.namespace("t-lacking")
+    await site.route("t-lacking", "shop", to={"kind": "Service", "name": "shoop"})
+    name = "s" * 60  # with its namespace longer than a label can be
+    await site.route("t-lacking", name)
+    entry = await site.told("t-lacking", name, "False", "InvalidHost")
+    assert f"{name}-t-lacking has 70 characters, 63 are possible" in entry["conditions"][0]["message"]
+    assert "give spec.host" in await site.event("t-lacking", name, "InvalidHost")
+    assert not (await site.admin.get(ROUTES, name, "t-lacking"))["spec"].get("host")
+    assert "service shoop does not exist" in await site.event("t-lacking", "shop", "ServiceNotFound")
+    await site.told("t-lacking", "shop", "True")
+
+
 async def test_a_wildcard_answers_for_one_label(site: Site, application: StartApplication) -> None:
     await site.namespace("t-wild")
     for name in ("wild", "exact"):
