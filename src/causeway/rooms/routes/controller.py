@@ -142,6 +142,7 @@ class Room:
 
     def _forget(self, key: str) -> None:
         self._external.forget(key)
+        self._lasting.forget(key)
         self.router.remove(key)
 
     def _route_changed(self, change: Change[Route]) -> None:
@@ -185,8 +186,6 @@ class Room:
         """Write what came of a route into its status, and tell by Events what it lacks."""
         route, outcome = self._routes.store.get(key), self.router.outcome(key)
         if route is None or outcome is False or route.metadata.deletion_timestamp is not None:
-            if route is None:
-                self._lasting.due(key, (), 0)
             return DONE
         refusal = outcome if isinstance(outcome, Refusal) else None
         again = await self._tell_lacking(route, served=refusal is None)

@@ -34,7 +34,7 @@ def secrets_of(ingress: Ingress) -> frozenset[str]:
 def unnamed(ingress: Ingress) -> Iterator[Refusal]:
     """Yield what its user is to know of hosts that only ``spec.tls`` names, which may be misspelt."""
     needed = {wanted for rule in ingress.spec.rules for wanted in _wanted(rule.host)}
-    hosts = [host for host in _by_host(ingress.spec.tls) if host not in needed]
+    hosts = [host for host in _by_host(ingress.spec.tls) if host and host not in needed]
     if not hosts:
         return
     named, it = ", ".join(hosts[:_MOST_NAMED]), "it" if len(hosts) == 1 else "them"
@@ -117,6 +117,13 @@ class Endings:
             cause = f"secret {name}: a certificate is shown only for hosts that rules name"
             self._told(Refusal("CertificateNotUsed", cause))
             return "", ""
+        if name not in self._followed:  # one note for all of them
+            cause = (
+                f"secrets beyond the first {MOST_SECRETS} of one Ingress are not followed: their hosts are "
+            )
+            cause += "served with the router's own certificate: make several Ingresses of it"
+            self._told(Refusal("CertificateUnusable", cause))
+            return "", ""
         try:
             secret = self._secret(name, _TYPES)
             certificate, key = _text(secret, "tls.crt"), _text(secret, "tls.key")
@@ -137,8 +144,6 @@ class Endings:
             raise Refused(f"annotation {AUTHORITY}: secret {name}: {error}") from error
 
     def _secret(self, name: str, types: Collection[str] = ()) -> Secret:
-        if name not in self._followed:
-            raise Refused(f"is beyond the {MOST_SECRETS} that one Ingress can have: make several of it")
         found = self._secrets(name)
         if isinstance(found, str):
             raise Refused(found)

@@ -15,6 +15,11 @@ class Lasting:
         self._since: dict[str, dict[Refusal, float]] = {}
         self._told: dict[str, frozenset[Refusal]] = {}
 
+    def forget(self, key: str) -> None:
+        """Forget an object: another of its name is told anew."""
+        self._since.pop(key, None)
+        self._told.pop(key, None)
+
     def due(self, key: str, notes: Iterable[Refusal], now: float) -> tuple[list[Refusal], float]:
         """Return what of ``notes`` is to be told, and in how many seconds to ask again, 0 for not at all.
 

@@ -14,6 +14,17 @@ log = structlog.get_logger()
 _DAYS = 730
 
 
+def require_pair(path: Path) -> None:
+    """Raise an error unless a file has a certificate and its key; HAProxy may refuse it for other reasons.
+
+    Raises ``OSError``, ``ValueError`` or ``UnsupportedAlgorithm``.
+    """
+    text = path.read_bytes()
+    key = serialization.load_pem_private_key(text, None)
+    if key.public_key() != x509.load_pem_x509_certificates(text)[0].public_key():
+        raise ValueError("its key is not that of its first certificate")
+
+
 def provide_certificate(path: Path, suffix: str) -> None:
     """Make a self-signed certificate for all hosts below ``suffix`` at ``path``, unless there is a file."""
     if path.exists():

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from causeway.kit.errors import Exit, Problem
 from causeway.rooms.routes.admission import Rules
-from causeway.rooms.routes.certificates import Unusable, authorities, chain_with_key
+from causeway.rooms.routes.certificates import Unusable, authorities
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.config import Front
 from causeway.rooms.routes.controller import Selection
 from causeway.rooms.routes.statuses import Identity
+from causeway.serve.router.default import require_pair
 from causeway.serve.router.variables import PREFIX, settings_in, unknown
 
 _PORTS = re.compile(r".*:([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
@@ -143,8 +146,8 @@ class _Reader:
         if not path:
             return otherwise
         try:
-            chain_with_key(Path(path).read_text(), "", "")
-        except (OSError, UnicodeDecodeError, Unusable) as error:
+            require_pair(Path(path))
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
             raise _wrong(
                 name, f"{path} cannot be used: {error}", "Name a file of a PEM certificate with its key."
             ) from None

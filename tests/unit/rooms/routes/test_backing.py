@@ -92,6 +92,9 @@ def test_what_lasts_is_told_once_until_it_is_over() -> None:
     assert told.due("x", [], 1001) == ([], 0)
     assert told.due("x", [one], 1002) == ([], LASTING)
     assert told.due("y", [one], 1002) == ([], LASTING)
+    assert told.due("y", [one], 1002 + LASTING) == ([one], 0)
+    told.forget("y")
+    assert told.due("y", [one], 1003 + LASTING) == ([], LASTING)
 
 
 class Api:

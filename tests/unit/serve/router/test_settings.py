@@ -62,7 +62,10 @@ def test_a_certificate_that_is_given_is_there_with_its_key(tmp_path: Path) -> No
     file.write_text(chain + key)
     given = {"CAUSEWAY_ROUTER_CERTIFICATE": str(file)}
     assert Settings.from_environment(given).front.certificate == file
-    for text in (chain, chain + key[: len(key) // 2], "nonsense", "\udcff"):
+    file.write_bytes(b"# caf\xe9\n" + (chain + key).encode())
+    assert Settings.from_environment(given).front.certificate == file
+    another, _ = certificate("other.example")
+    for text in (chain, chain + key[: len(key) // 2], another + key, "nonsense", "\udcff"):
         file.write_bytes(text.encode(errors="surrogateescape"))
         with pytest.raises(Problem, match=r"wildcard\.pem cannot be used: .*") as refused:
             Settings.from_environment(given)

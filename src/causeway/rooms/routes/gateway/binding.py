@@ -67,7 +67,10 @@ def _barred(kind: str, namespace: str, listeners: Iterable[Judged]) -> str:
             f"no listener lets in routes of namespace {namespace}: its allowedRoutes.namespaces would have "
             "to, by from: All, or a Selector that the labels of the namespace meet"
         )
-    wrong = next((each.wrong for each in able if each.wrong is not None), None)
+    # Only what a listener says itself: who else has its port is not for everybody to know.
+    wrong = next(
+        (each.wrong for each in able if each.wrong and each.wrong.reason == "UnsupportedValue"), None
+    )
     if wrong is not None:
         return f"the listeners for {kind}s are not accepted: {wrong.message}"
     return f"no listener takes routes of kind {kind}: its allowedRoutes.kinds would have to name it"
