@@ -48,7 +48,7 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def,override]
         """Return the command that is meant; of what is none, say which is like it."""
         similar = [] if args[0] in COMMANDS else get_close_matches(args[0], COMMANDS, n=1)
-        if similar:
+        if similar and not ctx.resilient_parsing:  # else a shell asks what may come next
             ctx.fail(f"No such command {args[0]!r}. Did you mean {similar[0]!r}?")
         return super().resolve_command(ctx, args)
 

@@ -21,7 +21,6 @@ def test_a_slip_in_a_command_is_told_with_what_was_meant() -> None:
     assert "Did you mean" not in CliRunner().invoke(app, ["xyz"]).output
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a disk that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", [SCHEMA, [*CAUSEWAY, "explain", "--help"]])
 def test_output_that_cannot_be_written_is_an_error_of_one_line(command: list[str], unbuffered: str) -> None:
@@ -41,3 +40,10 @@ def test_a_reader_who_goes_is_no_error_to_tell_of() -> None:
     done = subprocess.run(SCHEMA, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (Exit.FAILED, "")
+
+
+def test_a_slip_in_a_line_that_a_shell_completes_is_no_error() -> None:
+    asked = {"COMP_WORDS": "causeway aply pl", "COMP_CWORD": "2", "_CAUSEWAY_COMPLETE": "complete_bash"}
+    script, environment = Path(sys.executable).with_name("causeway"), {**os.environ, **asked}
+    done = subprocess.run([script], capture_output=True, text=True, check=False, env=environment)
+    assert "Traceback" not in done.stderr

@@ -92,9 +92,9 @@ def setting_for(platform: Platform, zone: str, owner: str | None, affixes: Affix
         return setting
     living = naming_of(platform)
     if living is None:
-        return Setting(platform.cluster_id, (zone,), owner, affixes)
+        return Setting(platform.cluster_id, (zone,), owner, affixes, previewed=True)
     zones = living.zones if zone in living.zones else (*living.zones, zone)
-    return replace(living, zones=zones, owner=owner, affixes=affixes)
+    return replace(living, zones=zones, owner=owner, affixes=affixes, previewed=True)
 
 
 def _setting(platform: Platform) -> Setting:

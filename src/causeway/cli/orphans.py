@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import msgspec
 import typer
@@ -56,7 +55,7 @@ def command(
     cloud: CLOUD = None,
     cluster: Annotated[
         str | None,
-        typer.Option(help="Only what belonged to this cluster (its UUID), which has no stack."),
+        typer.Option(help="Only what belonged to this cluster (its whole id), which has no stack."),
     ] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete them; else they are listed.")] = False,
     volumes: Annotated[
@@ -83,8 +82,6 @@ def command(
     """
     if cluster and platform:
         raise Problem.of("--cluster", "goes without --platform", "Leave out one.", exit_code=Exit.USAGE)
-    if cluster is not None:
-        cluster = _uuid(cluster)
     if volumes and not delete:
         raise Problem.of(
             "--delete-volumes", "goes with --delete", "Add --delete, or leave it out.", exit_code=Exit.USAGE
@@ -206,17 +203,6 @@ def as_data(
         "unseen": list(verdict.unseen),
         "clusters": list(verdict.clusters),
     }
-
-
-def _uuid(text: str) -> str:
-    """Return the UUID of a cluster as the tags have it."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        remedy = "Write all of it, as `causeway orphans` without --cluster names it."
-        raise Problem.of(
-            f"--cluster {text}", "is not the UUID of a cluster", remedy, exit_code=Exit.USAGE
-        ) from None
 
 
 def _its_time(cloud: Connection) -> datetime:

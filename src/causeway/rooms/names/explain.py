@@ -54,7 +54,7 @@ _PLURALS = {INGRESS: "ingresses", PLATFORM: "platform"}
 _SET, _NOTE = "record set", "note"
 _BEREFT, _NOBODY = "the platform, without its note", "nobody that says so"
 _ITSELF = "the zone itself"
-_OUTSIDE, _NO_ADDRESS = "NotInZone", "NoAddress"
+_OUTSIDE, _NO_ADDRESS, _NOT_READ = "NotInZone", "NoAddress", "NotRead"
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def explain_name(facts: Facts, name: str) -> Explanation:
         causes.append(Finding(f"name {name}", _unfinished(remaining), "; ".join([*looks, _LOG])))
     wildcard = _wildcard(zone, name)
     answering = [each for each in zone.at(wildcard) if each.type in TYPES] if wildcard else []
-    nowhere = {each.source for each in notes if each.reason == _NO_ADDRESS}
+    nowhere = {each.source for each in notes if each.reason in (_NO_ADDRESS, _NOT_READ) or each.name == name}
     for each in sorted(askers - having - nowhere):
         if each.kind in (SERVICE, NODE) or not answering:  # what a router serves may need no more
             causes.append(Finding(each.resource, *lacking(each, name)))

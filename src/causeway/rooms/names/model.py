@@ -33,7 +33,8 @@ class Setting:
     """What the platform's settings say of names.
 
     ``zones`` are absolute, the first is the platform's own; ``owner`` is written into the zones; ``fixed``
-    are the addresses of names that belong to the platform itself, such as its API's.
+    are the addresses of names that belong to the platform itself, such as its API's. ``previewed``: it is
+    looked at as somebody else would have it, whose notes say nothing of what the platform wrote.
     """
 
     cluster: str
@@ -41,6 +42,7 @@ class Setting:
     owner: str
     affixes: Affixes = field(default_factory=Affixes)
     fixed: Mapping[str, str] = field(default_factory=dict)
+    previewed: bool = False
 
     @property
     def mark(self) -> str:

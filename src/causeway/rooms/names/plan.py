@@ -95,7 +95,9 @@ class Zone:
         """Return why a record set this platform made, by its description, is nobody's; "" if it is not so."""
         made = owner_in(each.description or "")
         ours = made is not None and (made.cluster, made.kind) == (self._setting.cluster, KIND)
-        if not ours or each.leaving or each.type not in TYPES or self.holding(each.name, each.type):
+        if self._setting.previewed or not ours or each.leaving or each.type not in TYPES:
+            return ""
+        if self.holding(each.name, each.type):
             return ""
         note = self._setting.affixes.txt_name(each.name.lower(), each.type)
         return (

@@ -35,9 +35,8 @@ def wishes(
     for order, name in enumerate(names, first):
         for kind, found in sorted(by_type.items()):
             if found == {name}:
-                yield Note(
-                    who, "BadAnnotation", f"{name} is to lead to itself", "Give another target, or none."
-                )
+                cause, remedy = f"{name} is to lead to itself", "Give another target, or none."
+                yield Note(who, "BadAnnotation", cause, remedy, name)
             else:
                 yield Wish(name, kind, tuple(sorted(found)), who, ttl, order)
 

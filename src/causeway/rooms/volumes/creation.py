@@ -156,7 +156,8 @@ def backup_request_for(wish: BackupWish, cluster: str, snapshot: Snapshot) -> Ba
 
 def zone_refusal(wish: Wish, told: str) -> Refused | None:
     """Return the refusal for a zone Cinder says it does not have, None when it ``told`` of something else."""
-    if "availability zone" not in told.lower():
+    # Other sentences about zones are of a source or of a type, which are somewhere else.
+    if "availability zone '" not in told.lower() or "is invalid" not in told.lower():
         return None
     remedy = (
         "Correct parameter availability of its StorageClass (openstack availability zone list --volume). "

@@ -38,7 +38,8 @@ def unknown(word: str, types: Sequence[VolumeType], place: str, of: str) -> Refu
     """Return the refusal of a type that is none of ``types``; ``of`` says where it is named."""
     names = ", ".join(each.name for each in types)
     cause = f"the project has no volume type {word}"
-    return Refused(Reason.INVALID, place, cause, f"Name one of {names} by {of}.")
+    named = f"Name one of {names}" if names else "It has none at all: have one made, and name it"
+    return Refused(Reason.INVALID, place, cause, f"{named} by {of}.")
 
 
 def _bare(word: str) -> str:

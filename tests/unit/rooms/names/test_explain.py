@@ -159,6 +159,9 @@ def test_a_record_of_the_platform_whose_owners_note_is_gone_is_told_as_that() ->
     for found in (explain_name(left, WWW), explain_zone(left)):
         (cause,) = found.causes
         assert (cause.place, cause.cause) == (f"name {WWW}", gone)
+    # Looked at as by another owner, whose notes are elsewhere, nothing is known of the platform's.
+    previewed = dataclasses.replace(left, setting=dataclasses.replace(SETTING, previewed=True))
+    assert not explain_zone(previewed).causes
     other = SETTING.mark.replace(SETTING.cluster, "1d5b6bd2-9d7f-4d26-8f4e-5a8a63d3a001")
     strange = zone_of(("A", WWW, "192.0.2.7"), described=other, services=(web(),))
     (cause,) = explain_name(strange, WWW).causes

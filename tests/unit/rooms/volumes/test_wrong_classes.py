@@ -9,6 +9,7 @@ from tests.unit.rooms.volumes.test_apply import Driver, In, here, refusal
 
 from causeway.cloud import errors
 from causeway.cloud.cinder_objects import Hints, Volume, VolumeRequest
+from causeway.rooms.volumes.creation import zone_refusal
 from causeway.rooms.volumes.model import Reason
 
 
@@ -39,3 +40,14 @@ def test_a_zone_that_is_not_there_is_told_with_who_named_it(
     assert told.reason is Reason.INVALID
     assert "'mars' is invalid. " in str(told)
     assert remedy in str(told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Volume must be in the same availability zone as the snapshot",
+        "Volume type is only supported in these availability zones: one",
+    ],
+)
+def test_other_words_about_zones_are_not_taken_for_a_zone_that_is_not_there(told: str) -> None:
+    assert zone_refusal(wish(zone="mars"), told) is None
