@@ -165,12 +165,22 @@ class Demo:
         return application.host
 
     def summary(self, url: str, host: str) -> None:
-        """Print what stands, the address, and how long each phase took."""
-        print(self.causeway("status", str(self.platform)))
+        """Print what stands once all of it does, the address, and how long each phase took."""
+        with self.progress.phase("every part works") as phase:
+            # A node is ready before the daemons on it are that were lost with it.
+            stands = until(phase, "every part to work", self._stands, seconds=240)
+        print(stands)
         print("Timings")
         for timing in self.progress.timings:
             print(f"  {timing.phase:<40} {timing.seconds:7.1f} s")
         print(f"\nThe guestbook answers at {url}, the one with a disk at https://{host}")
+
+    def _stands(self) -> str:
+        """Return what ``causeway status`` prints, "" as long as something does not work."""
+        try:
+            return self.causeway("status", str(self.platform))
+        except CommandEnded:
+            return ""
 
 
 def _all_ready(kubectl: Kubectl) -> bool:
