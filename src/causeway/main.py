@@ -45,7 +45,7 @@ class Commands(TyperGroup):
         group.name = cmd_name
         return group
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def,override]
+    def resolve_command(self, ctx: typer.Context, args: list[str]):  # type: ignore[no-untyped-def,override]  # ditto
         """Return the command that is meant; of what is none, say which is like it."""
         similar = [] if args[0] in COMMANDS else get_close_matches(args[0], COMMANDS, n=1)
         if similar and not ctx.resilient_parsing:  # else a shell asks what may come next

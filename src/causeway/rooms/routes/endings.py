@@ -120,8 +120,8 @@ class Endings:
         if name not in self._followed:  # one note for all of them
             cause = (
                 f"secrets beyond the first {MOST_SECRETS} of one Ingress are not followed: their hosts are "
+                "served with the router's own certificate: make several Ingresses of it"
             )
-            cause += "served with the router's own certificate: make several Ingresses of it"
             self._told(Refusal("CertificateUnusable", cause))
             return "", ""
         try:
