@@ -14,10 +14,14 @@ from causeway.kit.errors import Finding, Problem
 
 
 class CommandEnded(Problem):
-    """A command of the demo ended with a status other than zero; its own words are above."""
+    """A command of the demo ended with a status other than zero; its own words are above.
 
-    def __init__(self, words: list[str], status: int) -> None:
+    ``printed`` is what it wrote to standard output nevertheless, "" where that was nothing.
+    """
+
+    def __init__(self, words: list[str], status: int, printed: str) -> None:
         super().__init__(Finding(" ".join(words), f"ended with status {status}", "Its message stands above."))
+        self.printed = printed
 
 
 def command(words: list[str], env: dict[str, str] | None = None, stdin: str | None = None) -> str:
@@ -26,7 +30,7 @@ def command(words: list[str], env: dict[str, str] | None = None, stdin: str | No
         words, env={**os.environ, **(env or {})}, input=stdin, stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
-        raise CommandEnded(words, done.returncode)
+        raise CommandEnded(words, done.returncode, done.stdout)
     return done.stdout
 
 

@@ -14,7 +14,7 @@ import openstack
 import yaml
 from openstack.connection import Connection
 
-from causeway.kit.progress import Progress
+from causeway.kit.progress import Phase, Progress
 from demo.commands import CommandEnded, Kubectl, causeway, http_json, lab_environment
 from demo.stateful import Stateful
 from demo.waiting import until
@@ -167,20 +167,32 @@ class Demo:
     def summary(self, url: str, host: str) -> None:
         """Print what stands once all of it does, the address, and how long each phase took."""
         with self.progress.phase("every part works") as phase:
-            # A node is ready before the daemons on it are that were lost with it.
-            stands = until(phase, "every part to work", self._stands, seconds=240)
-        print(stands)
+            self.working(phase)
+        print(self.causeway("status", str(self.platform)))
         print("Timings")
         for timing in self.progress.timings:
             print(f"  {timing.phase:<40} {timing.seconds:7.1f} s")
         print(f"\nThe guestbook answers at {url}, the one with a disk at https://{host}")
 
-    def _stands(self) -> str:
-        """Return what ``causeway status`` prints, "" as long as something does not work."""
-        try:
-            return self.causeway("status", str(self.platform))
-        except CommandEnded:
-            return ""
+    def working(self, phase: Phase) -> Any:
+        """Return what ``causeway status -o json`` tells, once every part of the platform works.
+
+        A node is ready before the daemons on it are that were lost with it.
+        """
+
+        def told() -> Any:
+            try:
+                status = json.loads(self.causeway("status", str(self.platform), "-o", "json"))
+            except CommandEnded as ended:
+                if not ended.printed:  # no status at all, and why stands above
+                    raise
+                status = json.loads(ended.printed)
+            broken = [each["name"] for each in (*status["components"], *status["nodes"]) if not each["works"]]
+            if broken:
+                phase.waiting_for(f"{', '.join(broken)} to work")
+            return None if broken else status
+
+        return until(phase, "every part to work", told, seconds=300)
 
 
 def _all_ready(kubectl: Kubectl) -> bool:

@@ -111,20 +111,14 @@ def test_explain_says_that_nothing_remains_to_be_done(demo: Demo, kubectl: Kubec
 
 
 def test_status_shows_every_node_ready(demo: Demo) -> None:
-    def ready() -> list[bool]:
-        try:
-            status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
-        except CommandEnded:  # something does not work
-            return []
-        return [node["ready"] for node in status["nodes"]]
-
     with Progress().phase("status") as phase:
-        until(phase, "all nodes ready", lambda: ready() == [True] * 5, seconds=300)
+        assert [node["ready"] for node in demo.working(phase)["nodes"]] == [True] * 5
 
 
 def test_the_zones_name_server_tells_the_api_and_every_node(demo: Demo, kubectl: Kubectl) -> None:
     server = settings.from_environment().address
-    status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
+    with Progress().phase("status") as phase:
+        status = demo.working(phase)
     wanted = {f"api.{demo.zone}": (str(status["addresses"]["api"]),)}
     for node in kubectl.json("get", "nodes")["items"]:
         addresses = [each for each in node["status"]["addresses"] if "." in each["address"]]

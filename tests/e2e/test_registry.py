@@ -56,13 +56,16 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def push(
-    demo: Demo, kubectl: Kubectl, tree: Path, namespace: str, tmp_path_factory: pytest.TempPathFactory
+    router_address: str,
+    kubectl: Kubectl,
+    tree: Path,
+    namespace: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Push:
     """Push an image nobody has yet as somebody, through the platform's router from outside."""
     del namespace
     directory = tmp_path_factory.mktemp("push")
-    status = json.loads(demo.causeway("status", str(demo.platform), "-o", "json"))
-    (directory / "hosts").write_text(f"{status['addresses']['router']} {HOST}\n")
+    (directory / "hosts").write_text(f"{router_address} {HOST}\n")
     (directory / "trust").mkdir()
     (entry,) = yaml.safe_load(kubectl.kubeconfig.read_text())["clusters"]
     authority = base64.b64decode(entry["cluster"]["certificate-authority-data"])

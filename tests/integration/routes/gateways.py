@@ -90,14 +90,28 @@ class Gateways(Ingresses):
         found: Object = {}
 
         async def said() -> bool:
-            listeners = (await self.status(GATEWAYS, gateway)).get("listeners") or ()
             found.clear()
-            found.update(next((each for each in listeners if each["name"] == name), {}))
+            found.update(await self._listener(gateway, name))
             reasons = {each["type"]: each["reason"] for each in found.get("conditions") or ()}
             return all(reasons.get(kind) == reason for kind, reason in wanted.items())
 
         await until(said, f"listener {name} says {wanted}, not {found}")
         return found
+
+    async def attached(self, gateway: str, name: str, wanted: int) -> None:
+        """Wait until as many routes are told to be attached to a listener.
+
+        A Gateway's status is written beside its routes', not before them.
+        """
+
+        async def told() -> bool:
+            return bool((await self._listener(gateway, name)).get("attachedRoutes") == wanted)
+
+        await until(told, f"{wanted} routes are attached to listener {name}")
+
+    async def _listener(self, gateway: str, name: str) -> Object:
+        listeners = (await self.status(GATEWAYS, gateway)).get("listeners") or ()
+        return next((each for each in listeners if each["name"] == name), {})
 
     async def grant(self, namespace: str, kind: str, to: Object) -> None:
         """Allow objects of ``kind`` of our namespace to refer into another."""

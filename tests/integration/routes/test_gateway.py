@@ -77,9 +77,8 @@ async def test_it_is_noticed_when_it_is_defined_and_requests_go_by_all_they_say(
     await gateways.http("wild", http_rule(backend("wild")))
     await gateways.says(HTTP_ROUTES, "shop", HTTP_OK)
     await gateways.says(HTTP_ROUTES, "wild", HTTP_OK)
-    assert (await gateways.says(GATEWAYS, "edge", {"Programmed": "Programmed"}))["listeners"][0][
-        "attachedRoutes"
-    ] == 2
+    await gateways.says(GATEWAYS, "edge", {"Programmed": "Programmed"})
+    await gateways.attached("edge", "http", 2)
     beta = {"X-Beta": "yes ~|&=%"}
     for path, method, headers, name in (
         ("/", "GET", {}, "plain"),
@@ -353,12 +352,7 @@ async def test_connections_to_a_further_port_go_where_its_route_says(
     await until(partial(leads, "one", "two"), "connections go to both")
     await route(backend("one"), backend("two"), name="younger")
     await gateways.says(TCP_ROUTES, "younger", HTTP_OK)
-
-    async def both_attached() -> bool:
-        told = await gateways.listener_says("edge", "queue", {"Accepted": "Accepted"})
-        return bool(told["attachedRoutes"] == 2)
-
-    await until(both_attached, "both routes are attached")
+    await gateways.attached("edge", "queue", 2)
     await route(backend("two"))
     await until(partial(leads, "two"), "connections go to two")
     writer.write(b"still there\n")
