@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Executor
+from typing import Any, TypeVar, TypeVarTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,7 @@ settings.register_profile(
 settings.load_profile("causeway")
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _VirtualLoop(asyncio.SelectorEventLoop):
@@ -22,13 +24,26 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual = 0.0
+        self._threads = 0
 
     def time(self) -> float:
         return self._virtual
 
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        """Run in a thread, as ever; no time passes meanwhile."""
+        self._threads += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, _: asyncio.Future[Any]) -> None:
+        self._threads -= 1
+
     def _run_once(self) -> None:
         ready, scheduled = self._ready, self._scheduled  # type: ignore[attr-defined]  # the loop's own lists
-        if not ready and scheduled:
+        if not ready and scheduled and not self._threads:
             due = scheduled[0]._when
             if scheduled[0]._cancelled:  # nobody waits for it: time goes to the first that somebody waits for
                 due = min((timer._when for timer in scheduled if not timer._cancelled), default=due)

@@ -6,15 +6,14 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from tests.models.events import KeptEvents
 from tests.models.feeds import Feed, informers, together
 
 from causeway.cloud import errors
 from causeway.cloud.networks import Network, Networks, Subnet
-from causeway.kube.errors import Object
 from causeway.kube.events import Recorder
 from causeway.kube.interfaces import ATTACHMENT_DEFINITIONS, AttachmentDefinition, AttachmentSpec
 from causeway.kube.objects import Meta, Pod
-from causeway.kube.resource import Resource
 from causeway.rooms.interfaces.controller import Interfaces
 from causeway.rooms.interfaces.model import Found, Known
 
@@ -47,22 +46,15 @@ class Platform:
     def __init__(self) -> None:
         self.cloud = Cloud()
         self.definitions = Feed[AttachmentDefinition]()
-        self.events: list[str] = []
+        self.events = KeptEvents()
         self.woken: list[str] = []
         self.informers = informers({ATTACHMENT_DEFINITIONS: self.definitions})
         self.room = Interfaces(
-            networks=self.cloud, recorder=Recorder(self, "test"), definitions=self.informers.definitions
+            networks=self.cloud,
+            recorder=Recorder(self.events, "test"),
+            definitions=self.informers.definitions,
         )
         self.room.on_change(self.woken.append)
-
-    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        self.events.append(f"{body['reason']}: {body['note']}")
-        return body
-
-    async def patch(
-        self, resource: Resource, name: str, body: Object, namespace: str | None = None
-    ) -> Object:
-        return body
 
     def define(self, name: str, network: str, **more: Any) -> None:
         config = {"cniVersion": "1.0.0", "name": name, "type": "causeway", "network": network, **more}
@@ -82,8 +74,8 @@ def test_a_network_is_found_by_name_and_pods_are_woken(in_virtual_time: Run) -> 
         await asyncio.sleep(1)
         assert here.room.of(pod("data@fast0")) == ()
         await asyncio.sleep(1)
-        assert here.events == [
-            "NoSuchNetwork: There is no NetworkAttachmentDefinition shop/data. "
+        assert here.events.said() == [
+            "web: NoSuchNetwork: There is no NetworkAttachmentDefinition shop/data. "
             "Make it, or correct the annotation."
         ]
         here.define("data", "data")
@@ -122,8 +114,8 @@ def test_what_is_wrong_with_a_definition_is_told_to_who_asks(
         await asyncio.sleep(1)
         assert here.room.of(pod("data")) == ()
         await asyncio.sleep(1)
-        assert len(here.events) == 1
-        assert words in here.events[0]
+        assert len(here.events.kept) == 1
+        assert words in here.events.said()[0]
         here.define("data", "data")
         await asyncio.sleep(1)
         assert here.woken == ["u"]
@@ -141,7 +133,7 @@ def test_a_cloud_that_fails_is_asked_again(in_virtual_time: Run) -> None:
         await asyncio.sleep(1)
         assert here.room.of(pod("data")) == ()
         await asyncio.sleep(1)
-        assert "network: broke" in here.events[0]
+        assert "network: broke" in here.events.said()[0]
         here.cloud.broken = False
         await asyncio.sleep(60)
         assert here.woken == ["u"]
@@ -156,6 +148,6 @@ def test_an_annotation_that_is_wrong_is_told(in_virtual_time: Run) -> None:
         here = Platform()
         assert here.room.of(pod("data@eth0")) == ()
         await asyncio.sleep(1)
-        assert "eth0 is asked for twice" in here.events[0]
+        assert "eth0 is asked for twice" in here.events.said()[0]
 
     in_virtual_time(main())

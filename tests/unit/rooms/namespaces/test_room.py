@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.models.events import KeptEvents
 from tests.models.feeds import Feed, informers, together
 from tests.models.networks import ModelNetworks
 
 from causeway.cloud.ownership import owner_in
-from causeway.kube.errors import Object
 from causeway.kube.events import Recorder
 from causeway.kube.informers import Informers
 from causeway.kube.objects import (
@@ -32,7 +32,7 @@ from causeway.kube.objects import (
     key_of,
 )
 from causeway.kube.podnetwork import NETWORK_CONDITION
-from causeway.kube.resource import NAMESPACES, PODS, SERVICES, Resource
+from causeway.kube.resource import NAMESPACES, PODS, SERVICES
 from causeway.rooms.namespaces.controller import Namespaces
 from causeway.rooms.namespaces.model import Range, Setting, Verdict
 
@@ -52,7 +52,7 @@ class Platform:
         self.namespaces = Feed[Namespace]()
         self.services = Feed[Service]()
         self.pods_ = Feed[Pod]()
-        self.events: list[str] = []
+        self.events = KeptEvents()
         self.kills = 0
         self.numbers = 0
         self._task: asyncio.Task[None] | None = None
@@ -65,7 +65,7 @@ class Platform:
             networks=self.cloud,
             groups=self.cloud,
             kube=self,
-            recorder=Recorder(self, "test"),
+            recorder=Recorder(self.events, "test"),
             sources=followed,
         )
 
@@ -103,15 +103,6 @@ class Platform:
         )
         status = NamespaceStatus("Active", tuple(told))
         self.namespaces.put(msgspec.structs.replace(known, status=status))
-
-    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        self.events.append(f"{body['reason']}: {body['note']}")
-        return body
-
-    async def patch(
-        self, resource: Resource, name: str, body: Object, namespace: str | None = None
-    ) -> Object:
-        return body
 
     # what users and the pods' room do
 
@@ -201,7 +192,7 @@ def test_a_namespace_gets_its_network_and_loses_it_when_it_is_gone(in_virtual_ti
         here.delete("shop")
         await here.until(lambda: not here.cloud.networks and not here.cloud.groups)
         await here.until(lambda: not here.cloud.address_groups)
-        assert not here.events
+        assert not here.events.kept
         await here.kill()
 
     in_virtual_time(main())
@@ -232,7 +223,7 @@ def test_a_change_waits_until_the_pods_are_gone(in_virtual_time: Run) -> None:
         here.make("shop", network="own")
         await here.until(lambda: here.condition("shop") == "StaysOnSharedNetwork")
         assert not here.cloud.networks
-        assert "scale its workloads to zero" in here.events[0]
+        assert "scale its workloads to zero" in here.events.said()[0]
         here.drop_pods("shop")
         await here.until(lambda: here.condition("shop") == "OwnNetwork")
 
@@ -268,7 +259,7 @@ def test_what_the_cloud_refuses_is_told_and_heals(in_virtual_time: Run, obstacle
         asked = {"network_cidr": "10.30.0.0/25"} if obstacle == "overlap" else {}
         here.make("two", network="own", **asked)
         await here.until(lambda: here.condition("two") == reason)
-        assert here.events[0].startswith(reason)
+        assert here.events.reasons() == [reason]
         assert not here.room.answers.known("two")
         here.delete("one")
         await here.until(here.whole)

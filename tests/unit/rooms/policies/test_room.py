@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.models.events import KeptEvents
 from tests.models.feeds import Feed, informers, together
 from tests.models.security_groups import ModelSecurityGroups
 from tests.unit.rooms.policies import worlds
@@ -21,10 +22,8 @@ from tests.unit.rooms.policies.worlds import NODES, SERVICES
 from causeway.cloud import errors
 from causeway.cloud.ownership import Owner
 from causeway.kube import resource
-from causeway.kube.errors import Object
 from causeway.kube.events import Recorder
 from causeway.kube.objects import EndpointSlice, Namespace, NetworkPolicy, Node, Pod, Service
-from causeway.kube.resource import Resource
 from causeway.rooms.policies.controller import Room
 from causeway.rooms.policies.index import Index
 from causeway.rooms.policies.model import GroupKey, member_of
@@ -95,7 +94,7 @@ class World:
         self.nodes = Feed[Node]()
         self.services = Feed[Service]()
         self.slices = Feed[EndpointSlice]()
-        self.events: list[str] = []
+        self.events = KeptEvents()
         self.made = 0
         self.room: Room | None = None
         for name in NODES:
@@ -116,7 +115,7 @@ class World:
         )
         self.room = Room(
             self.cloud,
-            Recorder(self, "controller"),
+            Recorder(self.events, "controller"),
             followed,
             Others(),
             cluster="c",
@@ -170,15 +169,6 @@ class World:
         for key in [key for key in self.policies.objects if key.endswith(f"/{name}")]:
             if key != f"{but_in}/{name}":
                 self.policies.drop(key)
-
-    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        self.events.append(f"{body['regarding']['name']}: {body['reason']}: {body['note']}")
-        return body
-
-    async def patch(
-        self, resource: Resource, name: str, body: Object, namespace: str | None = None
-    ) -> Object:
-        return body
 
     def compiled(self) -> Index:
         assert self.room is not None
@@ -380,7 +370,9 @@ def test_a_used_up_quota_is_told_closes_and_heals(in_virtual_time: Run) -> None:
         world.model.rules_allowed = 8
         world.put_policy(web(1, ingress=[{"ports": [{"port": port} for port in range(1, 9)]}]))
         await asyncio.sleep(20)
-        assert any("policy-1: Quota: The policy is not wholly in effect." in event for event in world.events)
+        assert any(
+            "policy-1: Quota: The policy is not wholly in effect." in event for event in world.events.said()
+        )
         (group,) = [each for each in world.model.groups.values() if each.name == "a/policy-1"]
         assert not group.security_group_rules  # what is no longer allowed is closed all the same
         assert world.room is not None

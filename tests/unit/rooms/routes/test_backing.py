@@ -1,13 +1,13 @@
 """What is told of services that lack what is asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import pytest
+from tests.models.events import KeptEvents
 from tests.models.feeds import Feed, informers
 from tests.models.haproxy import HaproxyModel
 from tests.unit.rooms.routes.examples import OFFER, route, slice_of
@@ -15,7 +15,6 @@ from tests.unit.rooms.routes.gateway_examples import derived, gateway, http, rul
 from tests.unit.rooms.routes.ingress_examples import derived as derived_ingress
 from tests.unit.rooms.routes.ingress_examples import ingress, path, service
 from tests.unit.rooms.routes.ingress_examples import rule as ingress_rule
-from tests.unit.rooms.routes.test_entrance import until
 from tests.unit.rooms.routes.test_router import FRONT
 
 from causeway.kube.client import Client
@@ -24,13 +23,14 @@ from causeway.kube.events import Recorder
 from causeway.kube.objects import EndpointSlice, Meta, Service
 from causeway.kube.resource import ENDPOINT_SLICES, SERVICES, Resource
 from causeway.kube.routes import ROUTES, Route
-from causeway.rooms.routes import lasting
 from causeway.rooms.routes.backing import lacking, unbacked
 from causeway.rooms.routes.compiling import Offer
 from causeway.rooms.routes.controller import Room, Selection
 from causeway.rooms.routes.lasting import LASTING, Lasting
 from causeway.rooms.routes.model import Refusal
 from causeway.rooms.routes.statuses import Identity
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 def test_a_service_without_a_port_is_told_with_those_it_has() -> None:
@@ -102,7 +102,7 @@ class Api:
 
     def __init__(self) -> None:
         self.feeds: dict[Resource, Feed[Any]] = {each: Feed() for each in (ROUTES, SERVICES, ENDPOINT_SLICES)}
-        self.events: list[Object] = []
+        self.events = KeptEvents()
 
     async def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         whole: Object = msgspec.to_builtins(self.feeds[resource].objects[f"{namespace}/{name}"])
@@ -112,19 +112,6 @@ class Api:
         self.feeds[resource].put(msgspec.convert(body, Route))
         return body
 
-    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        self.events.append(body)
-        return body
-
-    async def patch(
-        self, resource: Resource, name: str, body: Object, namespace: str | None = None
-    ) -> Object:
-        return body
-
-    def told(self) -> list[str]:
-        """Return the reasons of Events, each with its object."""
-        return [f"{each['regarding']['name']} {each['reason']}" for each in self.events]
-
 
 @asynccontextmanager
 async def _running(api: Api, directory: Path) -> AsyncIterator[Room]:
@@ -133,7 +120,7 @@ async def _running(api: Api, directory: Path) -> AsyncIterator[Room]:
         cast(Client, api),
         HaproxyModel(directory),
         followed,
-        Recorder(api, "router"),
+        Recorder(api.events, "router"),
         offer=Offer(directory=directory, rules=OFFER.rules),
         front=FRONT,
         selection=Selection(),
@@ -154,10 +141,7 @@ def _service(name: str) -> Service:
     return msgspec.structs.replace(service(), metadata=Meta(name, "one"))
 
 
-async def test_routes_tell_by_events_what_lasts_and_that_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lasting, "LASTING", 1.0)
+def test_routes_tell_by_events_what_lasts_and_that_once(in_virtual_time: Run, tmp_path: Path) -> None:
     api = Api()
     web = slice_of({"10.0.0.1": True})
     labelled = msgspec.structs.replace(web.metadata, labels={"kubernetes.io/service-name": "shop"})
@@ -167,12 +151,21 @@ async def test_routes_tell_by_events_what_lasts_and_that_once(
     api.feeds[ROUTES].put(route("bad", host="bad.example", to={"name": "shop"}, port={"targetPort": "http"}))
     api.feeds[ROUTES].put(route("late", host="late.example"))
     api.feeds[ROUTES].put(route("gone", host="gone.example"))
-    async with _running(api, tmp_path) as room:
-        await until(lambda: room.router.outcome("one/late") is True)
-        api.feeds[SERVICES].put(_service("late"))  # which comes a moment after its route
-        await until(lambda: len(api.events) >= 2)
-        await asyncio.sleep(0.5)
-        assert sorted(api.told()) == ["bad PortNotFound", "gone ServiceNotFound"]
-        api.feeds[SERVICES].drop("one/shop")
-        await until(lambda: {"shop ServiceNotFound", "bad ServiceNotFound"} <= set(api.told()))
-        assert len(api.events) == 4
+
+    def told() -> list[str]:
+        return sorted(": ".join(said.split(": ")[:2]) for said in api.events.said())
+
+    async def main() -> None:
+        async with _running(api, tmp_path) as room:
+            await asyncio.sleep(LASTING / 2)
+            api.feeds[SERVICES].put(_service("late"))  # which comes a moment after its route
+            assert not api.events.kept
+            await asyncio.sleep(2 * LASTING)
+            assert told() == ["bad: PortNotFound", "gone: ServiceNotFound"]
+            assert room.router.outcome("one/late") is True
+            api.feeds[SERVICES].drop("one/shop")
+            await asyncio.sleep(2 * LASTING)
+            assert len(api.events.kept) == 4
+            assert {"shop: ServiceNotFound", "bad: ServiceNotFound"} <= set(told())
+
+    in_virtual_time(main())

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.models.events import KeptEvents
 from tests.models.feeds import Feed, informers
 from tests.models.haproxy import HaproxyModel
 from tests.unit.rooms.routes.examples import OFFER, slice_of
@@ -57,7 +58,7 @@ class World:
         self.directory = directory
         self.ingresses, self.classes, self.services = Feed[Any](), Feed[Any](), Feed[Any]()
         self.secrets: dict[str, Hidden] = {}
-        self.events: list[Object] = []
+        self.events = KeptEvents()
         self.writes: list[float] = []
         self.contested = False
         self.allowed = {"one", "two"}
@@ -76,7 +77,7 @@ class World:
         self.entrance = Entrance(
             self,
             self.informers,
-            Recorder(self, "router"),
+            Recorder(self.events, "router"),
             self.router,
             secret=lambda key: self.secrets.setdefault(key, Hidden()),
             labels=None,
@@ -117,15 +118,6 @@ class World:
             self.ingresses.put(msgspec.convert(body | {"status": {}}, Ingress))
         return body
 
-    async def create(self, resource: Resource, body: Object, namespace: str | None = None) -> Object:
-        self.events.append(body)
-        return body
-
-    async def patch(
-        self, resource: Resource, name: str, body: Object, namespace: str | None = None
-    ) -> Object:
-        return body
-
     # what came of it
 
     def _map(self, name: str) -> dict[str, str]:
@@ -145,9 +137,6 @@ class World:
 
     def outcomes(self) -> list[object]:
         return [self.router.outcome(key) for key in map(str, self.router.registry.keys())]
-
-    def reasons(self) -> list[str]:
-        return [each["reason"] for each in self.events]
 
     def addresses(self, key: str) -> list[str]:
         return [each.hostname for each in self.ingresses.objects[key].status.load_balancer.ingress]
@@ -176,7 +165,7 @@ async def test_only_ours_are_served_and_written(world: World) -> None:
         await until(lambda: world.addresses("one/shop") == [NAME])
         assert world.hosts() == {"pwww.apps.example/": "one/shop"}
         assert world.addresses("one/others") == []
-        assert world.events == []
+        assert world.events.kept == []
         world.allowed.add("three")
         world.classes.put(class_of("nginx", CONTROLLER))
         await until(lambda: set(world.hosts().values()) == {"one/shop", "one/others", "three/hidden"})
@@ -192,8 +181,8 @@ async def test_a_certificate_that_may_be_read_at_last_is_shown(world: World) -> 
     world.ingresses.put(ingress(tls=TLS, **OURS))
     async with world.running():
         await until(lambda: set(world.hosts()) == {"pwww.apps.example/", "swww.apps.example/"})
-        await until(lambda: "CertificateUnusable" in world.reasons())
-        assert "may not be read" in world.events[0]["note"]
+        await until(lambda: "CertificateUnusable" in world.events.reasons())
+        assert "may not be read" in world.events.kept[0]["note"]
         assert world.certificates() == set()
         place.allowed = True
         await until(lambda: len(world.certificates()) == 1)
@@ -231,7 +220,7 @@ async def test_a_secret_that_is_never_known_keeps_nobody_else_waiting(world: Wor
     world.ingresses.put(ingress("later", "two", age=1, rules=[rule("www.apps.example")], **OURS))
     async with world.running():
         await until(lambda: "pb.example/" in world.hosts())
-        await until(lambda: "HostAlreadyClaimed" in world.reasons())  # whose it is holds it meanwhile
+        await until(lambda: "HostAlreadyClaimed" in world.events.reasons())  # whose it is holds it meanwhile
         assert not world.certificates()
         place.answers = True
         await until(lambda: len(world.certificates()) == 1)
@@ -242,13 +231,13 @@ async def test_what_is_not_served_is_told_and_has_no_address(world: World) -> No
     world.ingresses.put(ingress(**OURS))
     world.ingresses.put(ingress("later", "two", age=1, rules=[rule("www.apps.example")], **OURS))
     async with world.running():
-        await until(lambda: {"ServiceNotFound", "HostAlreadyClaimed"} <= set(world.reasons()))
-        assert {each["regarding"]["name"] for each in world.events} == {"later"}
+        await until(lambda: {"ServiceNotFound", "HostAlreadyClaimed"} <= set(world.events.reasons()))
+        assert {each["regarding"]["name"] for each in world.events.kept} == {"later"}
         await until(lambda: world.addresses("one/shop") == [NAME])
         assert world.addresses("two/later") == []
         bad = ingress(annotations={f"{NGINX}auth-url": "http://auth.example"}).metadata
         world.ingresses.put(msgspec.structs.replace(world.ingresses.objects["one/shop"], metadata=bad))
-        await until(lambda: "ExtendedValidationFailed" in world.reasons())
+        await until(lambda: "ExtendedValidationFailed" in world.events.reasons())
         await until(lambda: world.addresses("one/shop") == [])
         assert world.hosts() == {}  # its host is held nevertheless
         world.ingresses.drop("one/shop")
@@ -271,7 +260,7 @@ async def test_who_says_otherwise_is_written_over_at_once_and_then_with_a_rest(
 async def test_a_service_that_comes_later_is_found(world: World) -> None:
     world.ingresses.put(ingress(rules=[rule("a.example", path("/", service="late"))], **OURS))
     async with world.running():
-        await until(lambda: "ServiceNotFound" in world.reasons() and bool(world.hosts()))
+        await until(lambda: "ServiceNotFound" in world.events.reasons() and bool(world.hosts()))
         assert not any(world.model.servers.values())
         world.services.put(msgspec.structs.replace(service(), metadata=Meta("late", "one")))
         await until(lambda: sum(map(len, world.model.servers.values())) == 1)
@@ -299,6 +288,6 @@ async def test_a_defect_that_one_ingress_hits_concerns_nobody_else(
     world.ingresses.put(ingress(**OURS))
     async with world.running():
         await until(lambda: world.addresses("one/shop") == [NAME])
-        await until(lambda: "ExtendedValidationFailed" in world.reasons())
+        await until(lambda: "ExtendedValidationFailed" in world.events.reasons())
         assert world.hosts() == {"pwww.apps.example/": "one/shop"}
-        assert "ZeroDivisionError" in world.events[0]["note"]
+        assert "ZeroDivisionError" in world.events.kept[0]["note"]
