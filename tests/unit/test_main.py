@@ -46,4 +46,4 @@ def test_a_slip_in_a_line_that_a_shell_completes_is_no_error() -> None:
     asked = {"COMP_WORDS": "causeway aply pl", "COMP_CWORD": "2", "_CAUSEWAY_COMPLETE": "complete_bash"}
     script, environment = Path(sys.executable).with_name("causeway"), {**os.environ, **asked}
     done = subprocess.run([script], capture_output=True, text=True, check=False, env=environment)
-    assert "Traceback" not in done.stderr
+    assert (done.returncode, done.stderr) == (Exit.OK, "")

@@ -5,13 +5,14 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from aiohttp import web
 from tests.figures import figure
 
-from causeway.cloud import errors
+from causeway.cloud import credentials, errors
 from causeway.cloud.credentials import without_version
 from causeway.cloud.neutron import Neutron
 from causeway.cloud.session import Cloud
@@ -286,11 +287,14 @@ async def test_half_an_answer_is_an_error_of_the_service(small: SmallCloud, tmp_
 async def test_a_keystone_that_never_answers_is_given_up(
     small: SmallCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("causeway.cloud.credentials._TIMEOUT", (1.0, 0.05))
     async with await Cloud.open("c", write(tmp_path / "clouds.yaml", small.url)) as cloud:
+        session: Any = cloud._credentials._session  # typed as if it took one number
+        assert session.timeout == credentials._TIMEOUT
         small.revoked.add("token-1")
         small.answer_after.clear()
-        with pytest.raises(errors.Unreachable):
-            await cloud.call("network", "PUT", "/v2.0/ports")
+        with monkeypatch.context() as patience:
+            patience.setattr(session, "timeout", (1.0, 0.05))
+            with pytest.raises(errors.Unreachable):
+                await cloud.call("network", "PUT", "/v2.0/ports")
         small.answer_after.set()
         await cloud.call("network", "PUT", "/v2.0/ports")  # nobody waits for ever behind the first

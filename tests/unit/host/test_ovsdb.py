@@ -3,8 +3,10 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,7 +96,8 @@ def test_what_is_applied_has_been_followed_by_the_switch(tmp_path: Path) -> None
 
 
 def test_a_switch_that_does_not_follow_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("causeway.host.ovsdb.time.monotonic", iter([0.0, 6.0]).__next__)
+    clock = SimpleNamespace(monotonic=iter([0.0, 6.0]).__next__, sleep=time.sleep)
+    monkeypatch.setattr("causeway.host.ovsdb.time", clock)  # the module's own: other threads have theirs
     results = [[{"count": 1}, _configured(7)], [_configured(6)]]
 
     def answer(request: dict[str, Any]) -> list[bytes]:

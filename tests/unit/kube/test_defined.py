@@ -49,7 +49,7 @@ async def test_it_has_nothing_until_it_is_defined_and_nothing_after() -> None:
     reflector.follow(changes.put_nowait)
     running = asyncio.create_task(reflector.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await reflector.synced.wait()
             await kind.asked_often.wait()
             assert changes.empty()
@@ -69,7 +69,7 @@ async def test_it_is_said_to_be_defined_only_while_all_its_objects_are_there() -
     reflector.when_defined(lambda: told.put_nowait(("all", reflector.defined)))
     running = asyncio.create_task(reflector.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             for _ in range(2):
                 await kind.asked_often.wait()
                 assert told.empty()
@@ -77,6 +77,8 @@ async def test_it_is_said_to_be_defined_only_while_all_its_objects_are_there() -
                 assert [await told.get(), await told.get()] == [("came", False), ("all", True)]
                 kind.defined = False
                 assert await told.get() == ("went", False)
+                kind.asked = 0
+                kind.asked_often.clear()
     finally:
         running.cancel()
 

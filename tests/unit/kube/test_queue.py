@@ -86,7 +86,7 @@ def test_a_delayed_key_comes_in_time_and_at_once_when_something_happens(in_virtu
     in_virtual_time(main())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 3)), max_size=30),
     st.integers(1, 4),

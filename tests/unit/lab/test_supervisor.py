@@ -70,9 +70,11 @@ async def test_units_start_after_what_they_need_is_ready(lab: Settings) -> None:
 async def test_the_dead_are_restarted_and_reported(lab: Settings) -> None:
     async with Running(lab, service("web", "sh -c 'echo here; exec sleep 600'", ready=Logged("here"))):
         before = await until(lab, lambda found: found.complete)
-        os.kill(before.units["web"].pid or 0, signal.SIGKILL)
+        killed = before.units["web"].pid
+        assert killed
+        os.kill(killed, signal.SIGKILL)
         after = await until(lab, lambda found: found.complete and found.units["web"].restarts == 1)
-        assert after.units["web"].pid != before.units["web"].pid
+        assert after.units["web"].pid != killed
 
 
 async def test_a_restart_on_request_is_no_death(lab: Settings) -> None:
@@ -103,7 +105,7 @@ async def test_an_interrupted_step_is_run_again(lab: Settings) -> None:
     count = lab.root / "count"
     slow = step("tables", f"echo x >> {count}; test $(wc -l < {count}) = 2 || sleep 600")
     async with Running(lab, slow):
-        await until(lab, lambda current: count.exists())
+        await until(lab, lambda current: count.exists() and count.read_text() == "x\n")
     async with Running(lab, slow):
         await until(lab, lambda found: found.complete)
 
@@ -127,9 +129,9 @@ async def test_services_stop_before_what_they_need(lab: Settings) -> None:
     order = lab.root / "order"
     trap = "sh -c 'trap \"echo {0} >> {1}; exit\" TERM; echo up; while :; do sleep 0.05; done'"
     units = (
-        service("db", trap.format("db", order), ready=Logged("up")),
-        service("queue", trap.format("queue", order), needs=("db",), ready=Logged("up")),
-        service("api", trap.format("api", order), needs=("queue",), ready=Logged("up")),
+        service("db", trap.format("db", order), ready=Logged("up"), grace=15),
+        service("queue", trap.format("queue", order), needs=("db",), ready=Logged("up"), grace=15),
+        service("api", trap.format("api", order), needs=("queue",), ready=Logged("up"), grace=15),
     )
     async with Running(lab, *units):
         await until(lab, lambda found: found.complete)

@@ -74,5 +74,5 @@ async def test_who_finds_the_port_taken_has_it_when_it_is_free() -> None:
 async def test_who_ends_while_the_port_is_taken_waits_for_nothing() -> None:
     address = f"127.0.0.1:{free_port()}"
     nobody = cast("Client", None)
-    async with Scraping(address, nobody), Scraping(address, nobody):
+    async with asyncio.timeout(60), Scraping(address, nobody), Scraping(address, nobody):
         pass

@@ -199,7 +199,7 @@ class Router:
             await self._begin()
         else:
             touched, short = self._place(keys)
-            soon = self._grown + _CALM - time.monotonic()
+            soon = self._grown + _CALM - self._clock()
             if short and soon > 0:
                 self._dirty |= short
                 asyncio.get_running_loop().call_later(soon, self._wake.set)
@@ -310,8 +310,8 @@ class Router:
         started = time.monotonic()
         await self._proxy.run(self._mark)
         self.reloads += 1
-        self._grown = time.monotonic()
-        log.info("HAProxy loaded", backends=counts, seconds=round(self._grown - started, 2))
+        self._grown = self._clock()
+        log.info("HAProxy loaded", backends=counts, seconds=round(time.monotonic() - started, 2))
         running = await self._read(self._mark, counts)
         await self._send(self._wanted.items.keys() | running.items.keys())
 

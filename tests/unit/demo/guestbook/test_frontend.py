@@ -77,7 +77,7 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def ask(url: str, body: bytes | None = None) -> tuple[int, str]:
     request = urllib.request.Request(url, data=body)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

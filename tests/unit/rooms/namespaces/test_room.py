@@ -314,7 +314,7 @@ def test_a_load_balancer_opens_its_namespace_at_its_port(in_virtual_time: Run) -
     in_virtual_time(main())
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(0, 10**9))
 def test_it_comes_right_whatever_happens(in_virtual_time: Run, seed: int) -> None:
     async def main() -> None:

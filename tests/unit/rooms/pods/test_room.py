@@ -325,7 +325,7 @@ ONE_AFTER_THE_OTHER: list[tuple[Any, ...]] = [
 """A prepared port is asked for by another pod of its node before it is let go by the one that had it."""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40)
 @given(st.lists(actions, max_size=30), st.integers(0, 1000), st.sampled_from([0.05, 3.0]))
 @example(ONE_AFTER_THE_OTHER, 691, 0.05)
 def test_whatever_happens_no_port_is_doubled_lost_or_taken_from_a_pod(

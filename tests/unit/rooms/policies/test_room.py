@@ -265,7 +265,7 @@ actions = st.one_of(
     seed=0,
     address_groups=True,
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=120)
 @given(history=st.lists(actions, max_size=25), seed=st.integers(0, 1000), address_groups=st.booleans())
 def test_whatever_happens_the_cloud_follows_with_nothing_doubled_or_left(
     in_virtual_time: Run, history: list[tuple[str, Any]], seed: int, address_groups: bool

@@ -75,7 +75,7 @@ def test_what_an_older_collector_took_and_did_not_give_back_is_nobodys_after_its
 
 async def test_after_an_upgrade_one_pushes_at_once_where_a_collector_was_killed_long_ago() -> None:
     api = Api()
-    api.lease = lease(holderIdentity="pod", renewTime="2026-11-28T03:00:00Z", leaseDurationSeconds=60)
+    api.lease = lease(holderIdentity="pod", renewTime="2000-01-01T00:00:00Z", leaseDurationSeconds=60)
     api.lease["metadata"]["resourceVersion"] = "1"
     assert await Entrance(cast("Client", api)).enter() is None
     assert gate.read(api.lease).collector == ""

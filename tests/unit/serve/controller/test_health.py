@@ -1,20 +1,14 @@
 """What probes and people are told about the controller."""
 
-import socket
 from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 import pytest
 from tests.figures import figure
+from tests.ports import free_port
 
 from causeway.serve.controller.health import Health
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize(

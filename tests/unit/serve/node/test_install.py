@@ -56,7 +56,7 @@ def test_both_ways_ask_the_same_and_pass_the_answer_on(tmp_path: Path, way: str)
     with socket.socket(socket.AF_UNIX) as daemon:
         daemon.bind(str(tmp_path / "run" / "cni.sock"))
         daemon.listen()
-        daemon.settimeout(20)
+        daemon.settimeout(60)
         server = threading.Thread(target=serve, args=(daemon,))
         server.start()
         interpreter = [] if way == "causeway" else ["/usr/bin/python3", "-IS"]
@@ -67,7 +67,7 @@ def test_both_ways_ask_the_same_and_pass_the_answer_on(tmp_path: Path, way: str)
             env=environment,
             capture_output=True,
             check=False,
-            timeout=20,
+            timeout=60,
         )
         server.join()
     assert (done.returncode, done.stdout) == (1, answer[1:]), done.stderr
