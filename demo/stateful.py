@@ -61,7 +61,13 @@ class Stateful:
         login, certificates = directory / "auth.json", ("--cert-dir", str(directory))
         skopeo = partial(self._by_name, directory / "resolv.conf", "skopeo")
         words = ("--authfile", str(login), "--username", "token", "--password-stdin")
-        skopeo("login", *words, *certificates, self.registry, stdin=token)
+        # The name and what leads to the registry each come a moment after the registry.
+        until(
+            phase,
+            f"{self.registry} to let its account in",
+            lambda: skopeo("login", *words, *certificates, self.registry, stdin=token),
+            seconds=SECONDS,
+        )
         for image, name in IMAGES.items():
             phase.waiting_for(name)
             target = f"docker://{self.registry}/{NAMESPACE}/{name}"

@@ -6,13 +6,14 @@ from typing import TypeVar
 
 from causeway.kit.errors import Problem
 from causeway.kit.progress import Phase
+from demo.commands import CommandEnded
 
 T = TypeVar("T")
 _FIRST, _LONGEST = 0.2, 1.0  # seconds between two looks
 
 
 def until(phase: Phase, what: str, probe: Callable[[], T | None], *, seconds: float) -> T:
-    """Return the first true value ``probe`` gives; an ``OSError`` of it counts as not yet.
+    """Return the first true value ``probe`` gives; an ``OSError`` or a command that failed is not yet one.
 
     Raises ``Problem`` naming ``what`` and the last answer when ``seconds`` have passed.
     """
@@ -23,7 +24,7 @@ def until(phase: Phase, what: str, probe: Callable[[], T | None], *, seconds: fl
     while time.monotonic() < deadline:
         try:
             value = probe()
-        except OSError as error:
+        except (OSError, CommandEnded) as error:
             last = error
         else:
             if value:

@@ -119,9 +119,14 @@ class Scenario:
         found = await self.cinder.get_snapshot(snapshot)
         self.see(made.name == self.name, made.metadata, made.data_timestamp == found.created_at)
         self.see(found.status)
-        await self.refused(self.cinder.create_backup(request))
-        await self.refused(self.cinder.delete_snapshot(snapshot))
-        await self.refused(self.cinder.delete_backup(made.id))
+        # Beside each other, for what they are refused for lasts a moment.
+        self.see(
+            *await asyncio.gather(
+                self.outcome(self.cinder.create_backup(request)),
+                self.outcome(self.cinder.delete_snapshot(snapshot)),
+                self.outcome(self.cinder.delete_backup(made.id)),
+            )
+        )
         await self.until(lambda: self.ready(made.id))
         self.see((await self.cinder.get_snapshot(snapshot)).status)
         self.see(
@@ -187,12 +192,16 @@ class Scenario:
         self.see(now.status, now.size, [each == self.server for each in now.servers])
 
     async def refused(self, call: Awaitable[Any]) -> None:
+        self.see(await self.outcome(call))
+
+    @staticmethod
+    async def outcome(call: Awaitable[Any]) -> str:
+        """Return as what a call is refused, or that it is done."""
         try:
             await call
         except errors.CloudError as error:
-            self.see(type(error).__name__)
-        else:
-            self.see("done")
+            return type(error).__name__
+        return "done"
 
     @staticmethod
     async def gone(call: Awaitable[Any]) -> bool:

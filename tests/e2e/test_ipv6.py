@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from tests.e2e import namespaces
 
 from causeway.kit.progress import Progress
 from demo.commands import CommandEnded, Kubectl
@@ -14,10 +15,6 @@ from demo.waiting import until
 NAMESPACE = "ipv6"
 IMAGE = "localhost/guestbook-frontend:0.1.0"
 PODS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: NAMESPACE}
----
 apiVersion: v1
 kind: Pod
 metadata: {name: server, namespace: NAMESPACE, labels: {app: server}}
@@ -62,9 +59,9 @@ print(json.dumps(found))
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    kubectl("apply", "-f", "-", stdin=PODS.replace("NAMESPACE", NAMESPACE).replace("IMAGE", IMAGE))
-    yield NAMESPACE
-    kubectl("delete", "namespace", NAMESPACE, "--wait=true")
+    with namespaces.namespace(kubectl, NAMESPACE):
+        kubectl("apply", "-f", "-", stdin=PODS.replace("NAMESPACE", NAMESPACE).replace("IMAGE", IMAGE))
+        yield NAMESPACE
 
 
 def test_pods_and_services_answer_by_both_families(kubectl: Kubectl, namespace: str) -> None:

@@ -78,7 +78,7 @@ def test_a_server_that_is_no_node_reaches_a_service(kubectl: Kubectl, cloud: Con
         timeout=600,
     )
     try:
-        fetch = ("curl", "-sS", "--retry", "30", "--retry-all-errors", "--retry-delay", "1", "-m", "5")
+        fetch = ("curl", "-sS", "--retry", "300", "--retry-all-errors", "--retry-delay", "1", "-m", "5")
         answer = causeway("lab", "exec", "no-node", *fetch, f"http://{address}/api/messages")
         assert json.loads(answer)["pod"].startswith("frontend-")
     finally:

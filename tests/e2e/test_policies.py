@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from openstack.connection import Connection
+from tests.e2e import namespaces
 
 from causeway.kit.progress import Progress
 from demo.commands import CommandEnded, Kubectl
@@ -22,10 +23,6 @@ while True:
     time.sleep(0.2)
 """
 SERVER = f"""
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {NAMESPACE}}}
----
 apiVersion: v1
 kind: Pod
 metadata: {{name: server, namespace: {NAMESPACE}, labels: {{app: server}}}}
@@ -87,9 +84,9 @@ spec:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    kubectl("apply", "-f", "-", stdin=SERVER)
-    yield NAMESPACE
-    kubectl("delete", "namespace", NAMESPACE, "--wait=true")
+    with namespaces.namespace(kubectl, NAMESPACE):
+        kubectl("apply", "-f", "-", stdin=SERVER)
+        yield NAMESPACE
 
 
 def words(kubectl: Kubectl, pod: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from openstack.connection import Connection
+from tests.e2e import namespaces
 
 from causeway.kit.progress import Progress
 from demo.commands import Kubectl
@@ -15,10 +16,6 @@ from demo.waiting import until
 NAMESPACE = "volumes"
 IMAGE = "localhost/guestbook-frontend:0.1.0"
 CLAIM = f"""
-apiVersion: v1
-kind: Namespace
-metadata: {{name: {NAMESPACE}}}
----
 apiVersion: v1
 kind: PersistentVolumeClaim
 metadata: {{name: data, namespace: {NAMESPACE}}}
@@ -80,9 +77,9 @@ spec:
 
 @pytest.fixture
 def claim(kubectl: Kubectl) -> Iterator[str]:
-    kubectl("apply", "-f", "-", stdin=CLAIM)
-    yield "data"
-    kubectl("delete", "namespace", NAMESPACE, "--wait=true")
+    with namespaces.namespace(kubectl, NAMESPACE):
+        kubectl("apply", "-f", "-", stdin=CLAIM)
+        yield "data"
 
 
 def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
@@ -110,11 +107,7 @@ def test_a_file_follows_its_pod_to_another_node_and_goes_with_its_claim(
     def enlarged() -> bool:
         return bool(kubectl.json("get", "pv", volume)["spec"]["capacity"]["storage"] == "2Gi")
 
-    def accounted() -> bool:
-        return bool(kubectl("get", "serviceaccount", "default", *inside, "--ignore-not-found"))
-
     with Progress().phase("a volume") as phase:
-        until(phase, "the namespace's account", accounted, seconds=SECONDS)
         kubectl("apply", "-f", "-", stdin=pod("writer", first))
         until(phase, "the first pod with its disk", lambda: started("writer"), seconds=SECONDS)
         run("writer", WRITE)

@@ -34,6 +34,11 @@ def victim(kubectl: Kubectl, url: str) -> str:
 
 
 def test_every_node_says_which_server_it_is_and_where(kubectl: Kubectl, cloud: Connection) -> None:
+    def called_off() -> list[str]:
+        return [each for each, node in nodes(kubectl).items() if taints(node) & {SHUTDOWN, UNINITIALISED}]
+
+    with Progress().phase("nodes") as phase:  # a server was off a moment ago
+        until(phase, "no node to be called off", lambda: not called_off(), seconds=300)
     found = nodes(kubectl)
     servers = {each.name: each for each in cloud.compute.servers()}
     assert set(found) == set(servers)
@@ -43,7 +48,6 @@ def test_every_node_says_which_server_it_is_and_where(kubectl: Kubectl, cloud: C
         assert labels["topology.kubernetes.io/zone"] == servers[name].availability_zone
         assert labels["topology.kubernetes.io/region"] == "RegionOne"
         assert labels["node.kubernetes.io/instance-type"] == servers[name].flavor.name
-        assert not taints(node) & {SHUTDOWN, UNINITIALISED}
         (ports,) = servers[name].addresses.values()
         inside = [each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"]
         assert sorted(inside) == sorted(each["addr"] for each in ports)

@@ -20,6 +20,7 @@ from tests.pace import pauses
 from tests.ports import free_port
 
 from causeway.cloud.ownership import Owner
+from causeway.kit.errors import Exit
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound, Object
 from causeway.kube.resource import NODES, PODS, SERVICE_ACCOUNTS, Resource
@@ -133,18 +134,20 @@ class Program:
         self.file = directory / f"{part}.log"
         self.port = free_port()
         program = "from causeway.main import main; main()"
+        self._argv = argv or [sys.executable, "-c", program, "serve", part]
+        own = {"CAUSEWAY_LOG_LEVEL": "debug", "CAUSEWAY_HEALTH_PORT": str(self.port)}
+        self._environment = {**known, **own, **environment}
+        self._process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
         with self.file.open("ab") as sink:
-            self._process = subprocess.Popen(
-                argv or [sys.executable, "-c", program, "serve", part],
-                stdout=sink,
-                stderr=sink,
-                env={
-                    **known,
-                    "CAUSEWAY_LOG_LEVEL": "debug",
-                    "CAUSEWAY_HEALTH_PORT": str(self.port),
-                    **environment,
-                },
-            )
+            return subprocess.Popen(self._argv, stdout=sink, stderr=sink, env=self._environment)
+
+    def keep(self) -> None:
+        """Start it again, as its kubelet would, if it ended because it could not renew its lease in time."""
+        log = self.log.rpartition('"controller started"')[2]
+        if self._process.poll() == Exit.FAILED and "leading no more" in log:
+            self._process = self._started()
 
     @property
     def log(self) -> str:
@@ -230,6 +233,8 @@ class Stage:
         """Look until there is something to see, and return it."""
         deadline, pause = time.monotonic() + seconds, pauses()
         while not (found := await look()):
+            for each in self.programs:
+                each.keep()
             logs = "".join(each.log[-3000:] for each in self.programs)
             assert time.monotonic() < deadline, f"waited in vain for {what}\n{logs}"
             await asyncio.sleep(next(pause))

@@ -174,8 +174,9 @@ async def test_a_zone_of_external_dns_is_taken_over(doors: Doors, zone: ZoneOfTe
     assert zone.answer("hand").records == ("192.0.2.3",)
     calls = room.stop()
     # Two updates; deletions of gone, www and old with a TXT each.
-    assert sum(count for call, count in calls.items() if "PUT" in call) == 2
-    assert sum(count for call, count in calls.items() if "DELETE" in call) == 6
+    # Attempts are counted, and a Designate that is busy is asked again.
+    assert 2 <= sum(count for call, count in calls.items() if "PUT" in call) <= 4
+    assert 6 <= sum(count for call, count in calls.items() if "DELETE" in call) <= 9
     assert not [call for call in calls if "POST" in call]
 
 

@@ -107,7 +107,7 @@ class Node:
         return self.directory / "conf" / "10-causeway.conflist"
 
     def start(
-        self, *, synced: bool = True, port_deadline: float = 60, gateway_deadline: float = 25, **more: str
+        self, *, synced: bool = True, port_deadline: float = 60, gateway_deadline: float = 120, **more: str
     ) -> None:
         """Start the daemon and tell it all that was told before.
 

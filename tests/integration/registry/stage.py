@@ -315,14 +315,14 @@ class Stage:
         }
         await self.admin.apply(body, manager="t")
         self._bound[namespace, role] = dict(subject)
-        await self._until(True, namespace, role, subject)
+        await self.until_given(True, namespace, role, subject)
 
     async def unbind(self, namespace: str, role: str) -> None:
         """Take a role in a namespace away from who was given it and has no other that lets him so much."""
         await self.admin.delete(ROLE_BINDINGS, role, namespace)
-        await self._until(False, namespace, role, self._bound.pop((namespace, role)))
+        await self.until_given(False, namespace, role, self._bound.pop((namespace, role)))
 
-    async def _until(self, given: bool, namespace: str, role: str, subject: Mapping[str, str]) -> None:
+    async def until_given(self, given: bool, namespace: str, role: str, subject: Mapping[str, str]) -> None:
         """Wait until the API server's authorizer, which watches, knows that a role was given or taken."""
         name = subject["name"]
         account = f"system:serviceaccount:{subject.get('namespace')}:{name}"

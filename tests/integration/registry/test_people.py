@@ -78,6 +78,8 @@ async def test_who_has_a_certificate_alone_pushes_with_a_token_of_an_account(
     await zoe.kubectl(*IN_SHOP, "create", "serviceaccount", "builder")
     account = ("--clusterrole=causeway-registry-pusher", "--serviceaccount=shop:builder")
     await zoe.kubectl(*IN_SHOP, "create", "rolebinding", "builder", *account)
+    builder = {"kind": "ServiceAccount", "namespace": "shop", "name": "builder"}
+    await stage.until_given(True, "shop", PUSHER, builder)
     token = await yan.kubectl(*IN_SHOP, "create", "token", "builder")
     status, said = await stage.skopeo(token, "copy", archive, "HOST/shop/front:1")
     assert status == 0, said

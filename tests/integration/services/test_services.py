@@ -236,7 +236,8 @@ async def _free(doors: Doors, name: str) -> bool:
 
 
 async def test_what_a_service_costs_in_calls(room: Room, doors: Doors, project: Project, say: Say) -> None:
-    await apply(doors, service("cost"), endpoints("cost", 3))
+    # Endpoints first, and a selector, for which they are waited: told of late they would be another call.
+    await apply(doors, endpoints("cost", 3), service("cost", selector={"app": "cost"}))
     await until("the Service is ready", lambda: ready(doors, "cost"))
     calls = room.stop()
     say(f"calls for 3 ports x 3 members: {calls}")

@@ -26,7 +26,7 @@ AGAIN = frozenset({Code.UNAVAILABLE, Code.ABORTED, Code.DEADLINE_EXCEEDED})
 """After these codes a sidecar asks for the same again, whatever it asked for."""
 
 _IMPATIENT, _PATIENT = 0.7, 30.0  # seconds a caller waits for its answer
-_INSISTS = 90.0  # seconds until a call that is asked for again and again has to be done
+_INSISTS = 300.0  # seconds until a call that is asked for again and again has to be done
 _RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 _CLIENT = csi.DESCRIPTOR.services_by_name["Controller"]
 

@@ -108,6 +108,7 @@ class Router:
         self.registry.put(route)
         for service in services_of(route):
             self._services.setdefault(service, set()).add(key)
+        self._placed.discard(key)  # as it is now it is not there yet
         self._wake.set()
 
     def remove(self, key: str) -> None:
