@@ -17,12 +17,15 @@ from tests.integration.routes.stage import Router, Site
 from causeway.kube.routes import ROUTES
 from causeway.rooms.routes.statuses import CONTESTED
 
-CLIENTS = 4
+CLIENTS = 4  # of each kind: one connection for each request, and one for all
 
 
 @asynccontextmanager
 async def load(router: Router, host: str) -> AsyncIterator[list[str]]:
-    """Have clients ask without a pause meanwhile; yields all that went wrong so far."""
+    """Have clients ask without a pause meanwhile; yields all that went wrong so far.
+
+    By POST, which nobody repeats on a connection that was closed.
+    """
     wrong: list[str] = []
     served = 0
     ended = False
@@ -31,9 +34,7 @@ async def load(router: Router, host: str) -> AsyncIterator[list[str]]:
         nonlocal served
         while not ended:
             try:
-                async with session.get(
-                    f"http://127.0.0.1:{router.http}/", headers={"Host": host, "Connection": "close"}
-                ) as answer:
+                async with session.post(f"http://127.0.0.1:{router.http}/", headers={"Host": host}) as answer:
                     if answer.status != 200:
                         wrong.append(f"status {answer.status}")
                     await answer.read()
@@ -41,10 +42,15 @@ async def load(router: Router, host: str) -> AsyncIterator[list[str]]:
             except aiohttp.ClientError as error:
                 wrong.append(repr(error))
 
-    connector = aiohttp.TCPConnector(force_close=True)
-    async with aiohttp.ClientSession(connector=connector) as session, asyncio.TaskGroup() as group:
+    opening, keeping = aiohttp.TCPConnector(force_close=True), aiohttp.TCPConnector()
+    async with (
+        aiohttp.ClientSession(connector=opening) as each_its_own,
+        aiohttp.ClientSession(connector=keeping) as kept,
+        asyncio.TaskGroup() as group,
+    ):
         for _ in range(CLIENTS):
-            group.create_task(client(session))
+            group.create_task(client(each_its_own))
+            group.create_task(client(kept))
         try:
             yield wrong
         finally:
