@@ -1,5 +1,6 @@
 """Namespaces of the platform in which pods can be made at once."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,8 +18,11 @@ def namespace(kubectl: Kubectl, name: str) -> Iterator[str]:
     def accounted() -> str:
         return kubectl("get", "serviceaccount", "default", "-n", name, "--ignore-not-found")
 
-    kubectl("create", "namespace", name)
-    with Progress().phase(f"namespace {name}") as phase:
-        until(phase, "its account", accounted, seconds=SECONDS)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=true")
+    wanted = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    kubectl("apply", "-f", "-", stdin=json.dumps(wanted))
+    try:
+        with Progress().phase(f"namespace {name}") as phase:
+            until(phase, "its account", accounted, seconds=SECONDS)
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=true")

@@ -167,9 +167,10 @@ def lost(kubectl: Kubectl, cloud: Connection, phase: Phase) -> Iterator[str]:
         until(phase, "the registry elsewhere", lambda: place(kubectl) not in ("", node), seconds=SECONDS)
         yield node
     finally:
-        off = partial(_is_off, cloud, server)
-        until(phase, f"{node} to be off", off, seconds=SECONDS)
-        cloud.compute.start_server(server)
+        try:
+            until(phase, f"{node} to be off", partial(_is_off, cloud, server), seconds=SECONDS)
+        finally:
+            cloud.compute.start_server(server)
         until(phase, "the node to be back", back, seconds=SECONDS)
 
 

@@ -131,7 +131,7 @@ class Router(FrontDoor):
             "CAUSEWAY_ROUTER_THREADS": "1",
             "CAUSEWAY_ROUTER_WILDCARDS": "true",
             "CAUSEWAY_ROUTER_LEAVE_SECONDS": "0",
-            "CAUSEWAY_ROUTER_DRAIN_SECONDS": "300",  # no request of a test takes as long
+            "CAUSEWAY_ROUTER_DRAIN_SECONDS": "120",  # no request of a test takes as long
             **self.settings,
         }
         with self.log.open("ab") as sink:

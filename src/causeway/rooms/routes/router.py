@@ -64,7 +64,7 @@ class Doubt(Problem):
 class Router:
     """All routes of one HAProxy. ``told`` is called with the key of a route whose outcome may be news.
 
-    ``clock`` gives seconds, by which servers retire.
+    ``clock`` gives seconds, by which servers retire and loads keep apart.
     """
 
     def __init__(
@@ -108,7 +108,10 @@ class Router:
         self.registry.put(route)
         for service in services_of(route):
             self._services.setdefault(service, set()).add(key)
-        self._placed.discard(key)  # as it is now it is not there yet
+        # What came of it before says nothing of it as it is now, nor does a round that is under way.
+        self._placed.discard(key)
+        self._refusals.pop(key, None)
+        self._dirty.add(key)
         self._wake.set()
 
     def remove(self, key: str) -> None:
@@ -146,7 +149,7 @@ class Router:
         return len(self._refusals)
 
     def outcome(self, key: str) -> Refusal | bool:
-        """Return why a route is refused, or whether it is in HAProxy."""
+        """Return why a route is refused as it was put last, or whether it is in HAProxy like that."""
         return self._refusals.get(key) or key in self._placed
 
     def backends(self) -> dict[str, str]:
@@ -289,16 +292,23 @@ class Router:
             await self._send(self._wanted.items.keys() | running.items.keys())
 
     async def _grow(self) -> None:
-        """Load a configuration with backends enough for all routes and spare ones."""
+        """Load a configuration with backends for all routes, for as many that rest as do now, and spare ones.
+
+        So changes that go on at their pace, whatever that is, cost a few loads and then none.
+        """
         kinds = self._kinds.wanted(self._entries.values())
         if await self._kinds.leave_out_bad(kinds, self._slots.counts):
             self._refuse_bad()
         needed: dict[str, int] = dict.fromkeys(kinds, 0)
         for kind in filter(None, map(kind_of, self._entries.values())):
             needed[self._kinds.name(kind)] += 1
+        resting = self._slots.resting
         main = self._kinds.name(Kind("http", self._offer.balance, self._front.cookie))
         counts = {
-            name: max(self._slots.counts.get(name, 0), count + max(self._spares_of(name, main), count // 4))
+            name: max(
+                self._slots.counts.get(name, 0),
+                count + resting.get(name, 0) + max(self._spares_of(name, main), count // 4),
+            )
             for name, count in needed.items()
             if count or not kinds[name].lines
         }

@@ -1,6 +1,7 @@
 """What all routes together want of HAProxy, what it runs, and which backend each route has."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from causeway.rooms.routes.config import backend_names
@@ -119,6 +120,11 @@ class Slots:
     def counts(self) -> Mapping[str, int]:
         """Return how many backends there are of each kind."""
         return self._counts
+
+    @property
+    def resting(self) -> Mapping[str, int]:
+        """Return how many of each kind were given back, and have something left in them."""
+        return Counter(kind for kind, _ in self._left)
 
     def of(self, owner: str) -> str | None:
         """Return the backend ``owner`` has."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,37 @@ async def test_a_change_is_sent_and_nothing_is_loaded_anew(world: World) -> None
     assert world.router.outcome("one/other") is True
 
 
+async def test_what_came_of_a_route_is_known_of_it_as_it_was_put_last(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.router.put(route(path="no path"))
+    await world.router.round()
+    assert isinstance(world.router.outcome("one/shop"), Refusal)
+    world.router.put(route())
+    assert world.router.outcome("one/shop") is False
+    await world.router.round()
+    assert world.router.outcome("one/shop") is True
+
+    asked, go, ask = asyncio.Event(), asyncio.Event(), world.model.ask
+
+    async def held(commands: Sequence[str]) -> list[str]:
+        asked.set()
+        await go.wait()
+        return await ask(commands)
+
+    monkeypatch.setattr(world.model, "ask", held)
+    world.router.put(route(host="b.apps.example"))
+    going = asyncio.create_task(world.router.round())
+    await asked.wait()
+    world.router.put(route(host="c.apps.example"))
+    go.set()
+    await going
+    assert world.router.outcome("one/shop") is False
+    await world.router.round()
+    assert world.router.outcome("one/shop") is True
+    assert await world.way("pc.apps.example/") == "one/shop"
+
+
 async def test_one_bad_route_concerns_nobody_else(world: World) -> None:
     world.router.put(route())
     await world.router.round()
@@ -174,6 +205,24 @@ async def test_routes_wait_for_one_load_instead_of_causing_many(world: World) ->
     await world.router.round()
     assert world.model.loads == 2
     assert all(world.router.outcome(f"one/r{number}") is True for number in range(10))
+
+
+async def test_changes_that_go_on_faster_than_backends_rest_cost_a_few_loads_and_then_none(
+    world: World,
+) -> None:
+    loads = []
+    for turn in range(20):
+        names = [f"r{turn}-{number}" for number in range(6)]
+        for name in names:
+            world.router.put(route(name, host=f"{name}.apps.example"))
+        await world.router.round()
+        assert all(world.router.outcome(f"one/{name}") is True for name in names)
+        for name in names:
+            world.router.remove(f"one/{name}")
+        await world.router.round()
+        loads.append(world.model.loads)
+        world.now += REST / 3
+    assert 1 < loads[-1] == loads[12] <= 5
 
 
 async def test_a_backend_is_another_routes_only_once_its_servers_are_gone(world: World) -> None:
