@@ -9,7 +9,7 @@ import pytest
 from tests.e2e import namespaces
 
 from causeway.kit.progress import Progress
-from demo.commands import CommandEnded, Kubectl
+from demo.commands import Kubectl
 from demo.waiting import until
 
 NAMESPACE = "ipv6"
@@ -67,11 +67,7 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 def test_pods_and_services_answer_by_both_families(kubectl: Kubectl, namespace: str) -> None:
     def answers() -> bool:
         words = [word for address in asked for word in (address, "80" if address in virtual else "8080")]
-        try:
-            said = kubectl("exec", "-n", namespace, "client", "--", "python3", "-c", ASK, *words)
-        except CommandEnded:  # its container has not started yet
-            return False
-        found = json.loads(said)
+        found = json.loads(kubectl("exec", "-n", namespace, "client", "--", "python3", "-c", ASK, *words))
         phase.waiting_for(f"an answer by each: {found}")
         return all(each.startswith("HTTP/1.0 200") for each in found.values())
 

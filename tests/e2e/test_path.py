@@ -6,7 +6,7 @@ from openstack.connection import Connection
 
 from causeway.kit.progress import Progress
 from causeway.lab import settings
-from demo.commands import CommandEnded, Kubectl, causeway, http_json
+from demo.commands import Kubectl, causeway, http_json
 from demo.path import Demo
 from demo.resolver import ask
 from demo.waiting import until
@@ -98,10 +98,7 @@ def test_explain_says_that_nothing_remains_to_be_done(demo: Demo, kubectl: Kubec
     pod = kubectl.json("get", "pods", "-l", "app=guestbook")["items"][0]["metadata"]["name"]
 
     def done(kind: str, name: str) -> bool:
-        try:
-            said = json.loads(demo.causeway("explain", kind, f"default/{name}", *platform))
-        except CommandEnded:  # something is wrong still
-            return False
+        said = json.loads(demo.causeway("explain", kind, f"default/{name}", *platform))
         phase.waiting_for(f"{kind} {name} to be done: {said['remaining']}")
         return bool(said["remaining"] == [])
 

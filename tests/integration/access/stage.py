@@ -15,12 +15,12 @@ from uuid import uuid4
 
 import yaml
 from tests.integration.kube_api import KubeApi
+from tests.integration.leases import gave_up
 from tests.integration.projects import CLOUD, Project, until
 from tests.pace import pauses
 from tests.ports import free_port
 
 from causeway.cloud.ownership import Owner
-from causeway.kit.errors import Exit
 from causeway.kube.client import Client
 from causeway.kube.errors import NotFound, Object
 from causeway.kube.resource import NODES, PODS, SERVICE_ACCOUNTS, Resource
@@ -145,8 +145,7 @@ class Program:
 
     def keep(self) -> None:
         """Start it again, as its kubelet would, if it ended because it could not renew its lease in time."""
-        log = self.log.rpartition('"controller started"')[2]
-        if self._process.poll() == Exit.FAILED and "leading no more" in log:
+        if gave_up(self._process, self.log):
             self._process = self._started()
 
     @property

@@ -20,6 +20,7 @@ import yaml
 from tests.figures import cloud_calls
 from tests.integration.deployment import deploy
 from tests.integration.kube_api import KubeApi
+from tests.integration.leases import gave_up
 from tests.integration.pods.player import Player
 from tests.integration.pods.tenant import Tenant
 from tests.pace import pauses
@@ -27,7 +28,6 @@ from tests.ports import free_port
 
 from causeway.cloud.neutron import Neutron, Port, Trunk
 from causeway.cloud.session import Cloud
-from causeway.kit.errors import Exit
 from causeway.kube.access import from_kubeconfig
 from causeway.kube.client import Client
 from causeway.kube.errors import AlreadyExists
@@ -73,8 +73,7 @@ class Controller:
 
     def keep(self) -> None:
         """Start it again, as its kubelet would, if it ended because it could not renew its lease in time."""
-        ended = self._process is not None and self._process.poll() == Exit.FAILED
-        if ended and "leading no more" in self.log.rpartition('"controller started"')[2]:
+        if self._process is not None and gave_up(self._process, self.log):
             self.start()
 
     def kill(self) -> None:
